@@ -1,0 +1,1 @@
+"""Photographs in colour from photographs in grey."""

@@ -1,0 +1,148 @@
+"""A U-Net whose encoder is MobileNetV2: a few megabytes, and it starts out knowing what is in a photo."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorize.errors import ConfigError, WeightsError
+from colorize.models.generator import Generator, zero_hint_conv
+
+# MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
+_STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
+_STAGE_CHANNELS = (16, 24, 32, 96, 1280)
+_FIRST_CHANNELS = 32
+
+
+@dataclass(frozen=True)
+class MobileUNetSettings:
+    widths: tuple[int, ...] = (256, 128, 64, 32)  # decoder channels at strides 16, 8, 4, 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "widths", tuple(self.widths))  # JSON has lists
+        if len(self.widths) != 4 or not all(isinstance(width, int) and 1 <= width <= 2048 for width in self.widths):
+            raise ConfigError(f"mobile-unet: widths must be 4 numbers of 1 to 2048, got {list(self.widths)}")
+
+
+class MobileUNet(Generator):
+    """MobileNetV2 1.0 up to its last convolution (stride 32), skips at strides 2, 4, 8 and 16, a light decoder.
+
+    The decoder ends at half size: chroma is soft, and the last doubling is bilinear. The encoder's BatchNorm keeps
+    its ImageNet statistics in training too (`train()` leaves it in eval mode): small batches would only blur them.
+    """
+
+    architecture: ClassVar[str] = "mobile-unet"
+    settings_type: ClassVar[type] = MobileUNetSettings
+    settings: MobileUNetSettings
+
+    def __init__(self, settings: MobileUNetSettings) -> None:
+        super().__init__(settings)
+        from torchvision.models import mobilenet_v2  # takes seconds: only when such a model is built
+
+        features = mobilenet_v2(weights=None).features
+        features[0][0] = nn.Conv2d(1, _FIRST_CHANNELS, 3, 2, 1, bias=False)  # grey: one channel instead of three
+        self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in _STAGES)
+        self.hint = zero_hint_conv(_FIRST_CHANNELS, kernel_size=3)
+        self.neck = _conv(_STAGE_CHANNELS[-1], settings.widths[0], kernel_size=1)
+        incoming = settings.widths[0]
+        self.ups = nn.ModuleList()
+        for width, skip in zip(settings.widths, reversed(_STAGE_CHANNELS[:-1]), strict=True):
+            self.ups.append(_Up(incoming, skip, width))
+            incoming = width
+        self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
+        nn.init.normal_(self.head.weight, 0.0, 0.01)  # starts out almost grey
+        nn.init.zeros_(self.head.bias)
+
+    @property
+    def stride(self) -> int:
+        return 32
+
+    def train(self, mode: bool = True) -> MobileUNet:
+        super().train(mode)
+        for module in self.encoder.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.eval()
+        return self
+
+    def forward(self, l: Tensor, hints: Tensor | None = None) -> Tensor:
+        self.check_input(l, hints)
+        (conv, norm, activation), bottleneck = self.encoder[0]
+        x = conv(l)  # (B, 32, H/2, W/2)
+        if hints is not None:
+            x = x + self.hint(hints)
+        x = bottleneck(activation(norm(x)))  # (B, 16, H/2, W/2)
+        skips = [x]
+        for stage in self.encoder[1:]:
+            skips.append(stage(skips[-1]))  # down to (B, 1280, H/32, W/32)
+        x = self.neck(skips.pop())  # (B, 256, H/32, W/32)
+        for up in self.ups:
+            x = up(x, skips.pop())  # back up to (B, 32, H/2, W/2)
+        ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
+        return F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
+
+    def load_imagenet(self, start: str | Path) -> None:
+        """Start the encoder from ImageNet: a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own.
+
+        Raises `WeightsError` if the file is not a MobileNetV2.
+        """
+        if start == "hub":
+            from torchvision.models import MobileNet_V2_Weights
+
+            state = dict(MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=False))
+            half_std, shift = _HUB_HALF_STD, _HUB_SHIFT
+        else:
+            from colorize.models.weights import read_tensors
+
+            state, _ = read_tensors(start)
+            half_std, shift = torch.ones(3), torch.zeros(3)
+        state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
+        try:
+            rgb_conv = state["0.0.weight"]  # (32, 3, 3, 3)
+            # All three channels see (l − shift)/(2 std): fold that into one channel and the norm that follows.
+            state["0.0.weight"] = (rgb_conv / half_std.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)  # (32, 1, 3, 3)
+            state["0.1.running_mean"] = state["0.1.running_mean"] + (
+                rgb_conv * (shift / half_std).view(1, 3, 1, 1)
+            ).sum(dim=(1, 2, 3))
+            starts = [start for start, _ in _STAGES]
+            renamed = {}
+            for key, value in state.items():
+                index, _, rest = key.partition(".")
+                stage = max(i for i, first in enumerate(starts) if first <= int(index))
+                renamed[f"{stage}.{int(index) - starts[stage]}.{rest}"] = value
+            self.encoder.load_state_dict(renamed, strict=True)
+        except (KeyError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights ({reason})") from error
+
+
+# torchvision's weights expect (x − mean)/std of x in [0, 1]; in terms of v = 2x − 1 that is (v − (2 mean − 1))/(2 std).
+_HUB_MEAN = torch.tensor([0.485, 0.456, 0.406])
+_HUB_HALF_STD = 2 * torch.tensor([0.229, 0.224, 0.225])
+_HUB_SHIFT = 2 * _HUB_MEAN - 1
+
+
+class _Up(nn.Module):
+    """Double the size, join the skip connection, convolve twice."""
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.join = _conv(in_channels + skip_channels, out_channels)
+        self.refine = _conv(out_channels, out_channels)
+
+    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        x = F.interpolate(x, scale_factor=2.0, mode="nearest")
+        refined: Tensor = self.refine(self.join(torch.cat([x, skip], dim=1)))
+        return refined
+
+
+def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    )

@@ -1,0 +1,110 @@
+"""Discriminators: is this colour real for this lightness? (Isola et al. 2017, sec. 3.2.2 and 6.1.2)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from colorize.errors import ConfigError
+
+DiscriminatorKind = Literal["patch", "pixel", "image"]
+_IMAGE_LAYERS = 5  # 286×286 receptive field: the paper's ImageGAN
+
+
+@dataclass(frozen=True)
+class DiscriminatorSettings:
+    kind: DiscriminatorKind = "patch"  # patch: N layers; pixel: 1×1; image: one verdict per photo
+    ndf: int = 64  # channels of the first convolution; doubled up to 8 × ndf
+    n_layers: int = 3  # stride-2 convolutions of `patch`: 1 sees 16×16 px, 3 sees 70×70 px, 5 sees 286×286 px
+    spectral_norm: bool = False  # instead of BatchNorm (Miyato et al. 2018); not in the paper
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(DiscriminatorKind):
+            raise ConfigError(f"discriminator must be one of {', '.join(get_args(DiscriminatorKind))}, got {self.kind!r}")
+        if not 1 <= self.ndf <= 512:
+            raise ConfigError(f"ndf must be 1 to 512, got {self.ndf}")
+        if not 1 <= self.n_layers <= 6:
+            raise ConfigError(f"n_layers must be 1 to 6, got {self.n_layers}")
+
+
+def build_discriminator(settings: DiscriminatorSettings) -> nn.Module:
+    """`discriminator(l, ab) -> logits` (B, 1, H', W'), one verdict per patch, before the sigmoid."""
+    if settings.kind == "pixel":
+        return PixelDiscriminator(settings)
+    if settings.kind == "image":
+        return ImageDiscriminator(settings)
+    return PatchDiscriminator(settings, settings.n_layers)
+
+
+class PatchDiscriminator(nn.Module):
+    """C64-C128-C256-C512 and one channel of verdicts; 4×4 kernels, each verdict sees 70×70 px by default."""
+
+    def __init__(self, settings: DiscriminatorSettings, n_layers: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_conv(3, settings.ndf, 4, 2, settings), nn.LeakyReLU(0.2)]  # no norm on the first
+        channels = settings.ndf
+        for i in range(1, n_layers + 1):
+            wider = settings.ndf * min(2**i, 8)
+            stride = 2 if i < n_layers else 1
+            layers += [*_conv_norm(channels, wider, 4, stride, settings), nn.LeakyReLU(0.2)]
+            channels = wider
+        layers.append(_conv(channels, 1, 4, 1, settings))
+        self.layers = nn.Sequential(*layers)
+        self.apply(_init_as_paper)
+
+    def forward(self, l: Tensor, ab: Tensor) -> Tensor:
+        logits: Tensor = self.layers(torch.cat([l, ab], dim=1))  # (B, 1, H/8 − 2, W/8 − 2) for 3 layers
+        return logits
+
+
+class PixelDiscriminator(nn.Module):
+    """C64-C128 and verdicts with 1×1 kernels: judges every pixel's colour alone (PixelGAN)."""
+
+    def __init__(self, settings: DiscriminatorSettings) -> None:
+        super().__init__()
+        ndf = settings.ndf
+        self.layers = nn.Sequential(
+            _conv(3, ndf, 1, 1, settings),
+            nn.LeakyReLU(0.2),
+            *_conv_norm(ndf, 2 * ndf, 1, 1, settings),
+            nn.LeakyReLU(0.2),
+            _conv(2 * ndf, 1, 1, 1, settings),
+        )
+        self.apply(_init_as_paper)
+
+    def forward(self, l: Tensor, ab: Tensor) -> Tensor:
+        logits: Tensor = self.layers(torch.cat([l, ab], dim=1))  # (B, 1, H, W)
+        return logits
+
+
+class ImageDiscriminator(PatchDiscriminator):
+    """The paper's 286×286 ImageGAN; its verdicts are averaged into one per photo, so that any size is seen whole."""
+
+    def __init__(self, settings: DiscriminatorSettings) -> None:
+        super().__init__(settings, _IMAGE_LAYERS)
+
+    def forward(self, l: Tensor, ab: Tensor) -> Tensor:
+        return super().forward(l, ab).mean(dim=(2, 3), keepdim=True)  # (B, 1, 1, 1)
+
+
+def _conv(in_channels: int, out_channels: int, kernel: int, stride: int, settings: DiscriminatorSettings) -> nn.Module:
+    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=1 if kernel > 1 else 0)
+    return spectral_norm(conv) if settings.spectral_norm else conv
+
+
+def _conv_norm(
+    in_channels: int, out_channels: int, kernel: int, stride: int, settings: DiscriminatorSettings
+) -> list[nn.Module]:
+    conv = _conv(in_channels, out_channels, kernel, stride, settings)
+    return [conv] if settings.spectral_norm else [conv, nn.BatchNorm2d(out_channels)]
+
+
+def _init_as_paper(module: nn.Module) -> None:
+    if isinstance(module, nn.BatchNorm2d):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+    elif isinstance(module, nn.Conv2d) and not hasattr(module, "parametrizations"):
+        nn.init.normal_(module.weight, 0.0, 0.02)  # spectral norm divides any scale away

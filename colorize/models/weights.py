@@ -1,0 +1,137 @@
+"""Model files: safetensors that say how to rebuild the generator they hold. No pickle is ever opened.
+
+Metadata: `format` ("colorize"), `format_version`, `architecture`, `settings` (JSON), `training` (JSON: how the weights
+came about).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from colorize.errors import ConfigError, WeightsError
+from colorize.models import build_generator
+from colorize.models.generator import Generator
+
+FORMAT = "colorize"
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelInfo:
+    """What a model file says of itself."""
+
+    architecture: str
+    settings: dict[str, Any]
+    training: dict[str, Any]
+
+
+def save_generator(
+    path: str | os.PathLike[str],
+    generator: Generator,
+    training: Mapping[str, Any] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write `generator` to `path`, whole or not at all. `dtype` float16 halves the file.
+
+    Tensors that float16 cannot hold stay float32. Raises `WeightsError` if a weight is not a finite number.
+    """
+    tensors = {}
+    for name, tensor in generator.state_dict().items():
+        if not tensor.isfinite().all():
+            raise WeightsError(f"{path}: not written, {name} is not finite")
+        stored = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        tensors[name] = stored if stored.isfinite().all() else tensor
+    metadata = {
+        "format": FORMAT,
+        "format_version": str(FORMAT_VERSION),
+        "architecture": generator.architecture,
+        "settings": json.dumps(dataclasses.asdict(generator.settings)),
+        "training": json.dumps(dict(training or {})),
+    }
+    write_tensors(path, tensors, metadata)
+
+
+def load_generator(path: str | os.PathLike[str]) -> tuple[Generator, ModelInfo]:
+    """Rebuild the generator in `path`: float32, eval mode, on the CPU.
+
+    Raises `WeightsError`, naming the file and what is wrong, for anything but a whole file of this format.
+    """
+    tensors, metadata = read_tensors(path)
+    info = _parse_metadata(path, metadata)
+    try:
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
+            generator = build_generator(info.architecture, info.settings)
+    except (ConfigError, TypeError) as error:
+        raise WeightsError(f"{path}: {error}") from error
+    expected = generator.state_dict()
+    for name, tensor in expected.items():
+        if name not in tensors:
+            raise WeightsError(f"{path}: the weight {name} is missing")
+        if tensors[name].shape != tensor.shape:
+            raise WeightsError(
+                f"{path}: the weight {name} should be {tuple(tensor.shape)} and is {tuple(tensors[name].shape)}"
+            )
+        if not tensors[name].isfinite().all():
+            raise WeightsError(f"{path}: the weight {name} is not finite")
+    foreign = sorted(set(tensors) - set(expected))
+    if foreign:
+        raise WeightsError(f"{path}: has a weight {foreign[0]} that {info.architecture} does not have")
+    generator.load_state_dict({name: tensors[name].to(expected[name].dtype) for name in expected}, assign=True)
+    return generator.eval(), info
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file under a temporary name in the same folder, sync it and rename it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+    os.close(handle)
+    try:
+        # clone: safetensors refuses tensors that share memory
+        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, temporary, dict(metadata))
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from reading a shared model
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a safetensors file and its metadata. Raises `WeightsError` naming the file and what is wrong."""
+    if not Path(path).is_file():
+        raise WeightsError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path}: expected a safetensors file, this one is damaged or of another kind ({error})") from error
+
+
+def _parse_metadata(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> ModelInfo:
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(f"{path}: a safetensors file, but not a model of this program (no format={FORMAT!r})")
+    version = metadata.get("format_version", "")
+    if version != str(FORMAT_VERSION):
+        raise WeightsError(f"{path}: format version {version or 'missing'}, this program reads {FORMAT_VERSION}")
+    try:
+        architecture = metadata["architecture"]
+        settings = json.loads(metadata["settings"])
+        training = json.loads(metadata.get("training", "{}"))
+    except (KeyError, json.JSONDecodeError) as error:
+        raise WeightsError(f"{path}: its metadata is damaged ({error})") from error
+    if not isinstance(settings, dict) or not isinstance(training, dict):
+        raise WeightsError(f"{path}: its metadata is damaged (settings and training must be JSON objects)")
+    return ModelInfo(architecture, settings, training)
