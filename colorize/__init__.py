@@ -1,1 +1,42 @@
-"""Photographs in colour from photographs in grey."""
+"""Photographs in colour from photographs in grey.
+
+    from colorize import Colorizer
+    colour = Colorizer.load()(grey)  # PIL image in, PIL image out
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from colorize.colorizer import Colorizer
+    from colorize.errors import ColorizeError, ConfigError, DataError, PhotoError, TrainingError, WeightsError
+    from colorize.options import ColorizeOptions
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ColorizeError",
+    "ColorizeOptions",
+    "Colorizer",
+    "ConfigError",
+    "DataError",
+    "PhotoError",
+    "TrainingError",
+    "WeightsError",
+    "__version__",
+]
+
+_HOMES = {"Colorizer": "colorize.colorizer", "ColorizeOptions": "colorize.options"}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for when it is asked for: torch takes seconds, and many uses do without."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES.get(name, "colorize.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

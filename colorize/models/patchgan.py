@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from colorize.errors import ConfigError
@@ -108,3 +110,21 @@ def _init_as_paper(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
     elif isinstance(module, nn.Conv2d) and not hasattr(module, "parametrizations"):
         nn.init.normal_(module.weight, 0.0, 0.02)  # spectral norm divides any scale away
+
+
+class Discriminators(nn.Module):
+    """Several discriminators side by side, e.g. colours by `pixel` and their arrangement by `patch`.
+
+    With `scale` above 1 they see the photo that many times smaller, as chroma is soft anyway. Not in the paper, which
+    has one at full size.
+    """
+
+    def __init__(self, settings: Sequence[DiscriminatorSettings], scale: int = 1) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(build_discriminator(each) for each in settings)
+        self.scale = scale
+
+    def forward(self, l: Tensor, ab: Tensor) -> list[Tensor]:
+        if self.scale > 1:
+            l, ab = F.avg_pool2d(l, self.scale), F.avg_pool2d(ab, self.scale)
+        return [member(l, ab) for member in self.members]

@@ -1,0 +1,32 @@
+"""What a caller can choose when a photo is colorized, with the defaults: stated here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from colorize.errors import ConfigError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+STRENGTH_RANGE = (0.0, 2.0)
+SIZE_RANGE = (32, 2048)
+
+
+@dataclass(frozen=True)
+class ColorizeOptions:
+    """Raises `ConfigError` for a value outside its range."""
+
+    strength: float = 1.0  # factor on the chroma, 0 (grey) to 2
+    size: int = 256  # the network sees the photo at about size × size pixels, its aspect kept
+
+    def __post_init__(self) -> None:
+        low, high = STRENGTH_RANGE
+        if not _is_number(self.strength) or not low <= self.strength <= high:
+            raise ConfigError(f"strength must be a number from {low:g} to {high:g}, got {self.strength!r}")
+        smallest, largest = SIZE_RANGE
+        if not _is_number(self.size) or self.size != int(self.size) or not smallest <= self.size <= largest:
+            raise ConfigError(f"size must be a whole number from {smallest} to {largest}, got {self.size!r}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,1 @@
+"""Training: config → loop; the alternation itself is in `step.py`."""
