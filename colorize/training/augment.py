@@ -1,0 +1,47 @@
+"""From uint8 photos to what the networks see, on the training device: crop, flip, light, and only then Lab."""
+
+from __future__ import annotations
+
+import torch
+from kornia.augmentation import AugmentationSequential, ColorJiggle, RandomCrop, RandomHorizontalFlip
+from torch import Tensor
+
+from colorize.color import rgb_to_lab
+from colorize.training.config import TrainConfig
+from colorize.training.step import Batch
+
+_LAST_LEVEL = 255.0  # of a uint8 photo
+_JITTER_SHARE = 0.3  # of the photos are made a little brighter, darker, softer or harder
+_LAB_CHUNK = 8  # photos at once: Lab's temporaries then stay in the processor's cache
+
+
+class Augment:
+    """`augment(photos) -> Batch`: uint8 (B, 3, S', S') in, `l` and `ab` of size × size out.
+
+    All random numbers come from torch's default generator, so that a run's random state covers them.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        self.device = device
+        steps = [RandomCrop((config.size, config.size)), RandomHorizontalFlip()]
+        if config.jitter:
+            steps.append(ColorJiggle(config.jitter, config.jitter, p=_JITTER_SHARE))
+        self._augment = AugmentationSequential(*steps, data_keys=["input"])
+
+    def __call__(self, photos: Tensor) -> Batch:
+        with torch.no_grad():
+            rgb: Tensor = self._augment(to_float(photos, self.device)).clamp_(0, 1)  # (B, 3, S, S)
+            return to_batch(rgb)
+
+
+def to_float(photos: Tensor, device: torch.device) -> Tensor:
+    """uint8 (B, 3, H, W) to `rgb` on the device."""
+    return photos.to(device, non_blocking=True).float() / _LAST_LEVEL
+
+
+def to_batch(rgb: Tensor) -> Batch:
+    """`rgb` (B, 3, H, W) to its `l` and `ab`, laid out as convolutions like them."""
+    pieces = [rgb_to_lab(piece) for piece in rgb.split(_LAB_CHUNK)] if rgb.device.type == "cpu" else [rgb_to_lab(rgb)]
+    l = torch.cat([l for l, _ in pieces])
+    ab = torch.cat([ab for _, ab in pieces])
+    return Batch(l.contiguous(memory_format=torch.channels_last), ab.contiguous(memory_format=torch.channels_last))

@@ -1,0 +1,138 @@
+"""`train.py`: options → config → one call. argparse alone, so that a training machine needs neither typer nor gradio."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from colorize.errors import ColorizeError, ConfigError, DataError
+
+_EPILOG = """\
+examples:
+  python train.py photos/ --run runs/first
+  python train.py shards/*.tar --run runs/gan --encoder-start hub --adversarial-steps 2000
+  python train.py photos/ --run runs/first --resume
+  accelerate launch train.py photos/ --run runs/many-gpus
+
+exit status: 0 finished, 1 the run failed, 2 wrong options or no photos, 130 interrupted (saved; go on with --resume)
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        return _main(arguments)
+    except (ConfigError, DataError) as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 2
+    except ColorizeError as error:
+        print(f"train.py: {error}", file=sys.stderr)
+        return 1
+
+
+def _main(arguments: Sequence[str] | None) -> int:
+    from colorize.training.config import TrainConfig, read_config
+
+    options = _parser().parse_args(arguments)
+    run = Path(options.run) if options.run else None
+    given = {f.name: getattr(options, f.name) for f in dataclasses.fields(TrainConfig) if f.name in options}
+
+    # Options over recipe over defaults; a resumed run keeps what it began with.
+    if options.resume:
+        if run is None:
+            raise ConfigError("--resume needs --run, the folder to go on with")
+        from colorize.training.runlog import CONFIG, STATE
+
+        if not (run / STATE).is_file():
+            raise ConfigError(f"{run}: nothing to resume, there is no {STATE}")
+        if options.config:
+            raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
+        config = TrainConfig(**read_config(run / CONFIG))
+        for name, value in given.items():
+            wanted = getattr(dataclasses.replace(config, **{name: value}), name)
+            if wanted != getattr(config, name):
+                raise ConfigError(f"--{_kebab(name)} {value} differs from the run's {getattr(config, name)}: a run goes on as it began")
+    else:
+        config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
+
+    from colorize.training.data import find_sources
+
+    sources = find_sources(options.data)
+    validation = find_sources(options.validation) if options.validation else None
+    if options.dry_run:
+        print(config.to_json())
+        print(f"data: {sources.count()} photos ({len(sources.shards)} shards, {len(sources.files)} files)")
+        held_out = f"one in {config.holdout} of them" if validation is None else f"{validation.count()} photos"
+        print(f"validation: {held_out}, at most {config.validation_photos}")
+        return 0
+    if run is None:
+        raise ConfigError("--run is missing: the folder for checkpoints, samples and the log")
+
+    from colorize.training.loop import Interrupted, is_first_process, train
+    from colorize.training.runlog import create_run
+
+    if not options.resume and is_first_process():
+        create_run(run, config.to_json())
+    try:
+        last = train(config, sources, validation, run, resume=options.resume)
+    except Interrupted:
+        if is_first_process():
+            print(f"train.py: stopped and saved; go on with the same command and --resume ({run})", file=sys.stderr)
+        return 130
+    if is_first_process():
+        print(last)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    """One option per field of the config, its default and description read from there."""
+    from colorize.training.config import FIELD_TYPES, TrainConfig
+
+    parser = argparse.ArgumentParser(
+        prog="train.py",
+        description="Train a colorizer: a U-Net against a PatchGAN discriminator.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("data", nargs="+", metavar="DATA", help="folders of photos (recursive), photos, tar shards of photos")
+    parser.add_argument("--run", metavar="FOLDER", help="folder of this run: config, log, samples, checkpoints")
+    parser.add_argument("--validation", nargs="+", metavar="DATA", help="photos to measure on, kept apart from DATA")
+    parser.add_argument("--config", metavar="FILE", help="recipe: a JSON file of settings; options go before it")
+    parser.add_argument("--resume", action="store_true", help="go on with the run in --run from its last checkpoint")
+    parser.add_argument("--dry-run", action="store_true", help="print the complete config and the data found, and stop")
+    group = parser.add_argument_group("settings")
+    for field in dataclasses.fields(TrainConfig):
+        name, kind = f"--{_kebab(field.name)}", FIELD_TYPES[field.name]
+        factory = field.default_factory
+        default = field.default if factory is dataclasses.MISSING else factory()
+        shown = " ".join(default) if isinstance(default, tuple) else json.dumps(default)
+        text = f"{field.metadata['help']} [{shown}]".replace("%", "%%")
+        extra: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text}
+        if kind is bool:
+            group.add_argument(name, action=argparse.BooleanOptionalAction, **extra)
+        elif isinstance(default, tuple):
+            group.add_argument(name, nargs="+", metavar="KIND", **extra)
+        elif isinstance(default, dict):
+            group.add_argument(name, type=_json_object, metavar="JSON", **extra)
+        else:
+            group.add_argument(name, type=kind, metavar=kind.__name__.upper(), **extra)
+    return parser
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected JSON, got {text!r} ({error})") from error
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError(f"expected a JSON object, got {text!r}")
+    return value
+
+
+def _kebab(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,169 @@
+"""A run folder that explains itself, and what a person sees while it fills.
+
+config.json            every setting
+log.jsonl              one JSON object per line: losses, rates, skipped photos; measurements on the validation photos
+events.out.tfevents.*  the same for TensorBoard, where that is installed
+samples/step-*.png     the same validation photos each time: grey, coloured, true
+last.safetensors       the newest generator: the moving average, ready for `colorize --model`
+best.safetensors       the best on the validation photos, of the phase that went on longest
+generator.safetensors  as it was before the first adversarial step
+state.safetensors      everything --resume needs
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from colorize.errors import ConfigError
+
+CONFIG = "config.json"
+LOG = "log.jsonl"
+LAST = "last.safetensors"
+BEST = "best.safetensors"
+PRETRAINED = "generator.safetensors"
+STATE = "state.safetensors"
+
+
+def create_run(folder: Path, config_json: str) -> None:
+    """Make the folder of a new run. Raises `ConfigError` if there is something in it already."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ConfigError(f"{folder}: not empty; go on with it by --resume, or choose another folder")
+        (folder / CONFIG).write_text(config_json + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
+
+
+class RunLog:
+    """Writes log.jsonl and TensorBoard events, from the main process only; `step` counts over all phases."""
+
+    def __init__(self, folder: Path, *, after_step: int) -> None:
+        """With `after_step`, what an earlier, killed process wrote beyond its last checkpoint is dropped."""
+        self._path = folder / LOG
+        if self._path.exists():
+            kept = [line for line in _whole_lines(self._path) if json.loads(line)["step"] <= after_step]
+            temporary = self._path.with_suffix(".tmp")
+            temporary.write_text("".join(kept), encoding="utf-8")
+            os.replace(temporary, self._path)
+        self._file = self._path.open("a", encoding="utf-8")
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:  # training goes without; the log has all the numbers
+            self._events = None
+        else:
+            self._events = SummaryWriter(str(folder), purge_step=after_step + 1)  # type: ignore[no-untyped-call]
+        self._samples = folder / "samples"
+
+    def scalars(self, step: int, kind: str, values: Mapping[str, Any]) -> None:
+        """One line; numbers also go to TensorBoard as `kind/name`."""
+        entry = {"step": step, "kind": kind, **values}
+        self._file.write(json.dumps(entry) + "\n")
+        self._file.flush()
+        if self._events:
+            for name, value in values.items():
+                if isinstance(value, int | float):
+                    self._events.add_scalar(f"{kind}/{name}", value, step)  # type: ignore[no-untyped-call]
+
+    def samples(self, step: int, rows: Tensor) -> None:
+        """`rgb` (N, 3, H, W) in threes: grey, coloured, true; four photos side by side."""
+        from torchvision.utils import make_grid, save_image
+
+        self._samples.mkdir(exist_ok=True)
+        grid = make_grid(rows, nrow=12, padding=2)
+        save_image(grid, self._samples / f"step-{step:07d}.png")
+        if self._events:
+            self._events.add_image("samples", grid, step)  # type: ignore[no-untyped-call]
+
+    def close(self) -> None:
+        self._file.close()
+        if self._events:
+            self._events.close()  # type: ignore[no-untyped-call]
+
+
+def _whole_lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as file:
+        yield from (line for line in file if line.endswith("\n"))  # a kill may have cut the last one
+
+
+class Reporter:
+    """Tells a person, on stderr: a bar that moves on a terminal, plain lines elsewhere."""
+
+    def update(self, phase: str, step: int, text: str) -> None:
+        """After every step."""
+
+    def line(self, text: str) -> None:
+        """Something to keep on the screen."""
+        print(text, file=sys.stderr, flush=True)
+
+
+class _Lines(Reporter):
+    def __init__(self, steps: int, interval: int, done: int) -> None:
+        self._steps, self._interval = steps, interval
+        self._clock = _Clock(steps, done)
+
+    def update(self, phase: str, step: int, text: str) -> None:
+        left = self._clock.left(step)
+        if step % self._interval == 0 or step == self._steps:
+            self.line(f"{phase} {step}/{self._steps} · {text} · {left} left")
+
+
+class _Bar(Reporter):
+    def __init__(self, progress: Any, steps: int, done: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("starting", total=steps, completed=done, text="", left="")
+        self._clock = _Clock(steps, done)
+
+    def update(self, phase: str, step: int, text: str) -> None:
+        self._progress.update(self._task, completed=step, description=phase, text=text, left=self._clock.left(step))
+
+    def line(self, text: str) -> None:
+        self._progress.console.print(text, highlight=False, markup=False)
+
+
+class _Clock:
+    """Time left, from the pace since this process started."""
+
+    def __init__(self, steps: int, done: int) -> None:
+        self._steps, self._done, self._start = steps, done, time.monotonic()
+
+    def left(self, step: int) -> str:
+        pace = (time.monotonic() - self._start) / max(step - self._done, 1)
+        seconds = round(pace * (self._steps - step))
+        hours, minutes = seconds // 3600, seconds // 60 % 60
+        return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {seconds % 60:02d} s"
+
+
+@contextmanager
+def reporter(steps: int, done: int, interval: int, *, quiet: bool) -> Iterator[Reporter]:
+    """A bar if stderr is a terminal and rich is installed, else a line every `interval` steps; `quiet` says nothing."""
+    if quiet:
+        yield _Silent()
+        return
+    if sys.stderr.isatty():
+        try:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+        except ImportError:
+            pass
+        else:
+            columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[text]}", "{task.fields[left]} left")
+            texts = [TextColumn(c) if isinstance(c, str) else c for c in columns]
+            with Progress(*texts, console=Console(stderr=True)) as progress:
+                yield _Bar(progress, steps, done)
+            return
+    yield _Lines(steps, interval, done)
+
+
+class _Silent(Reporter):
+    def line(self, text: str) -> None:
+        """Other processes of the same run leave talking to the first."""
