@@ -1,0 +1,25 @@
+"""What every test stands on: one torch thread, the same random numbers each time."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+# One thread: the results do not depend on the machine, and two test runs do not fight for its cores. Torch reads the
+# variable when it is imported, which not every test needs.
+os.environ["OMP_NUM_THREADS"] = "1"
+if "torch" in sys.modules:  # a plugin was quicker
+    sys.modules["torch"].set_num_threads(1)
+
+# Nothing that a test does may wait for the network or tell anybody.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    """Seed torch, if the test's module has imported it."""
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
