@@ -9,6 +9,11 @@ from torch import Tensor, nn
 HINT_CHANNELS = 3  # ab of the hinted pixels, then a 0/1 mask
 
 
+def is_whole(value: object, low: int, high: int) -> bool:
+    """Whether a setting, perhaps out of a file, is a whole number from `low` to `high`."""
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
 class Generator(nn.Module):
     """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`."""
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from pickle import UnpicklingError
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.generator import Generator, zero_hint_conv
+from colorize.models.generator import Generator, is_whole, zero_hint_conv
 
 # MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
 _STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
@@ -24,9 +25,14 @@ class MobileUNetSettings:
     widths: tuple[int, ...] = (256, 128, 64, 32)  # decoder channels at strides 16, 8, 4, 2
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))  # JSON has lists
-        if len(self.widths) != 4 or not all(isinstance(width, int) and 1 <= width <= 2048 for width in self.widths):
-            raise ConfigError(f"mobile-unet: widths must be 4 numbers of 1 to 2048, got {list(self.widths)}")
+        widths: object = self.widths  # a file may hold anything
+        if (
+            not isinstance(widths, list | tuple)
+            or len(widths) != 4
+            or not all(is_whole(width, 1, 2048) for width in widths)
+        ):
+            raise ConfigError(f"mobile-unet: widths must be 4 whole numbers from 1 to 2048, got {widths!r}")
+        object.__setattr__(self, "widths", tuple(widths))  # JSON has lists
 
 
 class MobileUNet(Generator):
@@ -55,6 +61,7 @@ class MobileUNet(Generator):
             self.ups.append(_Up(incoming, skip, width))
             incoming = width
         self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
+        assert self.head.bias is not None
         nn.init.normal_(self.head.weight, 0.0, 0.01)  # starts out almost grey
         nn.init.zeros_(self.head.bias)
 
@@ -71,7 +78,8 @@ class MobileUNet(Generator):
 
     def forward(self, l: Tensor, hints: Tensor | None = None) -> Tensor:
         self.check_input(l, hints)
-        (conv, norm, activation), bottleneck = self.encoder[0]
+        stem, bottleneck = cast(nn.Sequential, self.encoder[0])
+        conv, norm, activation = cast(nn.Sequential, stem)
         x = conv(l)  # (B, 32, H/2, W/2)
         if hints is not None:
             x = x + self.hint(hints)
@@ -88,19 +96,19 @@ class MobileUNet(Generator):
     def load_imagenet(self, start: str | Path) -> None:
         """Start the encoder from ImageNet: a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own.
 
-        Raises `WeightsError` if the file is not a MobileNetV2.
+        Raises `WeightsError` if the file is not a MobileNetV2, or torchvision's weights cannot be downloaded.
         """
         if start == "hub":
-            from torchvision.models import MobileNet_V2_Weights
-
-            state = dict(MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=False))
-            half_std, shift = _HUB_HALF_STD, _HUB_SHIFT
+            state, half_std, shift = _download_hub_weights(), _HUB_HALF_STD, _HUB_SHIFT
         else:
-            from colorize.models.weights import read_tensors
+            from colorize.models.weights import read_tensors  # it imports this module
 
             state, _ = read_tensors(start)
             half_std, shift = torch.ones(3), torch.zeros(3)
         state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
+        for key, value in state.items():
+            if not value.isfinite().all():
+                raise WeightsError(f"{start}: the weight features.{key} is not finite")
         try:
             rgb_conv = state["0.0.weight"]  # (32, 3, 3, 3)
             # All three channels see (l − shift)/(2 std): fold that into one channel and the norm that follows.
@@ -115,9 +123,25 @@ class MobileUNet(Generator):
                 stage = max(i for i, first in enumerate(starts) if first <= int(index))
                 renamed[f"{stage}.{int(index) - starts[stage]}.{rest}"] = value
             self.encoder.load_state_dict(renamed, strict=True)
-        except (KeyError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+        except KeyError as error:
+            raise WeightsError(
+                f"{start}: expected torchvision's mobilenet_v2 weights, features.{error.args[0]} is missing"
+            ) from error
+        except (ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())[:300]
             raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights ({reason})") from error
+
+
+def _download_hub_weights() -> dict[str, Tensor]:
+    from torchvision.models import MobileNet_V2_Weights
+
+    try:
+        # The download is a pickle: its hash is compared, and only tensors are read from it.
+        state = MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
+    except (OSError, RuntimeError, UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f"hub: torchvision's mobilenet_v2 weights could not be downloaded ({reason})") from error
+    return dict(state)
 
 
 # torchvision's weights expect (x − mean)/std of x in [0, 1]; in terms of v = 2x − 1 that is (v − (2 mean − 1))/(2 std).

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from colorize.errors import ConfigError
+from colorize.models.generator import is_whole
 
 DiscriminatorKind = Literal["patch", "pixel", "image"]
 _IMAGE_LAYERS = 5  # 286×286 receptive field: the paper's ImageGAN
@@ -26,11 +27,12 @@ class DiscriminatorSettings:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(DiscriminatorKind):
-            raise ConfigError(f"discriminator must be one of {', '.join(get_args(DiscriminatorKind))}, got {self.kind!r}")
-        if not 1 <= self.ndf <= 512:
-            raise ConfigError(f"ndf must be 1 to 512, got {self.ndf}")
-        if not 1 <= self.n_layers <= 6:
-            raise ConfigError(f"n_layers must be 1 to 6, got {self.n_layers}")
+            kinds = ", ".join(get_args(DiscriminatorKind))
+            raise ConfigError(f"discriminator must be one of {kinds}, got {self.kind!r}")
+        if not is_whole(self.ndf, 1, 512):
+            raise ConfigError(f"ndf must be a whole number from 1 to 512, got {self.ndf!r}")
+        if not is_whole(self.n_layers, 1, 6):
+            raise ConfigError(f"n_layers must be a whole number from 1 to 6, got {self.n_layers!r}")
 
 
 def build_discriminator(settings: DiscriminatorSettings) -> nn.Module:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError
-from colorize.models.generator import Generator, zero_hint_conv
+from colorize.models.generator import Generator, is_whole, zero_hint_conv
 
 _DROPOUT_BLOCKS = 3  # the three innermost up-blocks
 
@@ -21,16 +21,17 @@ class UNetSettings:
     dropout: float = 0.5  # probability, in the three innermost up-blocks
 
     def __post_init__(self) -> None:
-        if not 1 <= self.ngf <= 512:
-            raise ConfigError(f"unet: ngf must be 1 to 512, got {self.ngf}")
-        if not 2 <= self.depth <= 10:
-            raise ConfigError(f"unet: depth must be 2 to 10, got {self.depth}")
-        if not 0 <= self.dropout < 1:
-            raise ConfigError(f"unet: dropout must be at least 0 and below 1, got {self.dropout}")
+        if not is_whole(self.ngf, 1, 512):
+            raise ConfigError(f"unet: ngf must be a whole number from 1 to 512, got {self.ngf!r}")
+        if not is_whole(self.depth, 2, 10):
+            raise ConfigError(f"unet: depth must be a whole number from 2 to 10, got {self.depth!r}")
+        dropout: object = self.dropout  # a file may hold anything
+        if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
+            raise ConfigError(f"unet: dropout must be at least 0 and below 1, got {dropout!r}")
 
 
 class UNet(Generator):
-    """C64-C128-C256-C512-C512-C512-C512-C512, mirrored with skip connections; 4×4 kernels, stride 2, tanh at the end."""
+    """C64-C128-C256-C512-C512-C512-C512-C512, mirrored, with skip connections; 4×4 kernels, stride 2, a final tanh."""
 
     architecture: ClassVar[str] = "unet"
     settings_type: ClassVar[type] = UNetSettings

@@ -44,7 +44,8 @@ def save_generator(
 ) -> None:
     """Write `generator` to `path`, whole or not at all. `dtype` float16 halves the file.
 
-    Tensors that float16 cannot hold stay float32. Raises `WeightsError` if a weight is not a finite number.
+    Tensors that float16 cannot hold stay float32. Raises `WeightsError` if a weight is not a finite number or the file
+    cannot be written.
     """
     tensors = {}
     for name, tensor in generator.state_dict().items():
@@ -75,6 +76,7 @@ def load_generator(path: str | os.PathLike[str]) -> tuple[Generator, ModelInfo]:
     except (ConfigError, TypeError) as error:
         raise WeightsError(f"{path}: {error}") from error
     expected = generator.state_dict()
+    weights = {}
     for name, tensor in expected.items():
         if name not in tensors:
             raise WeightsError(f"{path}: the weight {name} is missing")
@@ -82,42 +84,55 @@ def load_generator(path: str | os.PathLike[str]) -> tuple[Generator, ModelInfo]:
             raise WeightsError(
                 f"{path}: the weight {name} should be {tuple(tensor.shape)} and is {tuple(tensors[name].shape)}"
             )
-        if not tensors[name].isfinite().all():
+        if tensors[name].is_floating_point() != tensor.is_floating_point():
+            raise WeightsError(f"{path}: the weight {name} should be {tensor.dtype} and is {tensors[name].dtype}")
+        weights[name] = tensors[name].to(tensor.dtype)
+        if not weights[name].isfinite().all():
             raise WeightsError(f"{path}: the weight {name} is not finite")
     foreign = sorted(set(tensors) - set(expected))
     if foreign:
         raise WeightsError(f"{path}: has a weight {foreign[0]} that {info.architecture} does not have")
-    generator.load_state_dict({name: tensors[name].to(expected[name].dtype) for name in expected}, assign=True)
+    generator.load_state_dict(weights, assign=True)
     return generator.eval(), info
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file under a temporary name in the same folder, sync it and rename it."""
+    """Write a safetensors file under a temporary name in the same folder, sync it and rename it.
+
+    Raises `WeightsError` if that fails; a file that was there before is then as it was.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(handle)
+    # clone: safetensors refuses tensors that share memory
+    separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
-        # clone: safetensors refuses tensors that share memory
-        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, temporary, dict(metadata))
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from reading a shared model
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        try:
+            save_file(separate, temporary, dict(metadata))
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from reading a shared model
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be written ({error})") from error
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
     """All tensors of a safetensors file and its metadata. Raises `WeightsError` naming the file and what is wrong."""
-    if not Path(path).is_file():
-        raise WeightsError(f"{path}: no such model file")
     try:
+        if not Path(path).is_file():
+            raise WeightsError(f"{path}: no such model file")
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118 (not a dict)
+            names = list(file.keys())
+            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path}: expected a safetensors file, this one is damaged or of another kind ({error})") from error
+        raise WeightsError(
+            f"{path}: expected a safetensors file, this one is damaged or of another kind ({error})"
+        ) from error
 
 
 def _parse_metadata(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> ModelInfo:
@@ -130,7 +145,7 @@ def _parse_metadata(path: str | os.PathLike[str], metadata: Mapping[str, str]) -
         architecture = metadata["architecture"]
         settings = json.loads(metadata["settings"])
         training = json.loads(metadata.get("training", "{}"))
-    except (KeyError, json.JSONDecodeError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its metadata is damaged ({error})") from error
     if not isinstance(settings, dict) or not isinstance(training, dict):
         raise WeightsError(f"{path}: its metadata is damaged (settings and training must be JSON objects)")
