@@ -55,7 +55,9 @@ def _main(arguments: Sequence[str] | None) -> int:
         for name, value in given.items():
             wanted = getattr(dataclasses.replace(config, **{name: value}), name)
             if wanted != getattr(config, name):
-                raise ConfigError(f"--{_kebab(name)} {value} differs from the run's {getattr(config, name)}: a run goes on as it began")
+                raise ConfigError(
+                    f"--{_kebab(name)} {value} differs from the run's {getattr(config, name)}: a run goes on as it began"
+                )
     else:
         config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
 
@@ -73,10 +75,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         raise ConfigError("--run is missing: the folder for checkpoints, samples and the log")
 
     from colorize.training.loop import Interrupted, is_first_process, train
-    from colorize.training.runlog import create_run
+    from colorize.training.runlog import check_unused
 
     if not options.resume and is_first_process():
-        create_run(run, config.to_json())
+        check_unused(run)
     try:
         last = train(config, sources, validation, run, resume=options.resume)
     except Interrupted:
@@ -99,7 +101,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("data", nargs="+", metavar="DATA", help="folders of photos (recursive), photos, tar shards of photos")
+    parser.add_argument(
+        "data", nargs="+", metavar="DATA", help="folders of photos (recursive), photos, tar shards of photos"
+    )
     parser.add_argument("--run", metavar="FOLDER", help="folder of this run: config, log, samples, checkpoints")
     parser.add_argument("--validation", nargs="+", metavar="DATA", help="photos to measure on, kept apart from DATA")
     parser.add_argument("--config", metavar="FILE", help="recipe: a JSON file of settings; options go before it")

@@ -33,7 +33,9 @@ class TrainConfig:
     architecture: str = _option("mobile-unet", f"generator: {' or '.join(GENERATORS)}")
     generator_settings: dict[str, Any] = _option({}, 'its settings as JSON, e.g. \'{"ngf": 32, "depth": 7}\'')
     start: str = _option("", "model file to go on from, instead of fresh weights")
-    encoder_start: str = _option("", 'mobile-unet\'s encoder: "hub" for torchvision\'s ImageNet weights, or a file of them')
+    encoder_start: str = _option(
+        "", "mobile-unet's encoder: \"hub\" for torchvision's ImageNet weights, or a file of them"
+    )
     discriminators: tuple[str, ...] = _option(("patch",), f"one or more of {', '.join(get_args(DiscriminatorKind))}")
     ndf: int = _option(64, "channels of a discriminator's first convolution")
     n_layers: int = _option(3, "stride-2 convolutions of the patch discriminator (3: 70×70 px)")
@@ -67,7 +69,9 @@ class TrainConfig:
     # Photos
     size: int = _option(128, "side in pixels of the square crops that are trained on")
     min_side: int = _option(64, "photos with a side shorter than this, in pixels, are skipped")
-    min_colourfulness: float = _option(4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as grey")
+    min_colourfulness: float = _option(
+        4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as grey"
+    )
     zoom: float = _option(0.7, "a crop takes this fraction or more of the short side")
     jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none")
     holdout: int = _option(50, "without --validation, one photo in this many is kept out of training to measure on")

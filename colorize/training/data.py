@@ -74,7 +74,9 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Sources:
         if not tarfile.is_tarfile(shard):
             raise DataError(f"{shard}: expected a tar file of photos, this one is damaged or of another kind")
     if not shards and not files:
-        raise DataError(f"no photos and no tar shards in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
+        raise DataError(
+            f"no photos and no tar shards in {', '.join(map(str, paths)) or 'nothing: no paths were given'}"
+        )
     return Sources(tuple(sorted(shards)), tuple(sorted(files)))
 
 
@@ -126,7 +128,14 @@ class PhotoStream(IterableDataset[StreamBatch]):
     """What runs in the workers: order, decode, cut."""
 
     def __init__(
-        self, sources: Sources, config: TrainConfig, hold_out: bool, rank: int, world: int, positions: Sequence[Position], first: int
+        self,
+        sources: Sources,
+        config: TrainConfig,
+        hold_out: bool,
+        rank: int,
+        world: int,
+        positions: Sequence[Position],
+        first: int,
     ) -> None:
         self.sources, self.config, self.hold_out = sources, config, hold_out
         self.rank, self.world = rank, world
@@ -264,7 +273,11 @@ class PhotoBatches:
         return batch.photos
 
     def state(self) -> dict[str, Any]:
-        return {"positions": [list(p) for p in self._positions], "batches": self._batches, "skipped": dict(self.skipped)}
+        return {
+            "positions": [list(p) for p in self._positions],
+            "batches": self._batches,
+            "skipped": dict(self.skipped),
+        }
 
 
 def validation_photos(sources: Sources, config: TrainConfig, *, held_out: bool) -> Tensor:

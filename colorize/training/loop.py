@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -44,18 +45,22 @@ class Interrupted(Exception):
 
 
 def train(config: TrainConfig, sources: Sources, validation: Sources | None, run: Path, *, resume: bool) -> Path:
-    """Train in the folder `run`, which exists with its config in it; gives the path of the last generator.
+    """Train in the folder `run`, a new one unless `resume`; gives the path of the last generator.
 
     Without `validation` sources, one photo in `config.holdout` is kept out of training to measure on. Raises
     `TrainingError` if a loss is not a number or the state to resume does not fit, `DataError` if no photo can be used,
     `Interrupted` after a signal, when all is saved.
     """
     keep_freed_memory()
-    trainer = _Trainer(config, sources, validation, run, resume=resume)
     try:
-        trainer.run()
+        trainer = _Trainer(config, sources, validation, run, resume=resume)
+        try:
+            trainer.run()
+        finally:
+            trainer.close()
     finally:
-        trainer.close()
+        # accelerate keeps its settings for the whole process: the next run in it may want others.
+        AcceleratorState._reset_state(reset_partial_state=True)
     return run / runlog.LAST
 
 
@@ -122,7 +127,12 @@ class _Trainer:
         if not len(self.validation):
             raise DataError("no photo can be measured on: all are unreadable, tiny or grey")
 
-        self.log = runlog.RunLog(folder, after_step=self.steps_done) if self.accelerator.is_main_process else None
+        # The folder, now that nothing can be wrong with the options any more.
+        self.log: runlog.RunLog | None = None
+        if self.accelerator.is_main_process:
+            if not resume:
+                runlog.create_run(folder, config.to_json())
+            self.log = runlog.RunLog(folder, after_step=self.steps_done)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -256,10 +266,14 @@ class _Trainer:
         # Alone, G is judged by its own loss. Against D, by how close its colours come to the true ones: the sign
         # that DeOldify's author wished for.
         alone = self.measured["l1"]
-        colours = 1 - (self.measured["histogram_a"] + self.measured["histogram_b"]) / 2 + self.measured["delta_cf"] / 100
+        colours = (
+            1 - (self.measured["histogram_a"] + self.measured["histogram_b"]) / 2 + self.measured["delta_cf"] / 100
+        )
         score = alone if phase == "generator" else colours
         self.log.scalars(self.steps_done, "validation", {"phase": phase, **self.measured, "score": score})
-        self.report.line(f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items()))
+        self.report.line(
+            f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items())
+        )
         self.log.samples(self.steps_done, sample_rows(self._averaged(), self.validation[:_SAMPLES].to(self.device)))
         if score < self.best["score"] and self.steps_done > 0:
             self.best = {"phase": phase, "score": score}
@@ -341,8 +355,8 @@ class _Trainer:
         return bool(total > 0)
 
     def close(self) -> None:
-        if getattr(self, "log", None):
-            self.log.close()  # type: ignore[union-attr]
+        if self.log:
+            self.log.close()
         self.accelerator.end_training()
 
 
@@ -432,7 +446,9 @@ def _build_generator(config: TrainConfig) -> Generator:
     if config.start:
         given, info = load_generator(config.start)
         if (info.architecture, given.settings) != (config.architecture, generator.settings):
-            raise ConfigError(f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture}")
+            raise ConfigError(
+                f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture}"
+            )
         generator.load_state_dict(given.state_dict())
     if config.encoder_start:
         assert isinstance(generator, MobileUNet)

@@ -33,12 +33,18 @@ PRETRAINED = "generator.safetensors"
 STATE = "state.safetensors"
 
 
+def check_unused(folder: Path) -> None:
+    """Raise `ConfigError` if `folder` cannot become that of a new run, because there is something in it already."""
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.exists():
+        raise ConfigError(f"{folder}: not empty; go on with it by --resume, or choose another folder")
+
+
 def create_run(folder: Path, config_json: str) -> None:
-    """Make the folder of a new run. Raises `ConfigError` if there is something in it already."""
+    """Make the folder of a new run. Raises `ConfigError` if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise ConfigError(f"{folder}: not empty; go on with it by --resume, or choose another folder")
         (folder / CONFIG).write_text(config_json + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
@@ -156,7 +162,13 @@ def reporter(steps: int, done: int, interval: int, *, quiet: bool) -> Iterator[R
         except ImportError:
             pass
         else:
-            columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), "{task.fields[text]}", "{task.fields[left]} left")
+            columns = (
+                "{task.description}",
+                BarColumn(),
+                MofNCompleteColumn(),
+                "{task.fields[text]}",
+                "{task.fields[left]} left",
+            )
             texts = [TextColumn(c) if isinstance(c, str) else c for c in columns]
             with Progress(*texts, console=Console(stderr=True)) as progress:
                 yield _Bar(progress, steps, done)

@@ -84,9 +84,7 @@ class Step:
         _update(d_optimizer)
         return StepLosses(d_loss, torch.zeros_like(d_loss), torch.zeros_like(d_loss))
 
-    def adversarial_step(
-        self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer
-    ) -> StepLosses:
+    def adversarial_step(self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer) -> StepLosses:
         """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4)."""
         # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
         shared = [self.generator(batches[0].l)] if len(batches) == 1 else None

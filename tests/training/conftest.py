@@ -1,0 +1,59 @@
+"""A handful of made-up colour photos, in a folder and in a shard, with what has to be skipped among them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+GOOD = 20
+
+
+def colour_photo(seed: int, side: int = 40) -> Image.Image:
+    """Soft blobs of colour."""
+    rng = np.random.default_rng(seed)
+    small = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return Image.fromarray(small).resize((side, side + seed % 3), Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def files() -> dict[str, bytes]:
+    """Name → content: 20 photos to train on, one of each kind that is skipped, and one that is no photo at all."""
+    contents = {f"good-{i:02d}.png": encoded(colour_photo(i)) for i in range(GOOD)}
+    contents["bad.png"] = b"this is not a photo"
+    contents["grey.png"] = encoded(colour_photo(50).convert("L"))
+    contents["tiny.png"] = encoded(colour_photo(51, side=8))
+    contents["notes.txt"] = b"not looked at"
+    return contents
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    (folder / "deeper").mkdir(parents=True)
+    for i, (name, content) in enumerate(files().items()):
+        (folder / ("deeper" if i % 2 else ".") / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    return write_shard(tmp_path / "photos.tar", files())
+
+
+def write_shard(path: Path, contents: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as archive:
+        for name, content in contents.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path

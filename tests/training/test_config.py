@@ -1,0 +1,79 @@
+"""Settings: every default in one place, every wrong value told in one line."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from colorize.errors import ConfigError
+from colorize.training.config import TrainConfig, read_config
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"architecture": "resnet"}, "architecture must be one of unet, mobile-unet, got 'resnet'"),
+        ({"objective": "magic"}, "objective must be one of"),
+        ({"reconstruction": "magic"}, "reconstruction must be one of"),
+        ({"discriminators": ["patch", "cat"]}, "discriminator must be one of patch, pixel, image, got 'cat'"),
+        ({"discriminators": []}, "discriminators: expected at least one"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, got 2.5"),
+        ({"batch_size": True}, "batch_size must be a whole number, got True"),
+        ({"g_lr": "fast"}, "g_lr must be a number, got 'fast'"),
+        ({"g_lr": float("nan")}, "g_lr must be a number, got nan"),
+        ({"g_lr": -1.0}, "g_lr must be at least 0.0, got -1.0"),
+        ({"ema": 1.0}, "ema must be at least 0 and below 1, got 1.0"),
+        ({"zoom": 0.0}, "zoom must be above 0 and at most 1, got 0.0"),
+        ({"spectral_norm": 1}, "spectral_norm must be true or false, got 1"),
+        ({"generator_settings": [64]}, r"generator_settings must be a JSON object, got \[64\]"),
+        ({"generator_steps": 0, "discriminator_steps": 0, "adversarial_steps": 0}, "nothing to do"),
+        (
+            {"architecture": "unet", "encoder_start": "hub"},
+            "encoder-start belongs to mobile-unet, got architecture 'unet'",
+        ),
+        ({"encoder_start": "hub", "start": "x.safetensors"}, "exclude each other"),
+    ],
+)
+def test_a_wrong_value_says_what_was_expected_and_what_came(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        TrainConfig(**settings)
+
+
+def test_json_and_back_is_the_same_config(tmp_path: Path) -> None:
+    config = TrainConfig(
+        discriminators=("pixel", "patch"), generator_settings={"widths": [8, 8, 8, 8]}, spectral_norm=True
+    )
+    (tmp_path / "config.json").write_text(config.to_json())
+    assert TrainConfig(**read_config(tmp_path / "config.json")) == config
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{", "expected JSON"),
+        ("[1]", "expected a JSON object with settings, got list"),
+        ('{"learning_rate": 1}', "unknown setting 'learning_rate'"),
+    ],
+)
+def test_a_wrong_recipe_names_the_file(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(ConfigError, match=rf"recipe\.json: .*{told}"):
+        read_config(tmp_path / "recipe.json")
+    with pytest.raises(ConfigError, match=r"missing\.json: cannot be read"):
+        read_config(tmp_path / "missing.json")
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for field in dataclasses.fields(TrainConfig):
+        assert len(field.metadata["help"]) > 10
+
+
+def test_the_recipes_that_come_with_the_program_are_valid() -> None:
+    recipes = sorted((Path(__file__).parents[2] / "recipes").glob("*.json"))
+    assert recipes
+    for recipe in recipes:
+        config = TrainConfig(**read_config(recipe))
+        assert json.loads(config.to_json())["size"] == config.size

@@ -1,0 +1,147 @@
+"""The stream of photos: what is found, what is skipped, and going on from anywhere in the same order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from colorize.errors import DataError
+from colorize.training.config import TrainConfig
+from colorize.training.data import (
+    PhotoBatches,
+    Sources,
+    box_side,
+    find_sources,
+    is_held_out,
+    read_unit,
+    validation_photos,
+)
+
+from tests.training.conftest import GOOD, colour_photo, encoded, files, write_shard
+
+
+def config(**settings: Any) -> TrainConfig:
+    return TrainConfig(**{"size": 16, "min_side": 16, "batch_size": 4, "workers": 0, "shuffle_buffer": 8, **settings})
+
+
+def batches(sources: Sources, settings: TrainConfig, **options: Any) -> PhotoBatches:
+    return PhotoBatches(sources, settings, **{"hold_out": False, **options})
+
+
+def fingerprints(photos: list[Tensor]) -> list[float]:
+    return [photo.double().sum().item() for batch in photos for photo in batch]
+
+
+def names_of_an_epoch(sources: Sources) -> list[str]:
+    return [raw.key for unit in sources.units() for raw in read_unit(unit, Counter())]
+
+
+def test_folders_are_searched_recursively_and_shards_by_their_contents(photo_folder: Path, shard: Path) -> None:
+    in_folder, in_shard = find_sources([photo_folder]), find_sources([shard])
+    assert in_folder.count() == in_shard.count() == len(files()) - 1  # all but the text file
+    assert find_sources([photo_folder, shard]).count() == 2 * in_shard.count()
+    assert find_sources([photo_folder.parent]).count() == 2 * in_shard.count()  # a shard inside a folder
+    assert find_sources([photo_folder, photo_folder]) == in_folder  # nothing twice
+    assert sorted(Path(key).name for key in names_of_an_epoch(in_folder)) == sorted(names_of_an_epoch(in_shard))
+
+
+@pytest.mark.parametrize("kind", ["folder", "shard"])
+def test_batches_are_uint8_boxes_and_what_is_of_no_use_is_counted(kind: str, photo_folder: Path, shard: Path) -> None:
+    settings = config()
+    stream = batches(find_sources([photo_folder if kind == "folder" else shard]), settings)
+    for batch in islice(stream, GOOD // 4 + 1):  # more than one epoch, so every photo has been looked at
+        assert batch.dtype == torch.uint8
+        assert batch.shape == (4, 3, box_side(settings), box_side(settings))
+    assert {"unreadable", "grey", "tiny"} <= set(stream.skipped)
+
+
+def test_the_order_depends_on_the_seed_alone(shard: Path) -> None:
+    sources = find_sources([shard])
+    first = fingerprints(list(islice(batches(sources, config()), 8)))
+    assert fingerprints(list(islice(batches(sources, config()), 8))) == first
+    assert fingerprints(list(islice(batches(sources, config(seed=1)), 8))) != first
+
+
+def test_no_epoch_repeats_the_one_before(shard: Path) -> None:
+    photos = fingerprints(list(islice(batches(find_sources([shard]), config()), 10)))
+    assert photos[:20] != photos[20:40]
+    assert len(set(photos)) > 35  # other boxes of the same photos, too; a few coincide at this size
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_stream_goes_on_from_its_state_as_if_never_stopped(photo_folder: Path, shard: Path, workers: int) -> None:
+    sources, settings = find_sources([photo_folder, shard]), config(workers=workers)
+    whole = batches(sources, settings)
+    expected = list(islice(whole, 13))
+    stopped = batches(sources, settings)
+    list(islice(stopped, 7))
+    rest = batches(sources, settings, state=stopped.state())
+    assert fingerprints(list(islice(rest, 6))) == fingerprints(expected[7:])
+    assert rest.state() == whole.state()
+
+
+def test_processes_and_workers_share_the_photos_without_overlap(tmp_path: Path) -> None:
+    contents = {f"{i}.png": encoded(colour_photo(i)) for i in range(16)}
+    sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
+    settings = config(batch_size=1, zoom=1.0, workers=0)
+    seen = []
+    for rank in range(4):
+        stream = batches(sources, settings, rank=rank, world=4)
+        seen.append(fingerprints([next(stream) for _ in range(4)]))  # a quarter of an epoch each
+    together = [each for one in seen for each in one]
+    assert len(set(together)) == 16
+
+
+def test_held_out_photos_are_never_trained_on_and_are_what_is_measured_on(tmp_path: Path) -> None:
+    contents = {f"{i}.png": encoded(colour_photo(i, side=32)) for i in range(24)}
+    sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
+    settings = config(holdout=4, size=32, zoom=1.0, batch_size=1, min_side=8)
+    held = {name for name in contents if is_held_out(name, 4)}
+    assert 0 < len(held) < 24
+    measured = validation_photos(sources, settings, held_out=True)
+    assert measured.shape == (len(held), 3, 32, 32)
+    stream = batches(sources, settings, hold_out=True)
+    list(islice(stream, 24 - len(held)))
+    assert stream.state()["positions"][0][0] == 0  # all of the others fit into the first epoch
+    next(stream)
+    assert stream.state()["positions"][0][0] == 1
+
+
+def test_validation_photos_are_always_the_same_ones_up_to_the_limit(shard: Path) -> None:
+    sources = find_sources([shard])
+    photos = validation_photos(sources, config(validation_photos=5), held_out=False)
+    assert photos.shape == (5, 3, 16, 16)
+    assert torch.equal(photos, validation_photos(sources, config(validation_photos=5), held_out=False))
+
+
+def test_a_shard_that_breaks_off_gives_what_it_has_and_is_counted(shard: Path) -> None:
+    content = shard.read_bytes()
+    shard.write_bytes(content[: len(content) // 2])
+    stream = batches(find_sources([shard]), config())
+    list(islice(stream, 6))
+    assert stream.skipped["unreadable"] >= 1
+
+
+def test_empty_and_wrong_data_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere: no such file or folder"):
+        find_sources([tmp_path / "nowhere"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no photos and no tar shards in .*empty"):
+        find_sources([tmp_path / "empty"])
+    (tmp_path / "fake.tar").write_bytes(b"not a tar file")
+    with pytest.raises(DataError, match=r"fake\.tar: expected a tar file of photos"):
+        find_sources([tmp_path / "fake.tar"])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_photos_none_of_which_can_be_used_end_with_the_counts(tmp_path: Path, workers: int) -> None:
+    contents = {"a.png": b"no photo", "b.png": encoded(colour_photo(1).convert("L"))}
+    stream = batches(find_sources([write_shard(tmp_path / "a.tar", contents)]), config(workers=workers))
+    with pytest.raises(DataError, match=r"no photo can be trained on \(.*grey"):
+        next(stream)

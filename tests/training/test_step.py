@@ -1,0 +1,157 @@
+"""The alternation: who is updated, by what, and who holds still."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import pytest
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
+from colorize.training.step import Batch, Step, frozen
+
+
+class Painter(nn.Module):
+    """A generator without BatchNorm, so that batches do not influence each other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3, padding=1)
+
+    def forward(self, l: Tensor) -> Tensor:
+        ab: Tensor = torch.tanh(self.conv(l))
+        return ab
+
+
+class Critic(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 1, 3)
+        self.seen: list[bool] = []  # whether the ab it was shown could pass a gradient on
+
+    def forward(self, l: Tensor, ab: Tensor) -> list[Tensor]:
+        self.seen.append(ab.requires_grad)
+        return [self.conv(torch.cat([l, ab], dim=1))]
+
+
+@pytest.fixture
+def networks() -> tuple[Painter, Critic]:
+    torch.manual_seed(0)
+    return Painter(), Critic()
+
+
+def step_of(g: Painter, d: Critic, adversarial_weight: float = 1.0, reconstruction_weight: float = 100.0) -> Step:
+    return Step(
+        Accelerator(cpu=True),
+        g,
+        d,
+        d,
+        OBJECTIVES["bce"],
+        RECONSTRUCTIONS["l1"],
+        adversarial_weight,
+        reconstruction_weight,
+    )
+
+
+def batch(count: int = 4) -> Batch:
+    generator = torch.Generator().manual_seed(1)
+    l = torch.rand(count, 1, 8, 8, generator=generator) * 2 - 1
+    return Batch(l, torch.rand(count, 2, 8, 8, generator=generator) - 0.5)
+
+
+def weights(module: nn.Module) -> Tensor:
+    return torch.cat([p.detach().flatten().clone() for p in module.parameters()])
+
+
+def sgd(module: nn.Module) -> torch.optim.Optimizer:
+    return torch.optim.SGD(module.parameters(), 0.1)
+
+
+def test_generator_step_learns_the_reconstruction_and_leaves_d_alone(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+    step, before = step_of(g, d), weights(d)
+    optimizer, data = sgd(g), batch()
+    losses = [step.generator_step([data], optimizer).g_reconstruction.item() for _ in range(30)]
+    assert losses[-1] < losses[0]
+    assert torch.equal(weights(d), before)
+
+
+def test_discriminator_step_updates_d_only_and_starts_undecided(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+    for parameter in d.parameters():
+        nn.init.zeros_(parameter)
+    g_before, d_before = weights(g), weights(d)
+    losses = step_of(g, d).discriminator_step([batch()], sgd(d))
+    assert losses.d.item() == pytest.approx(math.log(2))  # ½ · 2 log 2
+    assert torch.equal(weights(g), g_before)
+    assert not torch.equal(weights(d), d_before)
+    assert all(p.grad is None for p in g.parameters())
+
+
+def test_adversarial_step_shows_d_detached_fakes_and_updates_each_network_once(
+    networks: tuple[Painter, Critic],
+) -> None:
+    g, d = networks
+    step = step_of(g, d, reconstruction_weight=0.0)
+    data, g_optimizer, d_optimizer = batch(), sgd(g), sgd(d)
+
+    # What the paper's alternation gives, written out: D on (real, fake), then G against the new D.
+
+    g2, d2 = copy.deepcopy(g), copy.deepcopy(d)
+    fake = g2(data.l)
+    d_loss = 0.5 * OBJECTIVES["bce"].discriminator(d2(data.l, data.ab)[0], d2(data.l, fake.detach())[0])
+    for p, gradient in zip(d2.parameters(), torch.autograd.grad(d_loss, list(d2.parameters())), strict=True):
+        p.data -= 0.1 * gradient
+    g_loss = OBJECTIVES["bce"].generator(d2(data.l, fake)[0])
+    for p, gradient in zip(g2.parameters(), torch.autograd.grad(g_loss, list(g2.parameters())), strict=True):
+        p.data -= 0.1 * gradient
+
+    d.seen.clear()
+    losses = step.adversarial_step([data], g_optimizer, d_optimizer)
+    assert d.seen == [False, False, True]  # real, detached fake, fake
+    torch.testing.assert_close(weights(d), weights(d2))
+    torch.testing.assert_close(weights(g), weights(g2))
+    assert losses.d.item() == pytest.approx(d_loss.item())
+    assert losses.g_adversarial.item() == pytest.approx(g_loss.item())
+
+
+def test_d_holds_still_while_g_learns(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+    with frozen(d):
+        assert not any(p.requires_grad for p in d.parameters())
+        d(batch().l, g(batch().l))[0].sum().backward()
+    assert all(p.grad is None for p in d.parameters())
+    assert any(p.grad is not None for p in g.parameters())
+    assert all(p.requires_grad for p in d.parameters())
+
+
+def test_the_adversarial_weight_0_leaves_the_reconstruction_alone(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+
+    twin = copy.deepcopy(g)
+    step_of(g, d, adversarial_weight=0.0, reconstruction_weight=1.0).adversarial_step([batch()], sgd(g), sgd(d))
+    step_of(twin, d).generator_step([batch()], sgd(twin))
+    torch.testing.assert_close(weights(g), weights(twin))
+
+
+@pytest.mark.parametrize("phase", ["generator", "discriminator", "adversarial"])
+def test_accumulated_halves_are_the_whole_batch(networks: tuple[Painter, Critic], phase: str) -> None:
+
+    def updated(batches: list[Batch]) -> tuple[Tensor, Tensor]:
+        g, d = copy.deepcopy(networks)
+        step, g_optimizer, d_optimizer = step_of(g, d), sgd(g), sgd(d)
+        if phase == "generator":
+            step.generator_step(batches, g_optimizer)
+        elif phase == "discriminator":
+            step.discriminator_step(batches, d_optimizer)
+        else:
+            step.adversarial_step(batches, g_optimizer, d_optimizer)
+        return weights(g), weights(d)
+
+    whole = batch(4)
+    halves = [Batch(whole.l[:2], whole.ab[:2]), Batch(whole.l[2:], whole.ab[2:])]
+    for one, other in zip(updated([whole]), updated(halves), strict=True):
+        torch.testing.assert_close(one, other)

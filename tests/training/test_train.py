@@ -1,0 +1,304 @@
+"""`train.py` as a person meets it: its run folder, resuming, stopping, and every wrong option in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from colorize.models.weights import load_generator, read_tensors
+from colorize.training import loop
+from colorize.training.cli import main
+from colorize.training.losses import OBJECTIVES, Objective
+
+ROOT = Path(__file__).parents[2]
+SMALL = [
+    *("--architecture", "unet", "--generator-settings", '{"ngf": 2, "depth": 4}', "--ndf", "2", "--n-layers", "1"),
+    *("--size", "16", "--min-side", "16", "--batch-size", "2", "--workers", "0", "--holdout", "5"),
+    *("--generator-steps", "4", "--discriminator-steps", "2", "--adversarial-steps", "5", "--d-steps", "2"),
+    *("--log-interval", "2", "--validate-interval", "4", "--checkpoint-interval", "3", "--device", "cpu"),
+    *("--precision", "fp32"),
+]
+STEPS = 11
+
+
+def weights(path: Path) -> dict[str, Tensor]:
+    return read_tensors(path)[0]
+
+
+def log(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+
+
+def same(one: Path, other: Path) -> bool:
+    mine, theirs = weights(one), weights(other)
+    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.fixture(autouse=True)
+def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training sets the allocator for the whole process; tests do not need that."""
+    monkeypatch.setattr(loop, "keep_freed_memory", lambda: False)
+
+
+def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main([str(shard), "--run", str(run), *SMALL]) == 0
+    out, err = capfd.readouterr()
+    assert out == f"{run / 'last.safetensors'}\n"
+    assert "generator 4/11" in err
+    assert "adversarial 11/11" in err
+    assert "\r" not in err  # plain lines when nobody watches
+
+    names = {path.name.split(".")[0] if path.name.startswith("events") else path.name for path in run.iterdir()}
+    assert names == {
+        *("config.json", "log.jsonl", "samples", "events"),
+        *("last.safetensors", "best.safetensors", "generator.safetensors", "state.safetensors"),
+    }
+    assert json.loads((run / "config.json").read_text())["adversarial_steps"] == 5
+    assert [p.name for p in sorted((run / "samples").iterdir())][-1] == "step-0000011.png"
+
+    entries = log(run)
+    train = [entry for entry in entries if entry["kind"] == "train"]
+    assert [entry["phase"] for entry in train] == ["generator"] * 2 + ["discriminator"] + ["adversarial"] * 3
+    assert train[0]["d"] == 0
+    assert train[0]["g_reconstruction"] > 0
+    assert train[2]["g_reconstruction"] == 0
+    assert all(train[-1][name] > 0 for name in ("d", "g_adversarial", "g_reconstruction", "photos_per_s"))
+    # 4 steps of G and 2 of D take one batch each; 5 alternations with 2 updates of D take two.
+    assert train[-1]["photos_seen"] == 2 * (4 + 2 + 5 * 2)
+    measured = [entry for entry in entries if entry["kind"] == "validation"]
+    assert [entry["step"] for entry in measured] == [0, 4, 6, 8, 11]
+
+    generator, info = load_generator(run / "last.safetensors")
+    assert generator.architecture == "unet"
+    assert info.training["steps"] == STEPS
+    assert not same(run / "last.safetensors", run / "generator.safetensors")  # the adversarial phase did something
+
+
+def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
+    options = [str(photo_folder), *SMALL, "--workers", "1", "--accumulation", "2"]
+    assert main([*options, "--run", str(tmp_path / "whole")]) == 0
+
+    killer = (
+        "import os, signal, sys; import torch; torch.set_num_threads(1)\n"
+        "from colorize.training import cli, loop\n"
+        "update = loop._Trainer._update\n"
+        "def die_at_step_9(self, phase):\n"
+        "    if self.steps_done == 8: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return update(self, phase)\n"
+        "loop._Trainer._update = die_at_step_9\n"
+        "cli.main(sys.argv[1:])\n"
+    )
+    run = tmp_path / "killed"
+    command = [sys.executable, "-c", killer, *options, "--run", str(run)]
+    result = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True)
+    assert result.returncode == -signal.SIGKILL
+    assert log(run)[-1]["step"] == 8  # two steps beyond the last checkpoint
+    assert main([*options, "--run", str(run), "--resume"]) == 0
+
+    for name in ("last", "generator", "best", "state"):
+        assert same(tmp_path / "whole" / f"{name}.safetensors", run / f"{name}.safetensors"), name
+    steps = [(entry["step"], entry["kind"]) for entry in log(run)]
+    assert steps == [(entry["step"], entry["kind"]) for entry in log(tmp_path / "whole")]
+
+
+def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_the_same(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole, run = tmp_path / "whole", tmp_path / "stopped"
+    assert main([str(shard), "--run", str(whole), *SMALL]) == 0
+    update = loop._Trainer._update
+
+    def interrupted(self: Any, phase: str) -> Any:
+        if self.steps_done == 6:  # in the middle of step 7, the first adversarial one
+            signal.raise_signal(signal.SIGINT)
+        return update(self, phase)
+
+    monkeypatch.setattr(loop._Trainer, "_update", interrupted)
+    capfd.readouterr()
+    assert main([str(shard), "--run", str(run), *SMALL]) == 130
+    assert "stopped and saved; go on with the same command and --resume" in capfd.readouterr().err
+    assert log(run)[-1]["step"] <= 7
+    monkeypatch.setattr(loop._Trainer, "_update", update)
+    assert main([str(shard), "--run", str(run), "--resume"]) == 0  # the settings come from the run
+    assert same(whole / "last.safetensors", run / "last.safetensors")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_good_checkpoint(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    good = OBJECTIVES["bce"]
+
+    def poisoned(logits: Tensor) -> Tensor:
+        return good.generator(logits) * float("nan")
+
+    monkeypatch.setitem(OBJECTIVES, "bce", Objective(good.discriminator, poisoned))
+    run = tmp_path / "run"
+    assert main([str(shard), "--run", str(run), *SMALL]) == 1
+    err = capfd.readouterr().err.splitlines()[-1]
+    assert "adversarial step 7: a loss is not a number" in err
+    assert "state.safetensors holds the last good checkpoint" in err
+    _, info = load_generator(run / "last.safetensors")  # refuses weights that are not finite
+    assert info.training["steps"] == 6
+    monkeypatch.undo()
+    assert main([str(shard), "--run", str(run), "--resume"]) == 0  # with the cause mended, the run goes on
+
+
+def test_dry_run_prints_the_config_and_the_data_and_writes_nothing(
+    shard: Path, photo_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main([str(shard), str(photo_folder), "--run", str(run), "--dry-run", "--g-lr", "0.001"]) == 0
+    out = capfd.readouterr().out
+    config, end = json.JSONDecoder().raw_decode(out)
+    assert config["g_lr"] == 0.001
+    assert config["objective"] == "bce"
+    assert "data: 46 photos (1 shards, 23 files)" in out[end:]
+    assert "validation: one in 50 of them" in out[end:]
+    assert not run.exists()
+
+
+def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults(
+    shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text('{"batch_size": 3, "ndf": 5, "discriminators": ["pixel"]}')
+    assert main([str(shard), "--config", str(recipe), "--ndf", "7", "--no-spectral-norm", "--dry-run"]) == 0
+    config, _ = json.JSONDecoder().raw_decode(capfd.readouterr().out)
+    assert (config["batch_size"], config["ndf"], config["discriminators"]) == (3, 7, ["pixel"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{missing}", "--run", "{run}"], "missing: no such file or folder"),
+        (["{empty}", "--run", "{run}"], "no photos and no tar shards"),
+        (["{shard}"], "--run is missing"),
+        (["{shard}", "--run", "{full}"], "not empty; go on with it by --resume"),
+        (["{shard}", "--run", "{run}", "--resume"], "nothing to resume"),
+        (["{shard}", "--resume"], "--resume needs --run"),
+        (["{shard}", "--run", "{run}", "--objective", "magic"], "objective must be one of bce"),
+        (["{shard}", "--run", "{run}", "--size", "100"], "size must be a multiple of 32 for mobile-unet, got 100"),
+        (["{shard}", "--run", "{run}", "--generator-settings", '{"ngf": 2}'], "mobile-unet has no setting 'ngf'"),
+        (["{shard}", "--run", "{run}", "--config", "{missing}"], "missing: cannot be read"),
+        (["{shard}", "--run", "{run}", "--validation", "{empty}"], "no photos and no tar shards"),
+    ],
+)
+def test_wrong_options_and_empty_data_are_one_line_and_exit_2(
+    arguments: list[str], told: str, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "something.txt").write_text("kept")
+    places = {name: str(tmp_path / name) for name in ("missing", "empty", "full", "run")} | {"shard": str(shard)}
+    filled = [places.get(a[1:-1], a) if a.startswith("{") and a.endswith("}") else a for a in arguments]
+    assert main(filled) == 2
+    err = capfd.readouterr().err
+    assert told in err
+    assert err.count("\n") == 1
+    assert [p.name for p in (tmp_path / "full").iterdir()] == ["something.txt"]
+    assert not (tmp_path / "run").exists()  # a run that cannot begin leaves nothing behind
+
+
+def test_options_argparse_refuses_exit_2(shard: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["--batch-size", "many"], ["--generator-settings", "[1"], ["--no-such-option"]):
+        with pytest.raises(SystemExit) as stop:
+            main([str(shard), *wrong])
+        assert stop.value.code == 2
+        assert wrong[0] in capfd.readouterr().err
+
+
+def test_a_resumed_run_refuses_other_settings(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    run = tmp_path / "run"
+    assert main([str(shard), "--run", str(run), *SMALL]) == 0
+    finished = weights(run / "last.safetensors")
+    capfd.readouterr()
+    assert main([str(shard), "--run", str(run), "--resume", "--batch-size", "9"]) == 2
+    assert "--batch-size 9 differs from the run's 2" in capfd.readouterr().err
+    assert main([str(shard), "--run", str(run), "--resume", *SMALL]) == 0  # the same ones are no difference
+    assert all(torch.equal(finished[name], tensor) for name, tensor in weights(run / "last.safetensors").items())
+
+
+def test_a_run_can_start_from_a_model_file(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    first = tmp_path / "first"
+    assert main([str(shard), "--run", str(first), *SMALL]) == 0
+    start = str(first / "last.safetensors")
+    alone = ["--generator-steps", "0", "--adversarial-steps", "0"]  # D alone: G stays as it was given
+    assert main([str(shard), "--run", str(tmp_path / "second"), *SMALL, *alone, "--start", start]) == 0
+    assert same(first / "last.safetensors", tmp_path / "second" / "last.safetensors")
+    capfd.readouterr()
+    assert main([str(shard), "--run", str(tmp_path / "third"), "--start", start]) == 2
+    assert "the run wants mobile-unet" in capfd.readouterr().err
+
+
+def test_without_enough_photos_to_keep_one_out_it_says_so(
+    shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(shard), "--run", str(tmp_path / "run"), *SMALL, "--holdout", "100000"]) == 0
+    assert "also trained on (too few to keep one out)" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("phase", "index", "expected"),
+    [
+        ("generator", 0, 0.2),
+        ("generator", 4, 1.0),
+        ("generator", 99, 0.0),
+        ("discriminator", 50, 1.0),
+        ("adversarial", 0, 1.0),
+        ("adversarial", 50, 1.0),
+        ("adversarial", 75, 0.5),
+    ],
+)
+def test_learning_rates_follow_the_schedule(phase: str, index: int, expected: float) -> None:
+    assert loop.lr_factor(phase, index, 100) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -> None:
+    """What `accelerate launch` starts: processes that find each other by these variables, and exchange gradients."""
+    run = tmp_path / "run"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+
+    def launch(*extra: str) -> list[str]:
+        """What each of two processes says on stderr."""
+        options = [str(shard), "--run", str(run), *SMALL, "--holdout", "4", *extra]
+        common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+        processes = [
+            subprocess.Popen(
+                [sys.executable, "train.py", *options],
+                cwd=ROOT,
+                env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in range(2)
+        ]
+        told = [process.communicate(timeout=120)[1] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0], told
+        return told
+
+    first, second = launch("--adversarial-steps", "3")
+    assert "on 2 × cpu" in first
+    assert "adversarial" not in second  # the first talks for both
+    entries = log(run)
+    assert entries[-1]["step"] == 9
+    photos = [entry["photos_seen"] for entry in entries if entry["kind"] == "train"]
+    assert photos[-1] == 2 * 2 * (4 + 2 + 3 * 2)
+    before = weights(run / "last.safetensors")
+    first, _ = launch("--adversarial-steps", "3", "--resume")
+    assert "from step 9 of 9" in first
+    assert all(torch.equal(before[name], tensor) for name, tensor in weights(run / "last.safetensors").items())
