@@ -164,7 +164,10 @@ def _mean(values: Sequence[float]) -> float:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     defaults = ColorizeOptions()
-    parser = argparse.ArgumentParser(prog="python -m colorize.evaluation.evaluate", description=__doc__.splitlines()[0])  # type: ignore[union-attr]
+    parser = argparse.ArgumentParser(
+        prog="python -m colorize.evaluation.evaluate",
+        description="Measure a model on colour photos, which it sees in grey, and grey itself beside it.",
+    )
     parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of colour photos, photos, tar shards")
     parser.add_argument("--model", metavar="FILE", help="model file [the shipped one]")
     parser.add_argument("--strength", type=float, default=defaults.strength, help="[%(default)s]")

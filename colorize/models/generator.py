@@ -19,6 +19,7 @@ class Generator(nn.Module):
 
     architecture: ClassVar[str]
     settings_type: ClassVar[type]
+    hint: nn.Conv2d  # see zero_hint_conv
 
     def __init__(self, settings: Any) -> None:
         super().__init__()

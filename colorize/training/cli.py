@@ -1,4 +1,4 @@
-"""`train.py`: options → config → one call. argparse alone, so that a training machine needs neither typer nor gradio."""
+"""`train.py`: options → config → one call. argparse, so that a training machine needs neither typer nor gradio."""
 
 from __future__ import annotations
 
@@ -53,11 +53,9 @@ def _main(arguments: Sequence[str] | None) -> int:
             raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
         config = TrainConfig(**read_config(run / CONFIG))
         for name, value in given.items():
-            wanted = getattr(dataclasses.replace(config, **{name: value}), name)
-            if wanted != getattr(config, name):
-                raise ConfigError(
-                    f"--{_kebab(name)} {value} differs from the run's {getattr(config, name)}: a run goes on as it began"
-                )
+            began = getattr(config, name)
+            if getattr(dataclasses.replace(config, **{name: value}), name) != began:
+                raise ConfigError(f"--{_kebab(name)} {value}: the run began with {began}, and goes on as it began")
     else:
         config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -16,13 +17,17 @@ from colorize.models.patchgan import DiscriminatorKind, DiscriminatorSettings
 from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
 
 PRECISIONS = ("auto", "bf16", "fp32")
+DEVICES = ("auto", "cpu")
 
 
-def _option(default: Any, text: str) -> Any:
-    """A field whose description, with its unit, is also the text of `train.py --help`."""
+def _option(
+    default: Any, text: str, *, least: float | None = None, below: float | None = None, among: Iterable[str] = ()
+) -> Any:
+    """A field whose description, with its unit, is also the text of `train.py --help`, and its range or names."""
+    metadata = {"help": text, "least": least, "below": below, "among": tuple(among)}
     if isinstance(default, dict):
-        return dataclasses.field(default_factory=dict, metadata={"help": text})
-    return dataclasses.field(default=default, metadata={"help": text})
+        return dataclasses.field(default_factory=dict, metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ class TrainConfig:
     """One run. Raises `ConfigError` for a value outside its range."""
 
     # What is trained
-    architecture: str = _option("mobile-unet", f"generator: {' or '.join(GENERATORS)}")
+    architecture: str = _option("mobile-unet", f"generator: {' or '.join(GENERATORS)}", among=GENERATORS)
     generator_settings: dict[str, Any] = _option({}, 'its settings as JSON, e.g. \'{"ngf": 32, "depth": 7}\'')
     start: str = _option("", "model file to go on from, instead of fresh weights")
     encoder_start: str = _option(
@@ -40,84 +45,78 @@ class TrainConfig:
     ndf: int = _option(64, "channels of a discriminator's first convolution")
     n_layers: int = _option(3, "stride-2 convolutions of the patch discriminator (3: 70×70 px)")
     spectral_norm: bool = _option(False, "spectral norm in the discriminators instead of BatchNorm")
-    discriminator_scale: int = _option(1, "the discriminators see the photo this many times smaller")
+    discriminator_scale: int = _option(1, "the discriminators see the photo this many times smaller", least=1)
 
     # Losses
-    objective: str = _option("bce", f"adversarial objective: {', '.join(OBJECTIVES)}")
-    reconstruction: str = _option("l1", f"reconstruction loss on ab: {', '.join(RECONSTRUCTIONS)}")
-    adversarial_weight: float = _option(1.0, "weight of G's adversarial loss")
-    reconstruction_weight: float = _option(100.0, "λ, weight of the reconstruction loss in the adversarial phase")
+    objective: str = _option("bce", f"adversarial objective: {', '.join(OBJECTIVES)}", among=OBJECTIVES)
+    reconstruction: str = _option(
+        "l1", f"reconstruction loss on ab: {', '.join(RECONSTRUCTIONS)}", among=RECONSTRUCTIONS
+    )
+    adversarial_weight: float = _option(1.0, "weight of G's adversarial loss", least=0)
+    reconstruction_weight: float = _option(
+        100.0, "λ, weight of the reconstruction loss in the adversarial phase", least=0
+    )
 
     # The three phases, in this order
-    generator_steps: int = _option(4000, "steps of G alone on the reconstruction loss")
-    discriminator_steps: int = _option(100, "steps of D alone")
-    adversarial_steps: int = _option(1000, "steps of both, alternating")
-    d_steps: int = _option(1, "updates of D per update of G while alternating")
+    generator_steps: int = _option(4000, "steps of G alone on the reconstruction loss", least=0)
+    discriminator_steps: int = _option(100, "steps of D alone", least=0)
+    adversarial_steps: int = _option(1000, "steps of both, alternating", least=0)
+    d_steps: int = _option(1, "updates of D per update of G while alternating", least=1)
 
     # Optimizers
-    batch_size: int = _option(16, "photos per process and forward pass")
-    accumulation: int = _option(1, "batches whose gradients are added up before an update")
-    pretrain_lr: float = _option(2e-3, "G's peak learning rate while alone (AdamW, warm-up, cosine to 0)")
-    weight_decay: float = _option(0.01, "AdamW's, while G is alone")
-    g_lr: float = _option(2e-4, "G's learning rate while alternating (Adam, linear to 0 over the second half)")
-    d_lr: float = _option(2e-4, "D's learning rate")
-    encoder_lr: float = _option(0.15, "mobile-unet's encoder learns with this fraction of G's rate")
-    beta1: float = _option(0.5, "Adam's first β while alternating")
-    beta2: float = _option(0.999, "Adam's second β while alternating")
-    ema: float = _option(0.999, "decay of the moving average of G's weights, which is what is saved; 0: none")
+    batch_size: int = _option(16, "photos per process and forward pass", least=1)
+    accumulation: int = _option(1, "batches whose gradients are added up before an update", least=1)
+    pretrain_lr: float = _option(2e-3, "G's peak learning rate while alone (AdamW, warm-up, cosine to 0)", least=0)
+    weight_decay: float = _option(0.01, "AdamW's, while G is alone", least=0)
+    g_lr: float = _option(2e-4, "G's learning rate while alternating (Adam, linear to 0 over the second half)", least=0)
+    d_lr: float = _option(2e-4, "D's learning rate", least=0)
+    encoder_lr: float = _option(0.15, "mobile-unet's encoder learns with this fraction of G's rate", least=0)
+    beta1: float = _option(0.5, "Adam's first β while alternating", least=0, below=1)
+    beta2: float = _option(0.999, "Adam's second β while alternating", least=0, below=1)
+    ema: float = _option(
+        0.999, "decay of the moving average of G's weights, which is what is saved; 0: none", least=0, below=1
+    )
 
     # Photos
-    size: int = _option(128, "side in pixels of the square crops that are trained on")
-    min_side: int = _option(64, "photos with a side shorter than this, in pixels, are skipped")
+    size: int = _option(128, "side in pixels of the square crops that are trained on", least=16)
+    min_side: int = _option(64, "photos with a side shorter than this, in pixels, are skipped", least=1)
     min_colourfulness: float = _option(
-        4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as grey"
+        4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as grey", least=0
     )
     zoom: float = _option(0.7, "a crop takes this fraction or more of the short side")
-    jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none")
-    holdout: int = _option(50, "without --validation, one photo in this many is kept out of training to measure on")
-    validation_photos: int = _option(256, "photos measured on at most")
-    shuffle_buffer: int = _option(1000, "photos per worker among which the next one is drawn")
-    workers: int = _option(2, "processes that decode photos, per training process; 0: none")
+    jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none", least=0)
+    holdout: int = _option(
+        50, "without --validation, one photo in this many is kept out of training to measure on", least=2
+    )
+    validation_photos: int = _option(256, "photos measured on at most", least=1)
+    shuffle_buffer: int = _option(1000, "photos per worker among which the next one is drawn", least=1)
+    workers: int = _option(2, "processes that decode photos, per training process; 0: none", least=0)
 
     # The run
-    precision: str = _option("auto", f"one of {', '.join(PRECISIONS)}; auto: bf16 where the processor multiplies in it")
-    device: str = _option("auto", "auto or cpu; which GPU is `accelerate launch`'s business")
-    seed: int = _option(0, "of weights, order and augmentation")
-    log_interval: int = _option(20, "steps between lines in the log")
-    validate_interval: int = _option(500, "steps between measurements on the validation photos")
-    checkpoint_interval: int = _option(250, "steps between checkpoints that --resume can go on from")
+    precision: str = _option(
+        "auto", f"one of {', '.join(PRECISIONS)}; auto: bf16 where the processor multiplies in it", among=PRECISIONS
+    )
+    device: str = _option("auto", "auto or cpu; which GPU is `accelerate launch`'s business", among=DEVICES)
+    seed: int = _option(0, "of weights, order and augmentation", least=0)
+    log_interval: int = _option(20, "steps between lines in the log", least=1)
+    validate_interval: int = _option(500, "steps between measurements on the validation photos", least=1)
+    checkpoint_interval: int = _option(250, "steps between checkpoints that --resume can go on from", least=1)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check_type(field.name, getattr(self, field.name), field.type)
+            value = getattr(self, field.name)
+            _check_type(field.name, value, field.type)
+            _check_range(field.name, value, **{key: field.metadata[key] for key in ("least", "below", "among")})
         object.__setattr__(self, "discriminators", tuple(self.discriminators))  # JSON has lists
-        _one_of("architecture", self.architecture, GENERATORS)
-        _one_of("objective", self.objective, OBJECTIVES)
-        _one_of("reconstruction", self.reconstruction, RECONSTRUCTIONS)
-        _one_of("precision", self.precision, PRECISIONS)
-        _one_of("device", self.device, ("auto", "cpu"))
         if not self.discriminators:
             raise ConfigError("discriminators: expected at least one, got none")
         self.discriminator_settings()  # checks ndf, n_layers and the kinds
+        if not 0 < self.zoom <= 1:
+            raise ConfigError(f"zoom must be above 0 and at most 1, got {self.zoom}")
         if self.encoder_start and self.architecture != "mobile-unet":
             raise ConfigError(f"encoder-start belongs to mobile-unet, got architecture {self.architecture!r}")
         if self.encoder_start and self.start:
             raise ConfigError("start and encoder-start exclude each other: a model file brings its own encoder")
-        for name in ("generator_steps", "discriminator_steps", "adversarial_steps", "workers", "seed"):
-            _at_least(name, getattr(self, name), 0)
-        for name in ("d_steps", "batch_size", "accumulation", "discriminator_scale", "validation_photos",
-                     "shuffle_buffer", "min_side", "log_interval", "validate_interval", "checkpoint_interval"):  # fmt: skip
-            _at_least(name, getattr(self, name), 1)
-        for name in ("adversarial_weight", "reconstruction_weight", "pretrain_lr", "g_lr", "d_lr", "weight_decay",
-                     "encoder_lr", "min_colourfulness", "jitter"):  # fmt: skip
-            _at_least(name, getattr(self, name), 0.0)
-        for name in ("beta1", "beta2", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ConfigError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
-        _at_least("size", self.size, 16)
-        _at_least("holdout", self.holdout, 2)
-        if not 0 < self.zoom <= 1:
-            raise ConfigError(f"zoom must be above 0 and at most 1, got {self.zoom}")
         if self.steps == 0:
             raise ConfigError("nothing to do: generator-steps, discriminator-steps and adversarial-steps are all 0")
 
@@ -172,14 +171,13 @@ def _check_type(name: str, value: Any, annotation: Any) -> None:
         raise ConfigError(f"{name} must be {what}, got {value!r}")
 
 
-def _one_of(name: str, value: str, known: Any) -> None:
-    if value not in known:
-        raise ConfigError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-
-
-def _at_least(name: str, value: float, least: float) -> None:
-    if value < least:
-        raise ConfigError(f"{name} must be at least {least}, got {value}")
+def _check_range(name: str, value: Any, least: float | None, below: float | None, among: tuple[str, ...]) -> None:
+    if among and value not in among:
+        raise ConfigError(f"{name} must be one of {', '.join(among)}, got {value!r}")
+    low, high = least is None or value >= least, below is None or value < below
+    if not (low and high):
+        upper = "" if below is None else f" and below {below}"
+        raise ConfigError(f"{name} must be at least {least}{upper}, got {value}")
 
 
 FIELD_TYPES = get_type_hints(TrainConfig)

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, NoReturn
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -184,7 +184,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
         by_unit = len(units) >= streams
         if by_unit:
             units = units[share::streams]
-        photos = (raw for unit in units for raw in read_unit(unit, skipped))
+        photos: Iterator[RawPhoto] = (raw for unit in units for raw in read_unit(unit, skipped))
         if not by_unit:
             photos = islice(photos, share, None, streams)
         order = random.Random(f"{self.config.seed} {epoch} {share}")

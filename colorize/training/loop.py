@@ -222,7 +222,8 @@ class _Trainer:
         """AdamW while G is alone, then Adam as in the paper; an ImageNet encoder learns more slowly than the rest."""
         config = self.config
         rate = config.g_lr if phase == "adversarial" else config.pretrain_lr
-        fast, slow = [], []
+        fast: list[nn.Parameter] = []
+        slow: list[nn.Parameter] = []
         for name, parameter in self.generator.named_parameters():
             (slow if name.startswith("encoder.") else fast).append(parameter)
         groups = [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * config.encoder_lr}]
@@ -351,7 +352,7 @@ class _Trainer:
         if self.accelerator.num_processes == 1:
             return stop
         flag = torch.tensor(float(stop), device=self.device)
-        total: Tensor = self.accelerator.reduce(flag, "sum")  # type: ignore[assignment]  # a tensor in, a tensor out
+        total = self.accelerator.reduce(flag, "sum")
         return bool(total > 0)
 
     def close(self) -> None:
@@ -379,7 +380,8 @@ class _Sums:
 
     def text(self) -> str:
         m = self.means()
-        return f"D {m['d']:.3f} · G {m['g_adversarial']:.3f} + λ·{m['g_reconstruction']:.4f} · {m['photos_per_s']:.0f} photos/s"
+        g = f"G {m['g_adversarial']:.3f} + λ·{m['g_reconstruction']:.4f}"
+        return f"D {m['d']:.3f} · {g} · {m['photos_per_s']:.0f} photos/s"
 
 
 def lr_factor(phase: str, index: int, steps: int) -> float:
@@ -453,14 +455,14 @@ def _build_generator(config: TrainConfig) -> Generator:
     if config.encoder_start:
         assert isinstance(generator, MobileUNet)
         generator.load_imagenet(config.encoder_start)
-    generator.hint.weight.requires_grad_(False)  # type: ignore[union-attr]  # no hints are shown here, so it has no gradient
+    generator.hint.weight.requires_grad_(False)  # no hints are shown here, so it has no gradient
     return generator
 
 
 def _use_bf16(config: TrainConfig) -> bool:
     if config.precision == "auto":
         if torch.cuda.is_available() and config.device != "cpu":
-            return torch.cuda.is_bf16_supported()
+            return bool(torch.cuda.is_bf16_supported())
         return _cpu_multiplies_bf16()
     return config.precision == "bf16"
 
@@ -494,7 +496,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
     def ask(number: int, _: Any) -> None:
         nonlocal asked
         asked = True
-        signal.signal(number, previous[number])
+        signal.signal(number, previous[signal.Signals(number)])
 
     previous = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

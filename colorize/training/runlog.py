@@ -67,7 +67,7 @@ class RunLog:
         except ImportError:  # training goes without; the log has all the numbers
             self._events = None
         else:
-            self._events = SummaryWriter(str(folder), purge_step=after_step + 1)  # type: ignore[no-untyped-call]
+            self._events = SummaryWriter(str(folder), purge_step=after_step + 1)
         self._samples = folder / "samples"
 
     def scalars(self, step: int, kind: str, values: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ class RunLog:
         if self._events:
             for name, value in values.items():
                 if isinstance(value, int | float):
-                    self._events.add_scalar(f"{kind}/{name}", value, step)  # type: ignore[no-untyped-call]
+                    self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, rows: Tensor) -> None:
         """`rgb` (N, 3, H, W) in threes: grey, coloured, true; four photos side by side."""
@@ -88,12 +88,12 @@ class RunLog:
         grid = make_grid(rows, nrow=12, padding=2)
         save_image(grid, self._samples / f"step-{step:07d}.png")
         if self._events:
-            self._events.add_image("samples", grid, step)  # type: ignore[no-untyped-call]
+            self._events.add_image("samples", grid, step)
 
     def close(self) -> None:
         self._file.close()
         if self._events:
-            self._events.close()  # type: ignore[no-untyped-call]
+            self._events.close()
 
 
 def _whole_lines(path: Path) -> Iterator[str]:

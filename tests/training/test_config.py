@@ -24,7 +24,7 @@ from colorize.training.config import TrainConfig, read_config
         ({"batch_size": True}, "batch_size must be a whole number, got True"),
         ({"g_lr": "fast"}, "g_lr must be a number, got 'fast'"),
         ({"g_lr": float("nan")}, "g_lr must be a number, got nan"),
-        ({"g_lr": -1.0}, "g_lr must be at least 0.0, got -1.0"),
+        ({"g_lr": -1.0}, "g_lr must be at least 0, got -1.0"),
         ({"ema": 1.0}, "ema must be at least 0 and below 1, got 1.0"),
         ({"zoom": 0.0}, "zoom must be above 0 and at most 1, got 0.0"),
         ({"spectral_norm": 1}, "spectral_norm must be true or false, got 1"),

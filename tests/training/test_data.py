@@ -22,7 +22,6 @@ from colorize.training.data import (
     read_unit,
     validation_photos,
 )
-
 from tests.training.conftest import GOOD, colour_photo, encoded, files, write_shard
 
 
@@ -132,7 +131,7 @@ def test_empty_and_wrong_data_are_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere: no such file or folder"):
         find_sources([tmp_path / "nowhere"])
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no photos and no tar shards in .*empty"):
+    with pytest.raises(DataError, match=r"no photos and no tar shards in .*empty"):
         find_sources([tmp_path / "empty"])
     (tmp_path / "fake.tar").write_bytes(b"not a tar file")
     with pytest.raises(DataError, match=r"fake\.tar: expected a tar file of photos"):

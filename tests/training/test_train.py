@@ -225,7 +225,7 @@ def test_a_resumed_run_refuses_other_settings(shard: Path, tmp_path: Path, capfd
     finished = weights(run / "last.safetensors")
     capfd.readouterr()
     assert main([str(shard), "--run", str(run), "--resume", "--batch-size", "9"]) == 2
-    assert "--batch-size 9 differs from the run's 2" in capfd.readouterr().err
+    assert "--batch-size 9: the run began with 2, and goes on as it began" in capfd.readouterr().err
     assert main([str(shard), "--run", str(run), "--resume", *SMALL]) == 0  # the same ones are no difference
     assert all(torch.equal(finished[name], tensor) for name, tensor in weights(run / "last.safetensors").items())
 
