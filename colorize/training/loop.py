@@ -165,12 +165,7 @@ class _Trainer:
             self._set_learning_rates(phase, index, end - start)
             losses = self._update(phase)
             self.steps_done += 1
-            if not all(math.isfinite(loss) for loss in losses):
-                raise TrainingError(
-                    f"{phase} step {self.steps_done}: a loss is not a number (D {losses.d:.3g}, G adversarial "
-                    f"{losses.g_adversarial:.3g}, reconstruction {losses.g_reconstruction:.3g}); "
-                    f"{self.folder / runlog.STATE} holds the last good checkpoint"
-                )
+            self._check_finite(phase, losses)
             if phase != "discriminator":
                 self.ema.update_parameters(self.generator)
 
@@ -200,6 +195,15 @@ class _Trainer:
             self.step.discriminator_step(self._next_batches(), self.d_optimizer)
         return self.step.adversarial_step(self._next_batches(), self.g_optimizer, self.d_optimizer)
 
+    def _check_finite(self, phase: str, losses: StepLosses) -> None:
+        if all(math.isfinite(loss) for loss in losses):
+            return
+        raise TrainingError(
+            f"{phase} step {self.steps_done}: a loss is not a number (D {losses.d:.3g}, G adversarial "
+            f"{losses.g_adversarial:.3g}, reconstruction {losses.g_reconstruction:.3g}); "
+            f"{self.folder / runlog.STATE} holds the last good checkpoint"
+        )
+
     def _next_batches(self) -> list[Batch]:
         self.photos_seen += self.config.batch_size * self.config.accumulation * self.accelerator.num_processes
         return [self.augment(next(self.batches)) for _ in range(self.config.accumulation)]
@@ -207,8 +211,9 @@ class _Trainer:
     def _begin_phase(self, phase: str) -> None:
         self.generator.train(phase != "discriminator")
         self.discriminator.train()
+        if phase != "generator":
+            self.generator.load_state_dict(self.ema.module.state_dict())  # D meets what would be saved
         if phase == "adversarial":
-            self.generator.load_state_dict(self.ema.module.state_dict())  # go on from the best there is
             self.g_optimizer = self._phase_optimizer(phase)
         self.ema.n_averaged.zero_()
         self.best = {"phase": phase, "score": math.inf}

@@ -1,0 +1,235 @@
+"""Photo files in and out: the one place that opens or writes them.
+
+Whatever a file holds comes out as an 8-bit sRGB image the right way up, with what has to travel along beside it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from colorize.errors import PhotoError
+
+# Names under which photos are looked for in folders; what a file really is, its content decides.
+SUFFIXES = frozenset(f".{name}" for name in ["avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp"])
+MAX_PIXELS = 200_000_000  # more is a mistake or an attack: 0.6 GB in 8-bit RGB
+
+# What can be written in colour, by suffix: Pillow's format and its settings. Chroma is what this program adds, so
+# JPEG keeps all of it (4:4:4). PNG at level 1 takes a quarter of the time of the default for a few per cent in size.
+_WRITERS: dict[str, tuple[str, dict[str, Any]]] = {
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".jpeg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".png": ("PNG", {"compress_level": 1}),
+    ".webp": ("WEBP", {"quality": 95}),
+    ".avif": ("AVIF", {"quality": 90, "subsampling": "4:4:4"}),
+    ".tif": ("TIFF", {"compression": "tiff_lzw"}),
+    ".tiff": ("TIFF", {"compression": "tiff_lzw"}),
+    ".bmp": ("BMP", {}),
+}
+_FALLBACK_SUFFIX = ".png"
+_HOLDS_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF"}
+_HOLDS_EXIF = {"JPEG", "PNG", "WEBP", "AVIF", "TIFF"}
+_HOLDS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
+_ORIENTATION = 0x0112
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_LAST_LEVEL = 255
+_LAST_LEVEL_16 = 65535
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo and what travels with it."""
+
+    image: Image.Image  # mode L or RGB, 8 bit, sRGB, the right way up
+    alpha: Image.Image | None = None  # mode L, of the same size
+    exif: bytes = b""  # without its orientation, which has been applied
+    dpi: tuple[float, float] | None = None
+    size: tuple[int, int] = field(init=False)  # width and height in pixels
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "size", self.image.size)
+
+
+def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
+    """Read a photo from a path or a binary file; of several frames, the first.
+
+    Any mode of Pillow's: palettes are resolved, 16-bit and float values scaled to 8 bit, ICC profiles converted to
+    sRGB, orientation applied. Raises `PhotoError`, naming the file (or `name`), if it is not a photo, is damaged or has
+    more than `MAX_PIXELS` pixels.
+    """
+    name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours, below
+            with Image.open(source) as image:
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise PhotoError(
+                        f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted"
+                    )
+                image.load()
+                return to_photo(image)
+    except PhotoError:
+        raise
+    except FileNotFoundError as error:
+        raise PhotoError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise PhotoError(f"{name}: expected a photo, this is a folder") from error
+    except PermissionError as error:
+        raise PhotoError(f"{name}: may not be read (permission denied)") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{name}: expected a photo, this is no image format that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: more than the {MAX_PIXELS // 10**6} million pixels accepted") from error
+    except Exception as error:  # a damaged file makes decoders raise nearly anything
+        raise PhotoError(f"{name}: a damaged photo ({_one_line(error)})") from error
+
+
+def to_photo(image: Image.Image) -> Photo:
+    """What `open` makes of an image that is already in memory."""
+    dpi = image.info.get("dpi")
+    exif = _exif_bytes(image)
+    image = ImageOps.exif_transpose(image)
+    image, alpha = _split_alpha(image)
+    profile = image.info.get("icc_profile")
+    if profile:
+        image = _to_srgb(image, profile)
+    return Photo(_to_8_bit(image), alpha, exif, _plausible_dpi(dpi))
+
+
+def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None = None) -> None:
+    """Write an RGB image in the format of the target's suffix, whole or not at all.
+
+    `like` is the photo whose alpha, EXIF and resolution it takes over, as far as the format holds them. Folders are
+    made. Raises `PhotoError` if the suffix is unknown or the file cannot be written; a file that was there stays.
+    """
+    target = Path(target)
+    format_, settings = writer(target)
+    settings = dict(settings)
+    if like is not None:
+        if like.alpha is not None and format_ in _HOLDS_ALPHA:
+            image = image.convert("RGB")
+            image.putalpha(like.alpha)
+        if like.exif and format_ in _HOLDS_EXIF:
+            settings["exif"] = like.exif
+        if like.dpi and format_ in _HOLDS_DPI:
+            settings["dpi"] = like.dpi
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as file:
+            image.save(file, format_, **settings)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except (OSError, ValueError) as error:  # ValueError: larger than the format can be
+        raise PhotoError(f"{target}: cannot be written ({_one_line(error)})") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def writer(target: Path) -> tuple[str, dict[str, Any]]:
+    """Pillow's name of the format that `target` asks for, and how it is written. Raises `PhotoError`."""
+    try:
+        return _WRITERS[target.suffix.lower()]
+    except KeyError:
+        known = ", ".join(_WRITERS)
+        raise PhotoError(
+            f"{target}: cannot write {target.suffix or 'a file without suffix'}, expected {known}"
+        ) from None
+
+
+def result_suffix(source: Path) -> str:
+    """The suffix of a source's result: its own, or .png where its format cannot be written in colour."""
+    return source.suffix if source.suffix.lower() in _WRITERS else _FALLBACK_SUFFIX
+
+
+def _exif_bytes(image: Image.Image) -> bytes:
+    exif = image.getexif()
+    exif.pop(_ORIENTATION, None)
+    if not exif:
+        return b""
+    try:
+        return exif.tobytes()
+    except Exception:  # noqa: BLE001  # damaged metadata is no reason to refuse a photo
+        return b""
+
+
+def _plausible_dpi(dpi: Any) -> tuple[float, float] | None:
+    try:
+        x, y = (float(value) for value in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The image without its alpha, and the alpha if any pixel is not opaque."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        info = image.info
+        if image.mode in _SIXTEEN_BIT or image.mode in ("I", "F"):
+            return image, None  # a single transparent level: rare, and not worth an alpha of 8 bit
+        rgba = image.convert("RGBA")
+        alpha = rgba.getchannel("A")
+        grey = image.mode in ("L", "LA", "La", "1")
+        image = rgba.convert("RGB").getchannel("R") if grey else rgba.convert("RGB")
+        image.info = {key: value for key, value in info.items() if key != "transparency"}
+        return image, alpha if np.asarray(alpha).min() < _LAST_LEVEL else None
+    return image, None
+
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from the embedded profile; an unusable one is ignored, as viewers do."""
+    if image.mode not in ("L", "RGB", "CMYK"):
+        return image
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    assert converted is not None  # it is None only when done in place
+    return converted.getchannel("G") if image.mode == "L" else converted
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """Mode L or RGB."""
+    if image.mode in ("L", "RGB"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode in _SIXTEEN_BIT or image.mode in ("I", "F"):
+        values = np.asarray(image).astype(np.float32)
+        return Image.fromarray(np.rint(_to_unit(values, image.mode) * _LAST_LEVEL).astype(np.uint8))
+    return image.convert("RGB")
+
+
+def _to_unit(values: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
+    """Scale to [0, 1]: by the mode's range where it has one, else by the range the values seem to use."""
+    values = np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(values.min()), float(values.max())
+    if mode in _SIXTEEN_BIT or (mode == "I" and low >= 0 and high <= _LAST_LEVEL_16):
+        low, high = 0.0, float(_LAST_LEVEL_16)
+    elif low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= _LAST_LEVEL:
+        low, high = 0.0, float(_LAST_LEVEL)
+    unit: NDArray[np.float32] = np.clip((values - low) / max(high - low, 1e-12), 0, 1)
+    return unit
+
+
+def _one_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0]
