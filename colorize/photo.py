@@ -20,7 +20,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from colorize.errors import PhotoError
 
 # Names under which photos are looked for in folders; what a file really is, its content decides.
-SUFFIXES = frozenset(f".{name}" for name in ["avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp"])
+_NAMES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp")
+SUFFIXES = frozenset(f".{name}" for name in _NAMES)
 MAX_PIXELS = 200_000_000  # more is a mistake or an attack: 0.6 GB in 8-bit RGB
 
 # What can be written in colour, by suffix: Pillow's format and its settings. Chroma is what this program adds, so
