@@ -50,7 +50,7 @@ ROOMS = {
     ),
     "evaluation": Room(
         {"errors", "color", "colorizer", "memory", "metrics", "models", "options", "photo", "training"},
-        {"torch", "numpy", "PIL", "rich"},
+        {"torch", "torchvision", "numpy", "PIL", "rich"},
     ),
     "package": Room({"errors", "colorizer", "options"}, set()),  # colorize/__init__.py: names, imported when asked for
     "train.py": Room({"training"}, set()),
