@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from colorize import __version__
-from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.errors import ConfigError, DataError, WeightsError
 from colorize.options import DEVICES, SIZE_RANGE, STRENGTH_RANGE, ColorizeOptions
 
 if TYPE_CHECKING:
@@ -32,11 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return stop.exit_code
     except typer.Abort:
         return _INTERRUPTED
+    except (ConfigError, DataError, WeightsError) as error:
+        _tell(str(error))
+        return _MISUSED
     except Exception as error:
-        show = getattr(error, "show", None)  # click's usage errors; which class, depends on typer's version
-        if show is None:
+        format_message = getattr(error, "format_message", None)  # a usage error of the click inside typer
+        if format_message is None:
             raise
-        show()
+        _tell(f"{format_message()} (see colorize --help)")
         return _MISUSED
     return status if isinstance(status, int) else _OK
 
@@ -47,7 +50,7 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.command(no_args_is_help=True)
+@app.command()
 def colorize(
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Grey photos, and folders of them (searched recursively).")
@@ -64,13 +67,12 @@ def colorize(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again whose result is there.")] = False,
     strength: Annotated[
         float,
-        typer.Option(min=STRENGTH_RANGE[0], max=STRENGTH_RANGE[1], help="How strong the colours are: 0 is grey."),
+        typer.Option(metavar="X", help="How strong the colours are, {:g} (grey) to {:g}.".format(*STRENGTH_RANGE)),
     ] = _DEFAULTS.strength,
     size: Annotated[
-        int,
-        typer.Option(min=SIZE_RANGE[0], max=SIZE_RANGE[1], help="The network sees about SIZE × SIZE pixels."),
+        int, typer.Option(metavar="N", help="The network sees about N × N pixels, {} to {}.".format(*SIZE_RANGE))
     ] = _DEFAULTS.size,
-    device: Annotated[str, typer.Option(help=f"{', '.join(DEVICES)}.")] = DEVICES[0],
+    device: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(DEVICES)}.")] = DEVICES[0],
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another model than the one that comes with the program.")
     ] = None,
@@ -80,16 +82,18 @@ def colorize(
 ) -> int:
     """Give grey photos colour. Lightness, size and metadata of the originals are kept.
 
-    Prints the path of each result. Results that exist are left alone. Exit status: 0 all well, 1 some photos failed,
-    2 wrong use, 130 interrupted.
+    Prints the path of each result. Results that exist are left alone.
+
+    Exit status: 0 all well, 1 some photos failed, 2 wrong use, 130 interrupted.
     """
+    if device not in DEVICES:
+        raise ConfigError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
+    options = ColorizeOptions(strength=strength, size=size)
+
     from colorize.batch import Outcome, plan, run
 
     counts: Counter[Outcome] = Counter()
     try:
-        if device not in DEVICES:
-            raise ConfigError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
-        options = ColorizeOptions(strength=strength, size=size)
         jobs = plan(paths, output)
         with _progress(len(jobs)) as progress:
             for result in run(jobs, lambda: _load(model, device), options, overwrite=overwrite):
@@ -102,12 +106,6 @@ def colorize(
     except KeyboardInterrupt:
         _tell(f"interrupted, {counts[Outcome.DONE]} colorized; the same command goes on from here")
         return _INTERRUPTED
-    except (ConfigError, DataError, WeightsError) as error:
-        _tell(str(error))
-        return _MISUSED
-    except ColorizeError as error:
-        _tell(str(error))
-        return _SOME_FAILED
     if len(jobs) > 1 or counts[Outcome.KEPT]:
         _tell(", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]))
     return _SOME_FAILED if counts[Outcome.FAILED] else _OK
