@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorize.errors import ColorizeError, ConfigError, DataError
+from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
+
+    from colorize.training.data import Sources
 
 PROTOCOL = (
     "each photo at its own size, coloured from its L*; PSNR on sRGB; CF: Hasler & Süsstrunk 2003, signed; "
@@ -69,12 +71,14 @@ def evaluate(
 
     from colorize.colorizer import Colorizer
     from colorize.memory import keep_freed_memory
+    from colorize.training.data import find_sources
 
     keep_freed_memory()
+    sources = find_sources(photos)
     colorizer = Colorizer.load(model)
     model_scores, grey_scores, truth_scores = Scores(), Scores(), Scores()
     skipped: Counter[str] = Counter()
-    for name, image in _read(photos, skipped):
+    for name, image in _read(sources, skipped):
         truth = _to_rgb(image)  # (1, 3, H, W)
         grey = _without_colour(truth)
         coloured = colorizer(image, strength=options.strength, size=options.size)
@@ -117,12 +121,12 @@ def format_report(report: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _read(paths: Sequence[str], skipped: Counter[str]) -> Iterator[tuple[str, Image.Image]]:
+def _read(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[str, Image.Image]]:
     from colorize import photo
     from colorize.errors import PhotoError
-    from colorize.training.data import find_sources, read_unit
+    from colorize.training.data import read_unit
 
-    for unit in find_sources(paths).units():
+    for unit in sources.units():
         for raw in read_unit(unit, skipped):
             try:
                 opened = photo.open(io.BytesIO(raw.data) if isinstance(raw.data, bytes) else raw.data)
@@ -183,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = evaluate(given.photos, given.model, options, limit=given.limit, pictures=given.pictures)
     except ColorizeError as error:
         print(f"evaluate: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError | DataError) else 1
+        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
     print(format_report(report))
     if given.json:
         given.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

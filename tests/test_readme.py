@@ -1,0 +1,66 @@
+"""The README says what is so: its tree, its links, its commands and their options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from colorize import cli
+from colorize.training import cli as training_cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def tree() -> set[str]:
+    """The files and folders of the block under "What is where", as paths."""
+    block = re.search(r"## What is where\n\n```\n(.*?)```", README, re.S)
+    assert block
+    paths, parents = set(), [""]
+    for line in block[1].splitlines():
+        depth = (len(line) - len(line.lstrip())) // 2
+        names = re.split(r"\s{2,}", line.strip())[0].split(", ")
+        for name in names:
+            paths.add("/".join([*parents[1 : depth + 1], name.rstrip("/")]))
+        if names[-1].endswith("/"):
+            parents = [*parents[: depth + 1], names[-1].rstrip("/")]
+    return paths
+
+
+def test_the_tree_names_every_module_and_nothing_that_is_not_there() -> None:
+    named = tree()
+    missing = {path for path in named if not (ROOT / path).exists()}
+    assert not missing
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "colorize").rglob("*.py")}
+    web = {path for path in modules if path.startswith("colorize/web/")}  # one line for the folder
+    inits = {path for path in modules if path.count("/") > 1 and path.endswith("/__init__.py")}
+    assert modules - web - inits <= named
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("program", ["colorize", "train.py"])
+def test_every_option_that_is_shown_exists(program: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if program == "colorize":
+        assert cli.main(["--help"]) == 0
+    else:
+        with pytest.raises(SystemExit):
+            training_cli.main(["--help"])
+    told = capsys.readouterr().out
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.S)
+    lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
+    commands = [line for line in lines if program in line[:2]]
+    assert commands
+    for command in commands:
+        for word in command:
+            if word.startswith("-"):
+                assert word in told, word
+    if program == "train.py":
+        for option in re.findall(r"`(--[a-z-]+)", README.split("## Train")[1].split("## How")[0]):
+            assert option in told or option in ("--model",), option
