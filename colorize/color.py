@@ -20,6 +20,7 @@ _AB_RANGE = 110.0
 # sRGB may leave [0, 1] by this much and still round to the same 8-bit value (half a step is 0.00196).
 _GAMUT_TOLERANCE = 1e-3
 _BISECTIONS = 10
+_STRONGEST = 135.0  # chroma √(a*² + b*²) of no sRGB colour is higher: that of pure blue is 133.8
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -42,7 +43,7 @@ def merge(l: Tensor, ab: Tensor) -> Tensor:
     """Join `l` and `ab` into sRGB (B, 3, H, W) in [0, 1] without moving lightness.
 
     Where the colour does not exist in sRGB at that lightness, chroma is lowered along a line of constant hue to
-    the strongest that does (bisection on a factor in [0, 1], to 1/1024); clipping would change L* by up to 10.
+    the strongest that does (by bisection, to within 0.2 of chroma); clipping could change L* by 10 and more.
     """
     rgb = lab_to_rgb(l, ab, clip=False)
     outside = ((rgb < -_GAMUT_TOLERANCE) | (rgb > 1 + _GAMUT_TOLERANCE)).any(dim=1)  # (B, H, W)
@@ -59,7 +60,7 @@ def _strongest_in_gamut(l: Tensor, ab: Tensor) -> Tensor:
         return lab_to_rgb(l.t()[None, :, :, None], (ab * factor).t()[None, :, :, None], clip=False)[0, :, :, 0].t()
 
     low = torch.zeros_like(l)  # (N, 1), always inside: greys exist at every lightness
-    high = torch.ones_like(l)  # always outside
+    high = (_STRONGEST / _AB_RANGE / ab.norm(dim=1, keepdim=True)).clamp_max(1)  # always outside
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         rgb = to_rgb(middle)  # (N, 3)
