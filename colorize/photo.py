@@ -180,7 +180,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         info = image.info
         if image.mode in _SIXTEEN_BIT or image.mode in ("I", "F"):
             return image, None  # a single transparent level: rare, and not worth an alpha of 8 bit
-        rgba = image.convert("RGBA")
+        rgba = (image.convert("LA") if image.mode == "La" else image).convert("RGBA")
         alpha = rgba.getchannel("A")
         grey = image.mode in ("L", "LA", "La", "1")
         image = rgba.convert("RGB").getchannel("R") if grey else rgba.convert("RGB")
