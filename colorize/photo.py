@@ -9,6 +9,7 @@ import io
 import os
 import secrets
 import warnings
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -40,7 +41,7 @@ _FALLBACK_SUFFIX = ".png"
 _HOLDS_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF"}
 _HOLDS_EXIF = {"JPEG", "PNG", "WEBP", "AVIF", "TIFF"}
 _HOLDS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
-_ORIENTATION = 0x0112
+_ORIENTATION = 0x0112  # EXIF
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL = 255
@@ -71,7 +72,7 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
     name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is ours, below
+            warnings.simplefilter("ignore")  # what is odd in a file is told below as an error, or of no consequence
             with Image.open(source) as image:
                 width, height = image.size
                 if width * height > MAX_PIXELS:
@@ -99,8 +100,7 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
 def to_photo(image: Image.Image) -> Photo:
     """What `open` makes of an image that is already in memory."""
     dpi = image.info.get("dpi")
-    exif = _exif_bytes(image)
-    image = ImageOps.exif_transpose(image)
+    image, exif = _upright(image)
     image, alpha = _split_alpha(image)
     profile = image.info.get("icc_profile")
     if profile:
@@ -136,7 +136,8 @@ def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None 
     except (OSError, ValueError) as error:  # ValueError: larger than the format can be
         raise PhotoError(f"{target}: cannot be written ({_one_line(error)})") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the error that matters is on its way already
+            temporary.unlink(missing_ok=True)
 
 
 def writer(target: Path) -> tuple[str, dict[str, Any]]:
@@ -155,15 +156,15 @@ def result_suffix(source: Path) -> str:
     return source.suffix if source.suffix.lower() in _WRITERS else _FALLBACK_SUFFIX
 
 
-def _exif_bytes(image: Image.Image) -> bytes:
-    exif = image.getexif()
-    exif.pop(_ORIENTATION, None)
-    if not exif:
-        return b""
+def _upright(image: Image.Image) -> tuple[Image.Image, bytes]:
+    """The image with its orientation applied, and its EXIF without it."""
     try:
-        return exif.tobytes()
-    except Exception:  # noqa: BLE001  # damaged metadata is no reason to refuse a photo
-        return b""
+        upright = ImageOps.exif_transpose(image)
+        exif = upright.getexif()
+        exif.pop(_ORIENTATION, None)  # Pillow leaves a 1 there
+        return upright, exif.tobytes() if exif else b""
+    except Exception:  # noqa: BLE001  # damaged metadata make Pillow raise nearly anything, and are no reason to refuse
+        return image, b""
 
 
 def _plausible_dpi(dpi: Any) -> tuple[float, float] | None:
