@@ -32,13 +32,12 @@ def main() -> None:
 
     import torch
 
+    from colorize.memory import keep_freed_memory
     from colorize.training import loop
     from colorize.training.step import Batch
 
-    if options.default_malloc:
-        loop.keep_freed_memory = lambda: False  # type: ignore[assignment]
-    else:
-        loop.keep_freed_memory()
+    if not options.default_malloc:
+        keep_freed_memory()
     sources = find_sources(options.photos)
     config = TrainConfig(batch_size=options.batch_size, size=options.size, validation_photos=1)
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ from colorize.errors import PhotoError
 # Names under which photos are looked for in folders; what a file really is, its content decides.
 _NAMES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp")
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
-MAX_PIXELS = 200_000_000  # more is a mistake or an attack: 0.6 GB in 8-bit RGB
+MAX_PIXELS = 175_000_000  # more is a mistake or an attack: half a gigabyte in RGB; Pillow itself stops a little above
 
 # What can be written in colour, by suffix: Pillow's format and its settings. Chroma is what this program adds, so
 # JPEG keeps all of it (4:4:4). PNG at level 1 takes a quarter of the time of the default for a few per cent in size.

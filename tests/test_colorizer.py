@@ -141,7 +141,8 @@ def test_arrays_may_be_bytes_or_floats_and_nothing_else() -> None:
     expected = colorizer.colorize_array(levels)
     np.testing.assert_array_equal(colorizer.colorize_array(levels / 255), expected)
     np.testing.assert_array_equal(colorizer.colorize_array(np.repeat(levels[..., None], 3, axis=2)), expected)
-    assert (expected.dtype, expected.shape) == (np.uint8, (16, 16, 3))
+    assert expected.dtype == np.uint8
+    assert expected.shape == (16, 16, 3)
     wrong = (
         levels.astype(np.int32),
         levels[0],
