@@ -58,7 +58,8 @@ class TorchEngine:
             return np.asarray(ab.float().cpu().numpy())
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        # A copy: torch warns of arrays that may not be written to.
+        tensor = torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
         return tensor.to(device=self.device, memory_format=torch.channels_last)
 
 
@@ -90,7 +91,10 @@ def _dropout(generator: nn.Module, device: torch.device, seed: int | None) -> It
     dropouts = [module for module in generator.modules() if isinstance(module, nn.Dropout)]
     gpus = [] if device.type == "cpu" else [device.index or 0]
     with torch.random.fork_rng(gpus, device_type="cuda" if device.type == "cpu" else device.type):
-        torch.manual_seed(seed)
+        if device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the graphics cards as well
+        else:
+            torch.manual_seed(seed)
         for module in dropouts:
             module.train()
         try:

@@ -177,3 +177,14 @@ def test_a_setting_outside_its_range_is_refused_with_what_came(given: dict[str, 
         DiscriminatorSettings(**given)
     assert repr(value) in str(caught.value)
     assert name in str(caught.value) or name == "kind"
+
+
+@pytest.mark.parametrize(("kind", "n_layers"), [("patch", 1), ("patch", 3), ("image", 3), ("pixel", 3)])
+def test_the_smallest_photo_gives_one_verdict_and_a_smaller_one_none(kind: str, n_layers: int) -> None:
+    settings = DiscriminatorSettings(kind, ndf=2, n_layers=n_layers)  # type: ignore[arg-type]
+    discriminator = build_discriminator(settings).eval()
+    side = settings.smallest
+    assert discriminator(torch.zeros(1, 1, side, side), torch.zeros(1, 2, side, side)).shape == (1, 1, 1, 1)
+    if side > 1:
+        with pytest.raises(RuntimeError, match="Kernel size"):
+            discriminator(torch.zeros(1, 1, side - 1, side - 1), torch.zeros(1, 2, side - 1, side - 1))

@@ -68,7 +68,9 @@ def evaluate(
     no photo, `WeightsError` for a bad model.
     """
     import torch
+    from torchvision.transforms.functional import to_pil_image
 
+    from colorize import photo
     from colorize.colorizer import Colorizer
     from colorize.memory import keep_freed_memory
     from colorize.training.data import find_sources
@@ -88,7 +90,7 @@ def evaluate(
             grey_scores.add(grey, truth)
             truth_scores.add(truth, truth)
         if pictures:
-            _save_picture(pictures / f"{name}.png", torch.cat([grey, result, truth], dim=3))
+            photo.save(to_pil_image(torch.cat([grey, result, truth], dim=3)[0]), pictures / f"{name}.png")
         if len(truth_scores.psnr) == limit:
             break
     if not truth_scores.psnr:
@@ -153,13 +155,6 @@ def _without_colour(rgb: Tensor) -> Tensor:
 
     l, ab = rgb_to_lab(rgb)
     return lab_to_rgb(l, torch.zeros_like(ab))
-
-
-def _save_picture(path: Path, rgb: Tensor) -> None:
-    from torchvision.utils import save_image
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_image(rgb, path)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -34,6 +34,12 @@ class DiscriminatorSettings:
         if not is_whole(self.n_layers, 1, 6):
             raise ConfigError(f"n_layers must be a whole number from 1 to 6, got {self.n_layers!r}")
 
+    @property
+    def smallest(self) -> int:
+        """Side in pixels of the smallest photo that gives a verdict."""
+        layers = {"pixel": None, "patch": self.n_layers, "image": _IMAGE_LAYERS}[self.kind]
+        return 1 if layers is None else 3 * 2**layers  # two 4×4 kernels at the end take a pixel each
+
 
 def build_discriminator(settings: DiscriminatorSettings) -> nn.Module:
     """`discriminator(l, ab) -> logits` (B, 1, H', W'), one verdict per patch, before the sigmoid."""

@@ -110,7 +110,10 @@ class TrainConfig:
         object.__setattr__(self, "discriminators", tuple(self.discriminators))  # JSON has lists
         if not self.discriminators:
             raise ConfigError("discriminators: expected at least one, got none")
-        self.discriminator_settings()  # checks ndf, n_layers and the kinds
+        for each in self.discriminator_settings():  # which checks ndf, n_layers and the kinds
+            least = each.smallest * self.discriminator_scale
+            if self.size < least:
+                raise ConfigError(f"size must be at least {least} for the {each.kind} discriminator, got {self.size}")
         if not 0 < self.zoom <= 1:
             raise ConfigError(f"zoom must be above 0 and at most 1, got {self.zoom}")
         if self.encoder_start and self.architecture != "mobile-unet":

@@ -23,6 +23,7 @@ from typing import Any
 
 from torch import Tensor
 
+from colorize import photo
 from colorize.errors import ConfigError
 
 CONFIG = "config.json"
@@ -82,11 +83,11 @@ class RunLog:
 
     def samples(self, step: int, rows: Tensor) -> None:
         """`rgb` (N, 3, H, W) in threes: grey, coloured, true; four photos side by side."""
-        from torchvision.utils import make_grid, save_image
+        from torchvision.transforms.functional import to_pil_image
+        from torchvision.utils import make_grid
 
-        self._samples.mkdir(exist_ok=True)
         grid = make_grid(rows, nrow=12, padding=2)
-        save_image(grid, self._samples / f"step-{step:07d}.png")
+        photo.save(to_pil_image(grid), self._samples / f"step-{step:07d}.png")
         if self._events:
             self._events.add_image("samples", grid, step)
 

@@ -18,6 +18,10 @@ from colorize.training.config import TrainConfig, read_config
         ({"objective": "magic"}, "objective must be one of"),
         ({"reconstruction": "magic"}, "reconstruction must be one of"),
         ({"discriminators": ["patch", "cat"]}, "discriminator must be one of patch, pixel, image, got 'cat'"),
+        (
+            {"discriminators": ["pixel", "image"], "discriminator_scale": 2},
+            "size must be at least 192 for the image discriminator, got 128",
+        ),
         ({"discriminators": []}, "discriminators: expected at least one"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"batch_size": 2.5}, "batch_size must be a whole number, got 2.5"),
