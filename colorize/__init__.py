@@ -1,7 +1,7 @@
 """Photographs in colour from photographs in grey.
 
-from colorize import Colorizer
-colour = Colorizer.load()(grey)  # PIL image in, PIL image out
+>>> from colorize import Colorizer
+>>> colour = Colorizer.load()(grey)  # PIL image in, PIL image out
 """
 
 from __future__ import annotations

@@ -8,15 +8,17 @@ from __future__ import annotations
 import io
 import os
 import secrets
+import threading
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from colorize.errors import PhotoError
 
@@ -24,6 +26,12 @@ from colorize.errors import PhotoError
 _NAMES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp")
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
 MAX_PIXELS = 175_000_000  # more is a mistake or an attack: half a gigabyte in RGB; Pillow itself stops a little above
+
+# What is opened at all. Pillow knows more, among it formats that are programs: it has EPS run by Ghostscript.
+_FORMATS = (
+    *("AVIF", "BMP", "DIB", "GIF", "HEIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "PSD", "QOI", "SGI"),
+    *("TGA", "TIFF", "WEBP"),
+)
 
 # What can be written in colour, by suffix: Pillow's format and its settings. Chroma is what this program adds, so
 # JPEG keeps all of it (4:4:4). PNG at level 1 takes a quarter of the time of the default for a few per cent in size.
@@ -41,7 +49,16 @@ _FALLBACK_SUFFIX = ".png"
 _HOLDS_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF"}
 _HOLDS_EXIF = {"JPEG", "PNG", "WEBP", "AVIF", "TIFF"}
 _HOLDS_DPI = {"JPEG", "PNG", "TIFF", "BMP"}
-_ORIENTATION = 0x0112  # EXIF
+_JPEG_EXIF_BYTES = 65_533  # what one JPEG segment holds
+
+# EXIF tags that are about the source's bytes, not about the photo: how they are laid out (in a TIFF file EXIF is the
+# file's own directory), which profile, thumbnail and layers come with them, and the orientation, which is applied.
+_OF_THE_FILE = frozenset(
+    {*range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 294), 301, *range(317, 348), *range(512, 533)}
+    | {700, 33723, 34377, 34675}
+)
+_POINTERS = frozenset({ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop})
+_COLOR_SPACE, _SRGB_COLOR_SPACE = 0xA001, 1
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL = 255
@@ -71,16 +88,12 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
     """
     name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what is odd in a file is told below as an error, or of no consequence
-            with Image.open(source) as image:
-                width, height = image.size
-                if width * height > MAX_PIXELS:
-                    raise PhotoError(
-                        f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted"
-                    )
-                image.load()
-                return to_photo(image)
+        if isinstance(source, str | os.PathLike):
+            # Not left to Pillow: it would map uncompressed files into memory, and mix up the rows of TIFF files that
+            # lie on their side (12.3).
+            with Path(source).open("rb") as file:
+                return _decode(file, name)
+        return _decode(source, name)
     except PhotoError:
         raise
     except FileNotFoundError as error:
@@ -93,16 +106,33 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
         raise PhotoError(f"{name}: expected a photo, this is no image format that can be read") from error
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{name}: more than the {MAX_PIXELS // 10**6} million pixels accepted") from error
+    except MemoryError as error:
+        raise PhotoError(f"{name}: not enough memory for a photo of this size") from error
     except Exception as error:  # a damaged file makes decoders raise nearly anything
         raise PhotoError(f"{name}: a damaged photo ({_one_line(error)})") from error
 
 
+def _decode(file: IO[bytes], name: str) -> Photo:
+    with _no_warnings(), Image.open(file, formats=_formats()) as image:
+        width, height = image.size
+        if width * height > MAX_PIXELS:
+            raise PhotoError(f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted")
+        image.load()
+        return to_photo(image)
+
+
 def to_photo(image: Image.Image) -> Photo:
-    """What `open` makes of an image that is already in memory."""
-    dpi = image.info.get("dpi")
+    """What `open` makes of an image that is already in memory, which is left as it is.
+
+    Raises `PhotoError` for an image without pixels.
+    """
+    if 0 in image.size:
+        raise PhotoError(f"expected an image of 1×1 px or more, got {image.width}×{image.height}")
+    profile, dpi = image.info.get("icc_profile"), image.info.get("dpi")
     image, exif = _upright(image)
     image, alpha = _split_alpha(image)
-    profile = image.info.get("icc_profile")
+    if image.mode != "CMYK":  # whose profile takes it to RGB better than Pillow does
+        image = _to_8_bit(image)
     if profile:
         image = _to_srgb(image, profile)
     return Photo(_to_8_bit(image), alpha, exif, _plausible_dpi(dpi))
@@ -121,8 +151,10 @@ def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None 
         if like.alpha is not None and format_ in _HOLDS_ALPHA:
             image = image.convert("RGB")
             image.putalpha(like.alpha)
-        if like.exif and format_ in _HOLDS_EXIF:
+        if like.exif and format_ in _HOLDS_EXIF and not (format_ == "JPEG" and len(like.exif) > _JPEG_EXIF_BYTES):
             settings["exif"] = like.exif
+            if format_ == "TIFF":
+                del settings["compression"]  # Pillow writes EXIF's inner directories only into uncompressed files
         if like.dpi and format_ in _HOLDS_DPI:
             settings["dpi"] = like.dpi
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
@@ -133,7 +165,7 @@ def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None 
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, target)
-    except (OSError, ValueError) as error:  # ValueError: larger than the format can be
+    except Exception as error:  # encoders raise nearly anything, for instance for more pixels than the format holds
         raise PhotoError(f"{target}: cannot be written ({_one_line(error)})") from error
     finally:
         with suppress(OSError):  # the error that matters is on its way already
@@ -156,15 +188,63 @@ def result_suffix(source: Path) -> str:
     return source.suffix if source.suffix.lower() in _WRITERS else _FALLBACK_SUFFIX
 
 
+def _formats() -> list[str]:
+    """Those of `_FORMATS` that this Pillow can read."""
+    Image.init()
+    return [format_ for format_ in _FORMATS if format_ in Image.OPEN]
+
+
+_quiet_lock = threading.Lock()
+_quiet_depth = 0
+_quiet: warnings.catch_warnings[None] | None = None
+
+
+@contextmanager
+def _no_warnings() -> Iterator[None]:
+    """Silence Pillow: what is odd in a file becomes an error here, or is of no consequence.
+
+    The filters are the whole process's. Several threads that each put them back as they found them would leave them
+    wrong, so the first one in changes them and the last one out restores them; other modules' warnings go on.
+    """
+    global _quiet_depth, _quiet
+    with _quiet_lock:
+        if not _quiet_depth:
+            _quiet = warnings.catch_warnings()
+            _quiet.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _quiet_depth += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_depth -= 1
+            if not _quiet_depth and _quiet is not None:
+                _quiet.__exit__(None, None, None)
+
+
 def _upright(image: Image.Image) -> tuple[Image.Image, bytes]:
-    """The image with its orientation applied, and its EXIF without it."""
+    """The image with its orientation applied, and what of its EXIF is true of the result as well."""
     try:
         upright = ImageOps.exif_transpose(image)
-        exif = upright.getexif()
-        exif.pop(_ORIENTATION, None)  # Pillow leaves a 1 there
-        return upright, exif.tobytes() if exif else b""
+        return upright, _exif_bytes(image.getexif())
     except Exception:  # noqa: BLE001  # damaged metadata make Pillow raise nearly anything, and are no reason to refuse
         return image, b""
+
+
+def _exif_bytes(exif: Image.Exif) -> bytes:
+    kept = Image.Exif()
+    kept.endian = exif.endian  # makers' notes are in the byte order of the whole
+    for tag, value in exif.items():
+        if tag not in _OF_THE_FILE and tag not in _POINTERS:
+            kept[tag] = value
+    for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        values = {tag: value for tag, value in exif.get_ifd(pointer).items() if tag not in _POINTERS}
+        if _COLOR_SPACE in values:
+            values[_COLOR_SPACE] = _SRGB_COLOR_SPACE
+        if values:
+            kept.get_ifd(pointer).update(values)
+    has_any = bool(kept) or any(kept.get_ifd(pointer) for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo))
+    return kept.tobytes() if has_any else b""
 
 
 def _plausible_dpi(dpi: Any) -> tuple[float, float] | None:
@@ -233,5 +313,6 @@ def _to_unit(values: NDArray[np.float32], mode: str) -> NDArray[np.float32]:
 
 
 def _one_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
+    reason = error.strerror if isinstance(error, OSError) else None  # without the number and the name of our own file
+    text = reason or str(error).strip() or type(error).__name__
     return text.splitlines()[0]
