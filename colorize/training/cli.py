@@ -32,6 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ColorizeError as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:  # before the first step, or a second one
+        print(
+            "train.py: interrupted at once; --resume goes on from the last checkpoint, if there is one", file=sys.stderr
+        )
+        return 130
 
 
 def _main(arguments: Sequence[str] | None) -> int:
