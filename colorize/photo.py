@@ -279,11 +279,22 @@ def _to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         return image
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+        if image.mode == "L":  # by a table: lcms, left to itself, takes too few points in the darks for grey profiles
+            return image.point(_to_rgb(_all_greys(), source).getchannel("G").tobytes())
+        return _to_rgb(image, source)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return image
+
+
+def _to_rgb(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    exactly = ImageCms.Flags.NOOPTIMIZE if image.mode == "L" else ImageCms.Flags.NONE
+    converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB", flags=exactly)
     assert converted is not None  # it is None only when done in place
-    return converted.getchannel("G") if image.mode == "L" else converted
+    return converted
+
+
+def _all_greys() -> Image.Image:
+    return Image.frombytes("L", (_LAST_LEVEL + 1, 1), bytes(range(_LAST_LEVEL + 1)))
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

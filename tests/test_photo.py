@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import threading
+import warnings
 import zlib
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
 from colorize import photo
@@ -19,6 +21,7 @@ from colorize.errors import PhotoError
 
 _ORIENTATION = 0x0112
 _DESCRIPTION = 0x010E
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.fixture
@@ -71,6 +74,84 @@ def test_orientation_is_applied_and_not_passed_on(orientation: int, tmp_path: Pa
         assert dict(saved.getexif()) == {_DESCRIPTION: "levels"}
 
 
+@pytest.mark.parametrize("compression", [None, "tiff_lzw"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_scans_in_tiff_files_that_lie_on_their_side_come_out_right(
+    compression: str | None, depth: type[np.unsignedinteger], tmp_path: Path
+) -> None:
+    """Pillow 12.3 mixes up the rows of uncompressed ones that it opens by their path."""
+    upright = np.arange(240, dtype=np.uint8).reshape(12, 20)
+    stored = np.rot90(upright).astype(depth) * (257 if depth is np.uint16 else 1)
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    Image.fromarray(np.ascontiguousarray(stored)).save(tmp_path / "a.tif", exif=exif, compression=compression)
+    np.testing.assert_array_equal(np.asarray(photo.open(tmp_path / "a.tif").image), upright)
+    with (tmp_path / "a.tif").open("rb") as file:
+        np.testing.assert_array_equal(np.asarray(photo.open(file).image), upright)
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".webp", ".avif", ".tif"])
+def test_exif_travels_whole_but_for_what_is_not_true_any_more(target: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[_ORIENTATION], exif[_DESCRIPTION], exif[0x013B] = 8, "a square", "somebody"
+    exif.get_ifd(ExifTags.IFD.Exif).update({0x9003: "1951:02:03 04:05:06", 0x927C: b"maker" * 9, 0xA001: 65535})
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (48.0, 12.0, 3.5)})
+    Image.new("L", (6, 4)).save(tmp_path / "a.jpg", exif=exif)
+    opened = photo.open(tmp_path / "a.jpg")
+    photo.save(opened.image.convert("RGB"), tmp_path / f"b{target}", like=opened)
+    with Image.open(tmp_path / f"b{target}") as saved:
+        assert saved.size == (4, 6)
+        result = saved.getexif()
+        assert [result.get(tag) for tag in (_ORIENTATION, _DESCRIPTION, 0x013B)] == [None, "a square", "somebody"]
+        inner = {0x9003: "1951:02:03 04:05:06", 0x927C: b"maker" * 9, 0xA001: 1}  # the colours are sRGB now
+        assert dict(result.get_ifd(ExifTags.IFD.Exif)) == inner
+        assert dict(result.get_ifd(ExifTags.IFD.GPSInfo)) == {1: "N", 2: (48.0, 12.0, 3.5)}
+
+
+@pytest.mark.parametrize("target", [".jpg", ".png", ".tif"])
+def test_of_a_tiff_file_the_description_travels_and_the_layout_stays(target: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[_DESCRIPTION] = "a scan"
+    levels = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
+    Image.fromarray(levels).save(tmp_path / "a.tif", exif=exif, dpi=(600, 600))
+    opened = photo.open(tmp_path / "a.tif")
+    photo.save(opened.image.convert("RGB"), tmp_path / f"b{target}", like=opened)
+    with Image.open(tmp_path / f"b{target}") as saved:
+        assert saved.getexif()[_DESCRIPTION] == "a scan"
+        assert saved.info["dpi"] == pytest.approx((600, 600), abs=0.1)
+        assert target == ".tif" or 0x0102 not in saved.getexif()  # bits per sample, of the scan
+        assert np.abs(np.asarray(saved)[..., 0] - levels / 257).max() < (5 if target == ".jpg" else 0.6)
+
+
+def test_exif_that_jpeg_cannot_hold_is_no_reason_to_lose_the_photo(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[_DESCRIPTION] = "with much to say"
+    exif.get_ifd(ExifTags.IFD.Exif)[0x927C] = b"x" * 70_000
+    Image.new("L", (6, 4)).save(tmp_path / "a.png", exif=exif)
+    opened = photo.open(tmp_path / "a.png")
+    assert len(opened.exif) > 70_000
+    photo.save(opened.image.convert("RGB"), tmp_path / "b.jpg", like=opened)
+    assert photo.open(tmp_path / "b.jpg").exif == b""
+
+
+def test_the_callers_image_is_left_alone() -> None:
+    exif = Image.Exif()
+    exif[_ORIENTATION] = 6
+    buffer = io.BytesIO()
+    Image.linear_gradient("L").resize((20, 10)).save(buffer, "PNG", exif=exif, icc_profile=SRGB)
+    with Image.open(buffer) as image:
+        image.load()
+        before = image.tobytes()
+        assert photo.to_photo(image).size == (10, 20)
+        assert (image.size, image.tobytes(), image.getexif()[_ORIENTATION]) == ((20, 10), before, 6)
+        assert photo.to_photo(image).size == (10, 20)
+
+
+def test_an_image_without_pixels_is_told() -> None:
+    with pytest.raises(PhotoError, match=r"^expected an image of 1×1 px or more, got 0×5$"):
+        photo.to_photo(Image.new("L", (0, 5)))
+
+
 def test_sixteen_bit_and_float_levels_are_scaled_not_cut_off(tmp_path: Path) -> None:
     ramp = np.linspace(0, 1, 256).reshape(16, 16)
     expected = np.rint(ramp * 255)
@@ -96,18 +177,56 @@ def test_values_that_are_no_numbers_do_no_harm() -> None:
 
 def test_an_embedded_profile_is_converted_to_srgb(colour: Image.Image, tmp_path: Path) -> None:
     """With a profile whose red and green are exchanged, they come back exchanged."""
-    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    exchanged = bytearray(srgb)
+    exchanged = bytearray(SRGB)
     red, green = exchanged.index(b"rXYZ"), exchanged.index(b"gXYZ")
     exchanged[red : red + 4], exchanged[green : green + 4] = b"gXYZ", b"rXYZ"
     levels = np.asarray(colour)
     Image.fromarray(levels[..., [1, 0, 2]]).save(tmp_path / "a.png", icc_profile=bytes(exchanged))
     opened = photo.open(tmp_path / "a.png")
     assert np.abs(np.asarray(opened.image).astype(int) - levels).max() <= 3
-    colour.save(tmp_path / "b.png", icc_profile=srgb)
+    colour.save(tmp_path / "b.png", icc_profile=SRGB)
     assert np.abs(np.asarray(photo.open(tmp_path / "b.png").image).astype(int) - levels).max() <= 1
     colour.save(tmp_path / "c.png", icc_profile=b"not a profile")
     np.testing.assert_array_equal(np.asarray(photo.open(tmp_path / "c.png").image), levels)
+
+
+def linear_profile(space: bytes) -> bytes:
+    """A profile whose levels are proportional to light: sRGB's with straight curves, or the same for grey."""
+    tags = {b"wtpt": struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061), b"curv": struct.pack(">4s4xI", b"curv", 0)}
+    if space == b"RGB ":
+        columns = {b"rXYZ": (28578, 14582, 912), b"gXYZ": (25241, 46981, 6362), b"bXYZ": (9378, 3973, 46786)}
+        tags |= {name: struct.pack(">4s4x3i", b"XYZ ", *column) for name, column in columns.items()}
+        curves = [b"rTRC", b"gTRC", b"bTRC"]
+    else:
+        curves = [b"kTRC"]
+    curve = tags.pop(b"curv")
+    tags |= dict.fromkeys(curves, curve)
+    offset = 132 + 12 * len(tags)
+    directory, body = struct.pack(">I", len(tags)), b""
+    for name, content in tags.items():
+        directory += struct.pack(">4sII", name, offset + len(body), len(content))
+        body += content
+    size = 128 + len(directory) + len(body)
+    header = struct.pack(">I4xI4s4s4s", size, 0x02400000, b"mntr", space, b"XYZ ").ljust(36, b"\0") + b"acsp"
+    header = header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)
+    return header.ljust(128, b"\0") + directory + body
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "P", "RGB"])
+def test_levels_that_are_proportional_to_light_become_srgb(mode: str, tmp_path: Path) -> None:
+    light = np.arange(256).reshape(16, 16) / 255
+    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    levels = np.rint(light * 255).astype(np.uint8)
+    if mode == "I;16":
+        image = Image.fromarray(levels.astype(np.uint16) * 257)
+    elif mode == "P":
+        image = Image.fromarray(levels).convert("P")
+    else:
+        image = Image.fromarray(levels).convert(mode)
+    assert image.mode == mode
+    image.save(tmp_path / "a.png", icc_profile=linear_profile(b"RGB " if mode in ("P", "RGB") else b"GRAY"))
+    result = np.asarray(photo.open(tmp_path / "a.png").image.convert("RGB"))
+    assert np.abs(result - expected[..., None]).max() <= 1.5
 
 
 def test_alpha_travels_where_the_format_holds_it(colour: Image.Image, tmp_path: Path) -> None:
@@ -173,6 +292,59 @@ def test_what_is_no_photo_is_one_line_that_names_the_file(colour: Image.Image, t
         photo.open(tmp_path)
     with pytest.raises(PhotoError, match=r"^upload\.jpg: "):
         photo.open(io.BytesIO(b"hello"), name="upload.jpg")
+
+
+def test_a_drawing_that_is_a_program_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    with Image.open(tmp_path / "a.jpg") as image:
+        assert image.format == "EPS"  # Pillow would have Ghostscript run it
+    with pytest.raises(PhotoError, match=r"a\.jpg: expected a photo, this is no image format that can be read"):
+        photo.open(tmp_path / "a.jpg")
+
+
+def test_a_photo_that_may_not_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", forbidden)  # who runs the tests may be somebody who may read everything
+    with pytest.raises(PhotoError, match=r"a\.png: may not be read \(permission denied\)"):
+        photo.open(tmp_path / "a.png")
+
+
+def odd_photo() -> bytes:
+    """A photo at which Pillow warns: more pixels than it thinks decent."""
+    buffer = io.BytesIO()
+    Image.new("1", (12_000, 8_000)).save(buffer, "TIFF", compression="group4")
+    return buffer.getvalue()
+
+
+def test_pillows_warnings_go_nowhere_and_the_filters_are_afterwards_as_they_were() -> None:
+    """Also when threads come and go, each in the middle of another's work."""
+    odd = odd_photo()
+    with warnings.catch_warnings(record=True, action="always") as caught:
+        with Image.open(io.BytesIO(odd)):
+            pass
+        assert [each.category for each in caught] == [Image.DecompressionBombWarning]
+        caught.clear()
+        filters = list(warnings.filters)
+        entered, leave = threading.Event(), threading.Event()
+
+        class Slow(io.BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                entered.set()
+                leave.wait(10)
+                return super().read(size)
+
+        small = encoded(Image.new("L", (3, 3)), "PNG")
+        slow = threading.Thread(target=photo.open, args=(Slow(small),))
+        slow.start()
+        assert entered.wait(10)
+        photo.open(io.BytesIO(odd))  # begins and ends within the other
+        warnings.warn("somebody else's", UserWarning, stacklevel=1)
+        leave.set()
+        slow.join()
+        assert [str(each.message) for each in caught] == ["somebody else's"]
+        assert list(warnings.filters) == filters
 
 
 def test_damaged_metadata_is_left_behind_and_the_photo_is_read(colour: Image.Image, tmp_path: Path) -> None:
