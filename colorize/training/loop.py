@@ -159,6 +159,7 @@ class _Trainer:
         config = self.config
         if self.steps_done == start:
             self._begin_phase(phase)
+        self._set_modes(phase)
         sums = _Sums()
         for index in range(self.steps_done - start, end - start):
             # One step of what the phase trains.
@@ -208,11 +209,19 @@ class _Trainer:
         self.photos_seen += self.config.batch_size * self.config.accumulation * self.accelerator.num_processes
         return [self.augment(next(self.batches)) for _ in range(self.config.accumulation)]
 
-    def _begin_phase(self, phase: str) -> None:
-        self.generator.train(phase != "discriminator")
+    def _set_modes(self, phase: str) -> None:
         self.discriminator.train()
+        self.generator.train(phase != "discriminator")  # D alone meets what would be saved
+        if phase == "adversarial" and (self.config.generator_steps or self.config.start):
+            # Against D, weights move faster than running statistics follow, least of all those of an average: the
+            # averaged G, in eval mode, was 5 dB worse than the one trained. A pretrained G has good statistics.
+            for module in self.generator.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
+
+    def _begin_phase(self, phase: str) -> None:
         if phase != "generator":
-            self.generator.load_state_dict(self.ema.module.state_dict())  # D meets what would be saved
+            self.generator.load_state_dict(self.ema.module.state_dict())
         if phase == "adversarial":
             self.g_optimizer = self._phase_optimizer(phase)
         self.ema.n_averaged.zero_()
@@ -315,7 +324,6 @@ class _Trainer:
                 "best": {**self.best, "score": min(self.best["score"], 1e9)},  # JSON knows no infinity
                 "measured": self.measured,
                 "generator": self.generator.state_dict(),
-                "training_mode": self.generator.training,
                 "ema": self.ema.state_dict(),
                 "discriminator": self.discriminator.state_dict(),
                 "g_optimizer": self.g_optimizer.state_dict(),
@@ -337,7 +345,6 @@ class _Trainer:
         self.steps_done, self.photos_seen = state["steps_done"], state["photos_seen"]
         self.best, self.measured = state["best"], state["measured"]
         self.generator.load_state_dict(state["generator"])
-        self.generator.train(state["training_mode"])
         self.discriminator.load_state_dict(state["discriminator"])
         self.ema.load_state_dict(state["ema"])
         adversarial = self.steps_done > self.config.steps - self.config.adversarial_steps

@@ -26,7 +26,8 @@ from tests.training.conftest import GOOD, colour_photo, encoded, files, write_sh
 
 
 def config(**settings: Any) -> TrainConfig:
-    return TrainConfig(**{"size": 16, "min_side": 16, "batch_size": 4, "workers": 0, "shuffle_buffer": 8, **settings})
+    defaults = {"size": 16, "n_layers": 1, "min_side": 16, "batch_size": 4, "workers": 0, "shuffle_buffer": 8}
+    return TrainConfig(**{**defaults, **settings})
 
 
 def batches(sources: Sources, settings: TrainConfig, **options: Any) -> PhotoBatches:

@@ -85,6 +85,20 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
     assert not same(run / "last.safetensors", run / "generator.safetensors")  # the adversarial phase did something
 
 
+def test_a_pretrained_generator_keeps_its_batchnorm_statistics_against_d(shard: Path, tmp_path: Path) -> None:
+    assert main([str(shard), "--run", str(tmp_path / "pretrained"), *SMALL]) == 0
+    assert main([str(shard), "--run", str(tmp_path / "fresh"), *SMALL, "--generator-steps", "0"]) == 0
+    before, after = (
+        weights(tmp_path / "pretrained/generator.safetensors"),
+        weights(tmp_path / "pretrained/last.safetensors"),
+    )
+    fresh = weights(tmp_path / "fresh/last.safetensors")
+    statistics = [name for name in before if name.endswith("running_var")]
+    assert statistics
+    assert all(torch.equal(before[name], after[name]) for name in statistics)
+    assert all(not torch.equal(fresh[name], torch.ones_like(fresh[name])) for name in statistics)
+
+
 def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
     options = [str(photo_folder), *SMALL, "--workers", "1", "--accumulation", "2"]
     assert main([*options, "--run", str(tmp_path / "whole")]) == 0
