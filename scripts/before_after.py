@@ -1,4 +1,4 @@
-"""The picture in the README: `python scripts/before_after.py docs/before-after.jpg`.
+"""The picture in the README: `python -m scripts.before_after docs/before-after.jpg`.
 
 Each sample photo is coloured by the shipped model at its defaults; the left half is shown as it went in.
 """
@@ -40,5 +40,5 @@ def _tile(colorizer: Colorizer, path: Path) -> Image.Image:
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python scripts/before_after.py FILE")
+        sys.exit("usage: python -m scripts.before_after FILE")
     main(sys.argv[1])
