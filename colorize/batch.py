@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -23,6 +24,7 @@ RESULT_MARK = "-color"  # NAME-color.EXT beside NAME.EXT
 class Job:
     source: Path
     target: Path
+    problem: str = ""  # why it cannot be done, where that is known before
 
 
 class Outcome(Enum):
@@ -42,21 +44,28 @@ def plan(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
     """One job per photo in `paths`, files and folders (recursive), in a fixed order.
 
     With `output` the results go there, a folder's tree kept; without, beside their sources as NAME-color.EXT. A format
-    that cannot be written in colour becomes PNG. Hidden files, earlier results and what lies in `output` are no
-    sources. Nothing is read or written yet.
+    that cannot be written in colour becomes PNG under its whole name: old.gif-color.png. Hidden files, earlier results
+    and what lies in `output` are no sources. A folder that may not be searched is a job with a `problem`. Nothing is
+    read or written yet.
 
-    Raises `DataError` for a path that does not exist and if there is no photo at all; `ConfigError` if `output` is a
-    file, or two results, or a result and a source, would be the same file.
+    Raises `DataError` for a path that does not exist and if there is no photo at all; `ConfigError` for an empty path,
+    if `output` is a file, or if two results, or a result and a source, would be the same file.
     """
     folder = None if output is None else Path(output)
-    if folder is not None and folder.exists() and not folder.is_dir():
+    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
         raise ConfigError(f"{folder}: expected a folder for the results, this is a file")
+    if not all(map(os.fspath, paths)):
+        raise ConfigError("an empty path: expected photos and folders")  # Path("") would be the current folder
     jobs: dict[Path, Job] = {}  # by resolved source: a photo named twice is done once
-    for path in map(Path, paths):
-        for source, relative in _sources(path, folder):
-            beside = source.with_name(f"{source.stem}{RESULT_MARK}{source.suffix}")
-            target = beside if folder is None else folder / relative
-            jobs.setdefault(source.resolve(), Job(source, target.with_suffix(photo.result_suffix(source))))
+    named = [Path(path) for path in paths]
+    for path in named:
+        beside = _Names(str(other.name) for other in named if other.parent == path.parent)
+        if len(named) > 1 and beside.has_result(path):
+            continue  # of an earlier call with the same wildcard
+        for source, relative, problem in _sources(path, folder):
+            target = source.parent if folder is None else (folder / relative).parent
+            job = Job(source, target / _result_name(source, marked=folder is None), problem)
+            jobs.setdefault(source.resolve(), job)
     if not jobs:
         raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
     _check_targets(jobs)
@@ -73,7 +82,10 @@ def run(
     """
     colorizer = None
     for job in jobs:
-        if not overwrite and job.target.exists():
+        if job.problem:
+            yield Result(job, Outcome.FAILED, job.problem)
+            continue
+        if not overwrite and os.path.exists(job.target):  # False where even that cannot be asked: writing will tell
             yield Result(job, Outcome.KEPT)
             continue
         colorizer = colorizer or load()
@@ -81,52 +93,72 @@ def run(
             colorizer.colorize_file(job.source, job.target, strength=options.strength, size=options.size)
         except ColorizeError as error:
             yield Result(job, Outcome.FAILED, str(error))
-        except MemoryError:
-            yield Result(job, Outcome.FAILED, f"{job.source}: not enough memory for a photo of this size")
         else:
             yield Result(job, Outcome.DONE)
 
 
-def _sources(path: Path, output: Path | None) -> Iterator[tuple[Path, Path]]:
-    """The photos at `path`, each with its place in the tree below it."""
-    if path.is_file():
-        yield path, Path(path.name)
+class _Names:
+    """The photos among the files of one folder."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._photos = {name for name in names if _is_photo(name)}
+        self._stems = {os.path.splitext(name)[0] for name in self._photos}
+
+    def has_result(self, path: Path) -> bool:
+        """Whether `path` is NAME-color.EXT and NAME one of these photos: then it is ours, not a source."""
+        original = path.stem.removesuffix(RESULT_MARK)
+        return original != path.stem and (original in self._stems or original in self._photos)
+
+
+def _sources(path: Path, output: Path | None) -> Iterator[tuple[Path, Path, str]]:
+    """The photos at `path`, each with its place in the tree below it, and folders with why they cannot be searched."""
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file or folder") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+    if not is_folder:
+        yield path, Path(path.name), ""
         return
-    if not path.is_dir():
-        raise DataError(f"{path}: no such file or folder")
     results = None if output is None else output.resolve()
-    for place, folders, names in os.walk(path, onerror=_told):
+    refused: list[OSError] = []
+    for place, folders, names in os.walk(path, onerror=refused.append):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and (Path(place) / name).resolve() != results
         )
+        beside = _Names(names)
         for name in sorted(names):
             source = Path(place) / name
-            if _is_photo(name) and not _is_result(source, names):
-                yield source, source.relative_to(path)
-
-
-def _told(error: OSError) -> None:
-    raise DataError(f"{error.filename}: cannot be searched ({error.strerror})") from error
+            if _is_photo(name) and not beside.has_result(source):
+                yield source, source.relative_to(path), ""
+    for refusal in refused:
+        folder = Path(refusal.filename)
+        yield folder, folder.relative_to(path), f"{folder}: cannot be searched ({refusal.strerror})"
 
 
 def _is_photo(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in photo.SUFFIXES
 
 
-def _is_result(path: Path, neighbours: Sequence[str]) -> bool:
-    """Whether this is NAME-color.EXT with a NAME photo beside it: then it is ours, not a source."""
-    if not path.stem.endswith(RESULT_MARK):
-        return False
-    original = path.stem.removesuffix(RESULT_MARK)
-    return any(os.path.splitext(name)[0] == original and _is_photo(name) for name in neighbours)
+def _result_name(source: Path, *, marked: bool) -> str:
+    """NAME.EXT or NAME-color.EXT. Where EXT cannot be written it stays in the name, so that a.gif and a.png differ."""
+    mark = RESULT_MARK if marked else ""
+    suffix = photo.result_suffix(source)
+    return f"{source.stem if suffix == source.suffix else source.name}{mark}{suffix}"
 
 
 def _check_targets(jobs: dict[Path, Job]) -> None:
     taken: dict[Path, Path] = {}
     for job in jobs.values():
+        if job.problem:
+            continue
         target = job.target.resolve()
         if target in jobs:
             raise ConfigError(f"{job.target}: the result of {job.source} would replace a source; choose another folder")
         if target in taken:
-            raise ConfigError(f"{taken[target]} and {job.source} would both become {job.target}; do them separately")
+            raise ConfigError(
+                f"{taken[target]} and {job.source} would both become {job.target}; "
+                "choose another folder for one of them"
+            )
         taken[target] = job.source

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,8 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
     try:
         status = app(args=None if arguments is None else list(arguments), prog_name="colorize", standalone_mode=False)
     except typer.Exit as stop:
@@ -53,7 +56,7 @@ def _version(wanted: bool) -> None:
 @app.command()
 def colorize(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH", help="Grey photos, and folders of them (searched recursively).")
+        list[str], typer.Argument(metavar="PATH", help="Grey photos, and folders of them (searched recursively).")
     ],
     output: Annotated[
         Path | None,
@@ -80,7 +83,7 @@ def colorize(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> int:
-    """Give grey photos colour. Lightness, size and metadata of the originals are kept.
+    """Give grey photos colour. Lightness, size and EXIF data of the originals are kept.
 
     Prints the path of each result. Results that exist are left alone.
 
@@ -145,12 +148,12 @@ class _Bar(_Plain):
 
     def result(self, path: str) -> None:
         if sys.stdout.isatty():
-            self._progress.console.print(path, highlight=False, markup=False, soft_wrap=True)
+            self._progress.console.print(path, highlight=False, markup=False, emoji=False, soft_wrap=True)
         else:
             print(path, flush=True)
 
     def tell(self, text: str) -> None:
-        self._progress.console.print(f"colorize: {text}", highlight=False, markup=False, soft_wrap=True)
+        self._progress.console.print(f"colorize: {text}", highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def advance(self) -> None:
         self._progress.advance(self._task)

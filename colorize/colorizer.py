@@ -17,8 +17,8 @@ from torch.nn import functional as F
 
 from colorize import photo
 from colorize.color import merge, rgb_to_lab
-from colorize.engine import Engine, TorchEngine, resolve_device
-from colorize.errors import ConfigError, WeightsError
+from colorize.engine import Engine, TorchEngine, memory_errors, resolve_device
+from colorize.errors import ConfigError, PhotoError, WeightsError
 from colorize.models.weights import ModelInfo, load_generator
 from colorize.options import ColorizeOptions
 from colorize.upsample import Upsampler
@@ -63,7 +63,7 @@ class Colorizer:
     def __call__(
         self, image: Image.Image, *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
     ) -> Image.Image:
-        """Colour an image of any mode and size from 1×1 up; gives RGB of the same size.
+        """Colour an image of any mode and size from 1×1 up; gives RGB of the same size, the right way up.
 
         `strength` is a factor on the chroma, 0 (grey) to 2. `size`: the network sees the photo at about size × size
         pixels, its aspect kept. Raises `ConfigError` for values outside their range.
@@ -99,18 +99,24 @@ class Colorizer:
         target = Path(target)
         photo.writer(target)  # a wrong suffix is told before the work
         original = photo.open(source)
-        coloured = self._colorize(np.asarray(original.image.convert("RGB")), options)
+        try:
+            coloured = self._colorize(np.asarray(original.image.convert("RGB")), options)
+        except MemoryError as error:
+            width, height = original.size
+            raise PhotoError(
+                f"{source}: not enough memory to colour {width}×{height} px at size {size}; a smaller size needs less"
+            ) from error
         photo.save(Image.fromarray(coloured), target, like=original)
         return target
 
     def _colorize(self, rgb: NDArray[np.uint8], options: ColorizeOptions) -> NDArray[np.uint8]:
-        """uint8 (H, W, 3) in and out."""
+        """uint8 (H, W, 3) in and out. Raises `MemoryError`."""
         height, width = rgb.shape[:2]
         small_l = _shrink(rgb, options.size)  # (1, 1, h, w)
         small_ab = self._predict(small_l) * options.strength  # (1, 2, h, w)
-        upsampler = Upsampler(small_ab, small_l, height, width)
         result = np.empty_like(rgb)
-        with torch.inference_mode():
+        with memory_errors(), torch.inference_mode():
+            upsampler = Upsampler(small_ab, small_l, height, width)
             for top in range(0, height, _STRIP):
                 l = _lightness(rgb[top : top + _STRIP])  # (1, 1, n, W)
                 colour = merge(l, upsampler.rows(l, top))  # (1, 3, n, W)

@@ -48,19 +48,27 @@ class TorchEngine:
         return self._generator.stride
 
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
-        """See `Engine`. Raises `ConfigError` if the device has not enough memory for arrays of this size."""
-        with self._lock, torch.inference_mode(), _dropout(self._generator, self.device, seed):
-            try:
-                ab = self._generator(self._tensor(l), None if hints is None else self._tensor(hints))
-            except torch.OutOfMemoryError as error:
-                height, width = l.shape[2:]
-                raise ConfigError(f"{self.device} has not enough memory for {width}×{height} px: lower size") from error
+        """See `Engine`. Raises `MemoryError` if the device has not enough for arrays of this size."""
+        with self._lock, memory_errors(), torch.inference_mode(), _dropout(self._generator, self.device, seed):
+            ab = self._generator(self._tensor(l), None if hints is None else self._tensor(hints))
             return np.asarray(ab.float().cpu().numpy())
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         # A copy: torch warns of arrays that may not be written to.
         tensor = torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
         return tensor.to(device=self.device, memory_format=torch.channels_last)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Within, torch's ways of saying that memory ran out are Python's `MemoryError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        # On CPUs torch raises a RuntimeError like any other: only its text tells.
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise MemoryError("not enough memory") from error
+        raise
 
 
 def resolve_device(name: str = "auto") -> torch.device:

@@ -10,7 +10,7 @@ import os
 import secrets
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,15 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 from colorize.errors import PhotoError
 
 # Names under which photos are looked for in folders; what a file really is, its content decides.
-_NAMES = ("avif", "bmp", "gif", "jp2", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tga", "tif", "tiff", "webp")
+_NAMES = (
+    *("avif", "bmp", "dib", "gif", "j2k", "jfif", "jp2", "jpe", "jpeg", "jpg", "mpo", "pbm", "pcx", "pgm", "png"),
+    *("pnm", "ppm", "psd", "qoi", "sgi", "tga", "tif", "tiff", "webp"),
+)
 SUFFIXES = frozenset(f".{name}" for name in _NAMES)
 MAX_PIXELS = 175_000_000  # more is a mistake or an attack: half a gigabyte in RGB; Pillow itself stops a little above
 
@@ -157,7 +160,7 @@ def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None 
                 del settings["compression"]  # Pillow writes EXIF's inner directories only into uncompressed files
         if like.dpi and format_ in _HOLDS_DPI:
             settings["dpi"] = like.dpi
-    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(4)}.tmp")
+    temporary = target.with_name(f".colorize-{secrets.token_hex(8)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -222,23 +225,55 @@ def _no_warnings() -> Iterator[None]:
                 _quiet.__exit__(None, None, None)
 
 
+# What each EXIF orientation asks for. Not left to `ImageOps.exif_transpose`: it writes the EXIF anew, and where one tag
+# of it is badly typed gives up, with the photo still on its side.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
 def _upright(image: Image.Image) -> tuple[Image.Image, bytes]:
     """The image with its orientation applied, and what of its EXIF is true of the result as well."""
     try:
-        upright = ImageOps.exif_transpose(image)
-        return upright, _exif_bytes(image.getexif())
+        exif = image.getexif()
+        turn = _TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001  # damaged metadata make Pillow raise nearly anything, and are no reason to refuse
         return image, b""
+    upright = image if turn is None else image.transpose(turn)
+    try:
+        return upright, _exif_bytes(exif)
+    except Exception:  # noqa: BLE001  # the same
+        with suppress(Exception):
+            return upright, _exif_bytes(exif, _can_be_written)
+        return upright, b""
 
 
-def _exif_bytes(exif: Image.Exif) -> bytes:
+def _can_be_written(tag: int, value: Any) -> bool:
+    """Whether a single tag is well formed."""
+    try:
+        alone = Image.Exif()
+        alone[tag] = value
+        return bool(alone.tobytes())
+    except Exception:  # noqa: BLE001  # the same
+        return False
+
+
+def _exif_bytes(exif: Image.Exif, good: Callable[[int, Any], bool] = lambda *_: True) -> bytes:
     kept = Image.Exif()
     kept.endian = exif.endian  # makers' notes are in the byte order of the whole
     for tag, value in exif.items():
-        if tag not in _OF_THE_FILE and tag not in _POINTERS:
+        if tag not in _OF_THE_FILE and tag not in _POINTERS and good(tag, value):
             kept[tag] = value
     for pointer in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        values = {tag: value for tag, value in exif.get_ifd(pointer).items() if tag not in _POINTERS}
+        values = {
+            tag: value for tag, value in exif.get_ifd(pointer).items() if tag not in _POINTERS and good(tag, value)
+        }
         if _COLOR_SPACE in values:
             values[_COLOR_SPACE] = _SRGB_COLOR_SPACE
         if values:

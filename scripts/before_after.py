@@ -25,6 +25,7 @@ def main(target: str) -> None:
     for tile in tiles:
         picture.paste(tile, (left, 0))
         left += tile.width
+    Path(target).parent.mkdir(parents=True, exist_ok=True)
     picture.save(target, quality=88)
 
 

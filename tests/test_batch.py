@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -43,13 +45,13 @@ def test_results_go_beside_their_sources_or_into_the_same_tree_elsewhere(tmp_pat
     assert planned([tmp_path / "in"], None, tmp_path) == [
         ("in/a.jpg", "in/a-color.jpg"),
         ("in/b.png", "in/b-color.png"),
-        ("in/old.gif", "in/old-color.png"),  # a GIF has too few colours
+        ("in/old.gif", "in/old.gif-color.png"),  # a GIF has too few colours
         ("in/deep/er/c.JPG", "in/deep/er/c-color.JPG"),
     ]
     assert planned([tmp_path / "in"], tmp_path / "out", tmp_path) == [
         ("in/a.jpg", "out/a.jpg"),
         ("in/b.png", "out/b.png"),
-        ("in/old.gif", "out/old.png"),
+        ("in/old.gif", "out/old.gif.png"),
         ("in/deep/er/c.JPG", "out/deep/er/c.JPG"),
     ]
     assert planned([tmp_path / "in/b.png"], tmp_path / "out", tmp_path) == [("in/b.png", "out/b.png")]
@@ -69,7 +71,7 @@ def test_a_file_that_is_named_is_done_whatever_its_name(tmp_path: Path) -> None:
         target
         for _, target in planned([tmp_path / "scan", tmp_path / "a-color.png", tmp_path / "x.v2.dat"], None, tmp_path)
     ]
-    assert targets == ["scan-color.png", "a-color-color.png", "x.v2-color.png"]
+    assert targets == ["scan-color.png", "a-color-color.png", "x.v2.dat-color.png"]
 
 
 def test_a_photo_that_is_named_twice_is_done_once(tmp_path: Path) -> None:
@@ -91,10 +93,10 @@ def test_what_cannot_be_meant_is_told_before_anything_is_done(tmp_path: Path) ->
         plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out")
     with pytest.raises(ConfigError, match=r"would replace a source"):
         plan([tmp_path / "one"], tmp_path / "one")
-    grey(tmp_path / "three/a.gif")
-    grey(tmp_path / "three/a.png")
-    with pytest.raises(ConfigError, match=r"a\.gif and .*a\.png would both become"):
-        plan([tmp_path / "three"], tmp_path / "out")
+    with pytest.raises(ConfigError, match=r"^an empty path"):
+        plan([""])
+    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)"):
+        plan([tmp_path / ("x" * 300)])
 
 
 def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_what_is_missing(tmp_path: Path) -> None:
@@ -125,6 +127,67 @@ def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_wh
     over = [result.outcome for result in run(jobs[:1], load, ColorizeOptions(strength=0), overwrite=True)]
     assert over == [Outcome.DONE]
     assert (np.asarray(Image.open(tmp_path / "out/a.png")) == 128).all()
+
+
+def test_photos_that_differ_only_in_their_format_get_a_result_each(tmp_path: Path) -> None:
+    for name in ("a.gif", "a.png", "a.pgm"):
+        grey(tmp_path / "in" / name)
+    targets = [target for _, target in planned([tmp_path / "in"], tmp_path / "out", tmp_path)]
+    assert targets == ["out/a.gif.png", "out/a.pgm.png", "out/a.png"]
+
+
+@pytest.mark.parametrize("output", [None, "out"])
+def test_a_wildcard_may_be_used_twice(tmp_path: Path, output: str | None) -> None:
+    folder = None if output is None else tmp_path / output
+    first = grey(tmp_path / "a.png")
+    old = grey(tmp_path / "old.gif")
+    results = [job.target for job in plan([first, old])]  # beside them, whatever comes next
+    for result in results:
+        grey(result)
+    new = grey(tmp_path / "c.png")
+    assert [job.source for job in plan([first, old, new, *results], folder)] == [first, old, new]
+
+
+def test_a_folder_that_may_not_be_searched_is_told_and_the_rest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1.png", "b/2.png", "c/3.png"):
+        grey(tmp_path / "in" / name)
+    scandir = os.scandir
+
+    def locked(path: str) -> object:  # permissions do not keep root out
+        if path.endswith("/b"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", locked)
+    results = list(run(plan([tmp_path / "in"], tmp_path / "out"), lambda: Colorizer(Red()), ColorizeOptions()))
+    assert [result.outcome for result in results] == [Outcome.DONE, Outcome.DONE, Outcome.FAILED]
+    assert results[-1].message == f"{tmp_path / 'in/b'}: cannot be searched (Permission denied)"
+
+
+def test_a_result_whose_name_is_too_long_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
+    grey(tmp_path / ("x" * 251 + ".png"))  # as long as a name may be, without the mark
+    grey(tmp_path / "z.png")
+    results = list(run(plan([tmp_path]), lambda: Colorizer(Red()), ColorizeOptions()))
+    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.DONE]
+    assert "File name too long" in results[0].message
+
+
+def test_memory_that_runs_out_is_told_with_the_photo_and_the_rest_goes_on(tmp_path: Path) -> None:
+    class Greedy(Red):
+        def predict(
+            self, l: NDArray[np.float32], hints: NDArray[np.float32] | None = None, seed: int | None = None
+        ) -> NDArray[np.float32]:
+            if l.shape[3] > l.shape[2]:
+                raise MemoryError
+            return super().predict(l)
+
+    Image.new("L", (90, 10)).save(tmp_path / "a.png")
+    Image.new("L", (10, 90)).save(tmp_path / "b.png")
+    results = list(run(plan([tmp_path]), lambda: Colorizer(Greedy()), ColorizeOptions()))
+    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.DONE]
+    assert results[0].message.startswith(f"{tmp_path / 'a.png'}: not enough memory to colour 90×10 px")
 
 
 def test_nothing_to_do_loads_no_model(tmp_path: Path) -> None:

@@ -133,13 +133,19 @@ def test_a_failed_prediction_leaves_the_engine_as_it_was(engine: TorchEngine) ->
     np.testing.assert_array_equal(engine.predict(l), expected)  # no dropout, no lock held
 
 
-def test_memory_that_is_not_there_is_told_with_what_to_do(engine: TorchEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+def test_memory_that_is_not_there_is_a_memory_error_whatever_torch_calls_it(
+    engine: TorchEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full_card(*_: object) -> None:
         raise torch.OutOfMemoryError("tried to allocate too much")
 
-    monkeypatch.setattr(engine._generator, "forward", full)
-    with pytest.raises(ConfigError, match=r"^cpu has not enough memory for 64×32 px: lower size$"):
-        engine.predict(lightness(1, 1, 32, 64))
+    def full_machine(*_: object) -> torch.Tensor:
+        return torch.empty(1 << 60, dtype=torch.uint8)  # really asks for it
+
+    for full in (full_card, full_machine):
+        monkeypatch.setattr(engine._generator, "forward", full)
+        with pytest.raises(MemoryError):
+            engine.predict(lightness(1, 1, 32, 64))
 
 
 def test_devices_are_found_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

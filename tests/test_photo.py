@@ -74,6 +74,27 @@ def test_orientation_is_applied_and_not_passed_on(orientation: int, tmp_path: Pa
         assert dict(saved.getexif()) == {_DESCRIPTION: "levels"}
 
 
+def test_a_badly_typed_tag_leaves_neither_the_photo_on_its_side_nor_the_other_tags_behind(tmp_path: Path) -> None:
+    """ResolutionUnit as text, which Pillow reads but does not write; viewers turn such photos all the same."""
+    image = Image.new("L", (6, 4))
+    image.putpixel((0, 0), 255)
+    exif = b"".join(
+        (
+            b"Exif\0\0II*\0\x08\0\0\0\x03\0",
+            b"\x0f\x01\x02\0\x04\0\0\0Abc\0",  # Make: "Abc"
+            b"\x12\x01\x03\0\x01\0\0\0\x06\0\0\0",  # Orientation: 6
+            b"\x28\x01\x02\0\x02\0\0\0x\0\0\0",  # ResolutionUnit: "x"
+            b"\0\0\0\0",
+        )
+    )
+    image.save(tmp_path / "a.jpg", exif=exif)
+    opened = photo.open(tmp_path / "a.jpg")
+    assert opened.size == (4, 6)
+    kept = Image.Exif()
+    kept.load(opened.exif)
+    assert dict(kept) == {271: "Abc"}
+
+
 @pytest.mark.parametrize("compression", [None, "tiff_lzw"])
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_scans_in_tiff_files_that_lie_on_their_side_come_out_right(

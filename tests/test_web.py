@@ -55,7 +55,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     command = [sys.executable, "app.py", "--port", str(port), "--model", str(folder / "red.safetensors")]
     temporary = folder / "temporary"
     temporary.mkdir()
-    environment = os.environ | {"TMPDIR": str(temporary)}
+    proxies = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}  # nothing answers there
+    environment = os.environ | proxies | {"TMPDIR": str(temporary)}
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -68,6 +69,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
             process.send_signal(signal.SIGINT)
             assert process.wait(30) == 0
             assert "Traceback" not in process.stderr.read()
+            assert list(temporary.iterdir()) == []
         finally:
             process.kill()
 
@@ -140,9 +142,11 @@ def test_the_page_asks_nobody_else_for_anything(page: Page) -> None:
     assert re.findall(r"""<(?:script|link|img)[^>]*(?:src|href)=["'](?:https?:)?//(?!127\.0\.0\.1)[^"']*""", html) == []
 
 
-def test_results_leave_nothing_among_the_temporary_files_but_gradio_s_own(page: Page, grey: Path) -> None:
+def test_all_its_files_are_in_one_folder_of_its_own(page: Page, grey: Path) -> None:
     colorize(page, grey)
-    assert {path.name for path in page.temporary.iterdir()} <= {"gradio"}
+    (folder,) = page.temporary.iterdir()  # nothing beside it; after Ctrl-C it is gone, see `page`
+    assert folder.name.startswith("colorize-")
+    assert folder.stat().st_mode & 0o077 == 0
 
 
 # -- the program -----------------------------------------------------------------------------------------------------

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorize.errors import ColorizeError, ConfigError
+
+if TYPE_CHECKING:
+    from colorize.colorizer import Colorizer
 
 _LOCAL = "127.0.0.1"
 _FIRST_PORT = 7860  # gradio's own, and the next free one after it
@@ -62,7 +68,15 @@ def serve(host: str, port: int | None, model: Path | None) -> None:
 
     keep_freed_memory()
     colorizer = Colorizer.load(model)
+    with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # ours alone: uploads and results end with the program
+        for name in ("http_proxy", "https_proxy", "all_proxy"):  # which could only come between the page and itself
+            os.environ.pop(name, None)
+            os.environ.pop(name.upper(), None)
+        _serve(colorizer, f"[{host}]" if ":" in host else host, port)
 
+
+def _serve(colorizer: Colorizer, host: str, port: int | None) -> None:
     from colorize.web.page import CSS, THEME, build_page
 
     page = build_page(colorizer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ _DEFAULTS = ColorizeOptions()
 _FORMATS = {"JPEG": ".jpg", "PNG": ".png"}
 _EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah1.jpg")  # photographs inside gradio's own package
 _SLIDER_HEIGHT = 620  # px
+_LONGEST_JPEG = 65_500  # px; the format holds no more
 _HOUR = 3600
 _KEPT_FOR = 4 * _HOUR  # then uploads and results are deleted
 
@@ -37,12 +39,10 @@ def build_page(colorizer: Colorizer) -> gr.Blocks:
     page = _Page(colorizer)
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False, delete_cache=(_HOUR, _KEPT_FOR))
     with blocks:
-        gr.Markdown("# Colorize\nColour for grey photographs. Lightness, size and metadata stay as they are.")
+        gr.Markdown("# Colorize\nColour for grey photographs. Lightness, size and EXIF data stay as they are.")
         with gr.Row():
             with gr.Column(scale=2, min_width=280):
-                source = gr.File(
-                    label="Grey photo", file_types=["image", *sorted(photo.SUFFIXES)], height=140, elem_id="photo"
-                )
+                source = gr.File(label="Grey photo", height=140, elem_id="photo")
                 low, high = STRENGTH_RANGE
                 strength = gr.Slider(
                     low, high, _DEFAULTS.strength, step=0.05, label="Strength of the colours", elem_id="strength"
@@ -51,10 +51,12 @@ def build_page(colorizer: Colorizer) -> gr.Blocks:
                 download = gr.DownloadButton(
                     "Download in full size", variant="primary", interactive=False, elem_id="download"
                 )
+                grey_examples = page.examples()
+                source.keep_in_cache.update(grey_examples)  # else they would be cleared up once they have been chosen
                 examples = gr.Dataset(
                     label="Or try one of these",
                     components=[gr.Image(render=False, type="filepath")],
-                    samples=[[path] for path in page.examples()],
+                    samples=[[path] for path in grey_examples],
                     elem_id="examples",
                 )
             with gr.Column(scale=5, min_width=320):
@@ -109,15 +111,17 @@ class _Page:
 
     def _results(self, source: Path, strength: float, suffix: str) -> tuple[str, str]:
         """Paths of the photo as it was, in a format that browsers show, and in colour."""
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                before = Path(folder) / f"{source.stem}.jpg"
-                after = Path(folder) / f"{source.stem}{RESULT_MARK}{suffix}"
-                photo.save(photo.open(source).image, before)
+        with tempfile.TemporaryDirectory() as folder:
+            after = Path(folder) / f"{source.stem}{RESULT_MARK}{suffix}"
+            try:
+                original = photo.open(source).image
+                before = Path(folder) / f"{source.stem}{'.png' if max(original.size) > _LONGEST_JPEG else '.jpg'}"
+                photo.save(original, before)
                 self._colorizer.colorize_file(source, after, strength=strength)
-                return _cache(before), _cache(after)
-        except ColorizeError as error:
-            raise gr.Error(str(error).replace(f"{source.parent}/", ""), print_exception=False) from error
+            except ColorizeError as error:
+                told = str(error).replace(f"{source.parent}{os.sep}", "").replace(f"{folder}{os.sep}", "")
+                raise gr.Error(told, print_exception=False) from error
+            return _cache(before), _cache(after)
 
 
 def _cache(path: Path) -> str:
