@@ -255,14 +255,19 @@ def test_skips_join_the_decoder_at_strides_2_4_8_and_16() -> None:
     assert joined == [(16, 96), (8, 32), (4, 24), (2, 16)]
 
 
-def test_the_encoders_norms_keep_their_statistics_in_training() -> None:
+@pytest.mark.parametrize("trained", [True, False])
+def test_the_norms_of_a_trained_encoder_keep_their_statistics_in_training_and_those_of_a_fresh_one_do_not(
+    trained: bool,
+) -> None:
     generator = build_generator("mobile-unet", SMALL["mobile-unet"])
+    assert isinstance(generator, MobileUNet)
+    generator.encoder_is_trained = trained
     generator.eval().train()
     before = copy.deepcopy(generator.state_dict())
     generator(torch.randn(2, 1, 64, 64))
     after = generator.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
-    assert not any(name.startswith("encoder.") for name in changed)
+    assert any(name.startswith("encoder.") for name in changed) != trained
     assert any(name.startswith("ups.") and name.endswith("running_mean") for name in changed)  # the decoder's learn
     assert generator.training
     assert all(weight.requires_grad for weight in generator.parameters())

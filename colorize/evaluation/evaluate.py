@@ -64,8 +64,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Measure `model` (None: the shipped one) on the colour photos in folders and shards.
 
-    With `pictures`, grey, result and truth of each photo are saved there side by side. Raises `DataError` if there is
-    no photo, `WeightsError` for a bad model.
+    Grey photos have no truth to compare with: they are counted and left out. With `pictures`, grey, result and truth
+    of each photo are saved there side by side. Raises `DataError` if there is no photo, `WeightsError` for a bad model.
     """
     import torch
     from torchvision.transforms.functional import to_pil_image
@@ -73,6 +73,8 @@ def evaluate(
     from colorize import photo
     from colorize.colorizer import Colorizer
     from colorize.memory import keep_freed_memory
+    from colorize.metrics import colourfulness
+    from colorize.training.config import TrainConfig
     from colorize.training.data import find_sources
 
     keep_freed_memory()
@@ -82,6 +84,9 @@ def evaluate(
     skipped: Counter[str] = Counter()
     for name, image in _read(sources, skipped):
         truth = _to_rgb(image)  # (1, 3, H, W)
+        if colourfulness(truth).item() < TrainConfig.min_colourfulness:
+            skipped["grey"] += 1
+            continue
         grey = _without_colour(truth)
         coloured = colorizer(image, strength=options.strength, size=options.size)
         with torch.inference_mode():
@@ -94,11 +99,15 @@ def evaluate(
         if len(truth_scores.psnr) == limit:
             break
     if not truth_scores.psnr:
-        raise DataError(f"no photo to measure on in {', '.join(photos)} ({skipped['unreadable']} unreadable)")
+        raise DataError(
+            f"no photo to measure on in {', '.join(photos)} "
+            f"({skipped['unreadable']} unreadable, {skipped['grey']} grey)"
+        )
     return {
         "protocol": PROTOCOL,
         "photos": len(truth_scores.psnr),
         "unreadable": skipped["unreadable"],
+        "skipped_as_grey": skipped["grey"],
         "strength": options.strength,
         "size": options.size,
         "model": model_scores.row(truth_scores),
@@ -135,7 +144,7 @@ def _read(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[str, Image.
             except PhotoError:
                 skipped["unreadable"] += 1
                 continue
-            yield Path(raw.key).stem, opened.image.convert("RGB")
+            yield raw.key.replace("/", "_"), opened.image.convert("RGB")
 
 
 def _to_rgb(image: Image.Image) -> Tensor:
@@ -178,6 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     try:
+        if given.json and not given.json.parent.is_dir():  # told before the work
+            raise ConfigError(f"{given.json}: there is no folder {given.json.parent}")
         options = ColorizeOptions(strength=given.strength, size=given.size)
         report = evaluate(given.photos, given.model, options, limit=given.limit, pictures=given.pictures)
     except ColorizeError as error:

@@ -38,8 +38,9 @@ class MobileUNetSettings:
 class MobileUNet(Generator):
     """MobileNetV2 1.0 up to its last convolution (stride 32), skips at strides 2, 4, 8 and 16, a light decoder.
 
-    The decoder ends at half size: chroma is soft, and the last doubling is bilinear. The encoder's BatchNorm keeps
-    its ImageNet statistics in training too (`train()` leaves it in eval mode): small batches would only blur them.
+    The decoder ends at half size: chroma is soft, and the last doubling is bilinear. Once `encoder_is_trained`, by
+    `load_imagenet` or by who loads other weights, its BatchNorm keeps its statistics in training too (`train()` leaves
+    it in eval mode): small batches would only blur them.
     """
 
     architecture: ClassVar[str] = "mobile-unet"
@@ -48,6 +49,7 @@ class MobileUNet(Generator):
 
     def __init__(self, settings: MobileUNetSettings) -> None:
         super().__init__(settings)
+        self.encoder_is_trained = False
         from torchvision.models import mobilenet_v2  # takes seconds: only when such a model is built
 
         features = mobilenet_v2(weights=None).features
@@ -71,9 +73,10 @@ class MobileUNet(Generator):
 
     def train(self, mode: bool = True) -> MobileUNet:
         super().train(mode)
-        for module in self.encoder.modules():
-            if isinstance(module, nn.BatchNorm2d):
-                module.eval()
+        if self.encoder_is_trained:
+            for module in self.encoder.modules():
+                if isinstance(module, nn.BatchNorm2d):
+                    module.eval()
         return self
 
     def forward(self, l: Tensor, hints: Tensor | None = None) -> Tensor:
@@ -123,6 +126,7 @@ class MobileUNet(Generator):
                 stage = max(i for i, first in enumerate(starts) if first <= int(index))
                 renamed[f"{stage}.{int(index) - starts[stage]}.{rest}"] = value
             self.encoder.load_state_dict(renamed, strict=True)
+            self.encoder_is_trained = True
         except KeyError as error:
             raise WeightsError(
                 f"{start}: expected torchvision's mobilenet_v2 weights, features.{error.args[0]} is missing"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colorize.errors import ColorizeError, ConfigError, DataError
+from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 
 _EPILOG = """\
 examples:
@@ -26,7 +26,7 @@ exit status: 0 finished, 1 the run failed, 2 wrong options or no photos, 130 int
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
-    except (ConfigError, DataError) as error:
+    except (ConfigError, DataError, WeightsError) as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
     except ColorizeError as error:
@@ -50,10 +50,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.resume:
         if run is None:
             raise ConfigError("--resume needs --run, the folder to go on with")
-        from colorize.training.runlog import CONFIG, STATE
+        from colorize.training.runlog import CONFIG
 
-        if not (run / STATE).is_file():
-            raise ConfigError(f"{run}: nothing to resume, there is no {STATE}")
+        if not (run / CONFIG).is_file():
+            raise ConfigError(f"{run}: nothing to resume, there is no {CONFIG}")
         if options.config:
             raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
         config = TrainConfig(**read_config(run / CONFIG))
@@ -68,7 +68,12 @@ def _main(arguments: Sequence[str] | None) -> int:
 
     sources = find_sources(options.data)
     validation = find_sources(options.validation) if options.validation else None
+    if validation:
+        sources = sources.without(validation)
     if options.dry_run:
+        from colorize.training.loop import build
+
+        build(config)  # whose settings may not fit each other
         print(config.to_json())
         print(f"data: {sources.count()} photos ({len(sources.shards)} shards, {len(sources.files)} files)")
         held_out = f"one in {config.holdout} of them" if validation is None else f"{validation.count()} photos"
@@ -108,7 +113,9 @@ def _parser() -> argparse.ArgumentParser:
         "data", nargs="+", metavar="DATA", help="folders of photos (recursive), photos, tar shards of photos"
     )
     parser.add_argument("--run", metavar="FOLDER", help="folder of this run: config, log, samples, checkpoints")
-    parser.add_argument("--validation", nargs="+", metavar="DATA", help="photos to measure on, kept apart from DATA")
+    parser.add_argument(
+        "--validation", nargs="+", metavar="DATA", help="photos to measure on; they are left out of DATA"
+    )
     parser.add_argument("--config", metavar="FILE", help="recipe: a JSON file of settings; options go before it")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --run from its last checkpoint")
     parser.add_argument("--dry-run", action="store_true", help="print the complete config and the data found, and stop")

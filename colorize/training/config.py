@@ -39,7 +39,9 @@ class TrainConfig:
     generator_settings: dict[str, Any] = _option({}, 'its settings as JSON, e.g. \'{"ngf": 32, "depth": 7}\'')
     start: str = _option("", "model file to go on from, instead of fresh weights")
     encoder_start: str = _option(
-        "", "mobile-unet's encoder: \"hub\" for torchvision's ImageNet weights, or a file of them"
+        "",
+        "mobile-unet's encoder: \"hub\" for torchvision's ImageNet weights, or a safetensors file of such that were "
+        "trained on inputs in [−1, 1]",
     )
     discriminators: tuple[str, ...] = _option(("patch",), f"one or more of {', '.join(get_args(DiscriminatorKind))}")
     ndf: int = _option(64, "channels of a discriminator's first convolution")
@@ -70,7 +72,9 @@ class TrainConfig:
     weight_decay: float = _option(0.01, "AdamW's, while G is alone", least=0)
     g_lr: float = _option(2e-4, "G's learning rate while alternating (Adam, linear to 0 over the second half)", least=0)
     d_lr: float = _option(2e-4, "D's learning rate", least=0)
-    encoder_lr: float = _option(0.15, "mobile-unet's encoder learns with this fraction of G's rate", least=0)
+    encoder_lr: float = _option(
+        0.15, "mobile-unet's encoder, if it starts out trained, learns with this fraction of G's rate", least=0
+    )
     beta1: float = _option(0.5, "Adam's first β while alternating", least=0, below=1)
     beta2: float = _option(0.999, "Adam's second β while alternating", least=0, below=1)
     ema: float = _option(
@@ -83,8 +87,8 @@ class TrainConfig:
     min_colourfulness: float = _option(
         4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as grey", least=0
     )
-    zoom: float = _option(0.7, "a crop takes this fraction or more of the short side")
-    jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none", least=0)
+    zoom: float = _option(0.7, "the box that a crop is cut from has this fraction or more of the short side")
+    jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none", least=0, below=1)
     holdout: int = _option(
         50, "without --validation, one photo in this many is kept out of training to measure on", least=2
     )
@@ -127,6 +131,11 @@ class TrainConfig:
     def steps(self) -> int:
         """Steps of all phases together."""
         return self.generator_steps + self.discriminator_steps + self.adversarial_steps
+
+    @property
+    def encoder_is_trained(self) -> bool:
+        """Whether the run begins with an encoder that knows something already."""
+        return bool(self.start or self.encoder_start)
 
     def discriminator_settings(self) -> list[DiscriminatorSettings]:
         return [

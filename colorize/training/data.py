@@ -7,6 +7,7 @@ photos of it it has passed. To go on from there, the same order is drawn again a
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import random
@@ -49,6 +50,23 @@ class Sources:
         chunks = [self.files[i : i + _FILES_PER_UNIT] for i in range(0, len(self.files), _FILES_PER_UNIT)]
         return [*self.shards, *chunks]
 
+    def without(self, others: Sources) -> Sources:
+        """These but for the shards and files of `others`. Raises `DataError` if nothing is left."""
+        left = Sources(
+            tuple(path for path in self.shards if path.resolve() not in {p.resolve() for p in others.shards}),
+            tuple(path for path in self.files if path.resolve() not in {p.resolve() for p in others.files}),
+        )
+        if not left.shards and not left.files:
+            raise DataError("no photos to train on: all of them are --validation's")
+        return left
+
+    def describe(self) -> dict[str, Any]:
+        """For a run's record: the same wherever the photos lie."""
+        shards = [shard.name for shard in self.shards]
+        names = "\n".join([*shards, *map(_file_key, self.files)])
+        fingerprint = hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+        return {"shards": shards, "files": len(self.files), "fingerprint": fingerprint}
+
     def count(self) -> int:
         """Photos in all, from the shards' tables of contents; nothing is decoded."""
         return len(self.files) + sum(1 for shard in self.shards for _ in _members(shard))
@@ -90,7 +108,7 @@ def read_unit(unit: Path | tuple[Path, ...], skipped: Counter[str]) -> Iterator[
     """The undecoded photos of a unit. A shard that breaks off counts as one unreadable photo."""
     if isinstance(unit, tuple):
         for path in unit:
-            yield RawPhoto(str(path), f"{path.parent.name}/{path.name}", path)
+            yield RawPhoto(str(path), _file_key(path), path)
         return
     from webdataset.tariterators import tar_file_expander  # takes seconds
 
@@ -102,6 +120,10 @@ def read_unit(unit: Path | tuple[Path, ...], skipped: Counter[str]) -> Iterator[
         source = [{"url": str(unit), "stream": stream}]
         for member in tar_file_expander(source, handler=broken, select_files=_is_photo_name, eof_value=None):
             yield RawPhoto(f"{unit}/{member['fname']}", member["fname"], member["data"])
+
+
+def _file_key(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
 
 
 def is_held_out(key: str, holdout: int) -> bool:
@@ -150,10 +172,9 @@ class PhotoStream(IterableDataset[StreamBatch]):
         start = self.positions[worker]
         skipped: Counter[str] = Counter()
         batch: list[Tensor] = []
-        barren = 0  # epochs in a row without a usable photo; a share can be empty by chance, a whole round cannot
         epoch = start.epoch
-        while barren <= streams:
-            barren += 1
+        while True:
+            useful = False
             for passed, raw in enumerate(self._epoch(epoch, stream, streams, skipped), start=1):
                 if epoch == start.epoch and passed <= start.passed:
                     skipped.clear()  # counted before
@@ -164,15 +185,27 @@ class PhotoStream(IterableDataset[StreamBatch]):
                 box = self._decode(raw, rng, skipped)
                 if box is None:
                     continue
-                barren = 0
+                useful = True
                 batch.append(box)
                 if len(batch) == self.config.batch_size:
                     yield StreamBatch(torch.stack(batch), worker, Position(epoch, passed), dict(skipped), "")
                     batch.clear()
                     skipped.clear()
             epoch += 1
+            # A share can be without a usable photo by chance.
+            if not useful and not self._any_usable(skipped := Counter()):
+                break
         told = ", ".join(f"{skipped[reason]} {reason}" for reason in SKIPS if skipped[reason]) or "none found"
         yield StreamBatch(torch.empty(0), worker, Position(epoch, 0), {}, f"no photo can be trained on ({told})")
+
+    def _any_usable(self, skipped: Counter[str]) -> bool:
+        """Whether there is a photo to train on at all; `skipped` counts why not."""
+        for unit in self.sources.units():
+            for raw in read_unit(unit, skipped):
+                held_out = self.hold_out and is_held_out(raw.key, self.config.holdout)
+                if not held_out and load_photo(raw, self.config, skipped) is not None:
+                    return True
+        return False
 
     def _epoch(self, epoch: int, stream: int, streams: int, skipped: Counter[str]) -> Iterator[RawPhoto]:
         """This stream's share of an epoch, in its order: whole units if there are enough, else every n-th photo."""
@@ -319,7 +352,8 @@ def _is_photo_name(name: str) -> bool:
 
 
 def _ignore_interrupt(_: int) -> None:
-    """Ctrl-C reaches workers too; the main process finishes its step and stops them."""
+    """Ctrl-C, and a SIGTERM to all, reach workers too; the main process finishes its step and stops them."""
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -69,6 +69,9 @@ class _Trainer:
         self, config: TrainConfig, sources: Sources, validation: Sources | None, folder: Path, *, resume: bool
     ) -> None:
         self.config, self.folder = config, folder
+        self.data = {"data": sources.describe(), "validation": validation.describe() if validation else None}
+        if resume:
+            runlog.check_data(folder, self.data)
 
         # Device, precision, processes.
         self.accelerator = Accelerator(
@@ -80,7 +83,7 @@ class _Trainer:
 
         # Networks: the same weights in every process, then random numbers of its own for each.
         torch.manual_seed(config.seed)
-        self.generator = _build_generator(config).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator = build(config, fresh=not resume).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = Discriminators(config.discriminator_settings(), config.discriminator_scale)
         self.discriminator = self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = AveragedModel(self.generator, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
@@ -107,7 +110,7 @@ class _Trainer:
         self.photos_seen = 0
         self.best: dict[str, Any] = {"phase": "", "score": math.inf}
         self.measured: dict[str, float] = {}
-        data_state = self._restore() if resume else None
+        data_state = self._restore() if resume and (folder / runlog.STATE).is_file() else None
 
         # Photos.
         self.augment = Augment(config, self.device)
@@ -131,7 +134,7 @@ class _Trainer:
         self.log: runlog.RunLog | None = None
         if self.accelerator.is_main_process:
             if not resume:
-                runlog.create_run(folder, config.to_json())
+                runlog.create_run(folder, config.to_json(), self.data)
             self.log = runlog.RunLog(folder, after_step=self.steps_done)
 
     # -- the run -----------------------------------------------------------------------------------------------------
@@ -146,8 +149,8 @@ class _Trainer:
             self.report = report
             report.line(self._opening())
             if self.steps_done == 0:
-                self._validate()
                 self._checkpoint()
+                self._validate()
             start = 0
             for phase, steps in zip(PHASES, self._phase_lengths(), strict=True):
                 end = start + steps
@@ -166,7 +169,7 @@ class _Trainer:
             self._set_learning_rates(phase, index, end - start)
             losses = self._update(phase)
             self.steps_done += 1
-            self._check_finite(phase, losses)
+            stopping = self._check(phase, losses, stop())
             if phase != "discriminator":
                 self.ema.update_parameters(self.generator)
 
@@ -181,7 +184,6 @@ class _Trainer:
                 self._validate(phase)
             if last and phase == "generator" and self.accelerator.is_main_process:
                 save_generator(self.folder / runlog.PRETRAINED, self._averaged(), self._record())
-            stopping = self._agree(stop())
             if self.steps_done % config.checkpoint_interval == 0 or last or stopping:
                 self._checkpoint()
             if stopping and self.steps_done < config.steps:
@@ -196,14 +198,24 @@ class _Trainer:
             self.step.discriminator_step(self._next_batches(), self.d_optimizer)
         return self.step.adversarial_step(self._next_batches(), self.g_optimizer, self.d_optimizer)
 
-    def _check_finite(self, phase: str, losses: StepLosses) -> None:
-        if all(math.isfinite(loss) for loss in losses):
-            return
-        raise TrainingError(
-            f"{phase} step {self.steps_done}: a loss is not a number (D {losses.d:.3g}, G adversarial "
-            f"{losses.g_adversarial:.3g}, reconstruction {losses.g_reconstruction:.3g}); "
-            f"{self.folder / runlog.STATE} holds the last good checkpoint"
-        )
+    def _check(self, phase: str, losses: StepLosses, stop: bool) -> bool:
+        """Whether any process was told to stop: all have to do so at the same step.
+
+        Raises `TrainingError` in all if a loss is not a number in any.
+        """
+        finite = all(math.isfinite(loss) for loss in losses)
+        if self.accelerator.num_processes > 1:
+            flags = torch.tensor([float(stop), float(not finite)], device=self.device)
+            flags = self.accelerator.reduce(flags, "sum")
+            stop, finite = bool(flags[0] > 0), not bool(flags[1] > 0)
+        if not finite:
+            raise TrainingError(
+                f"{phase} step {self.steps_done}: a loss is not a number (D {losses.d:.3g}, G adversarial "
+                f"{losses.g_adversarial:.3g}, reconstruction {losses.g_reconstruction:.3g}); "
+                f"{self.folder / runlog.LAST} is the last good generator: a new run can --start from it, with lower "
+                "learning rates"
+            )
+        return stop
 
     def _next_batches(self) -> list[Batch]:
         self.photos_seen += self.config.batch_size * self.config.accumulation * self.accelerator.num_processes
@@ -222,10 +234,18 @@ class _Trainer:
     def _begin_phase(self, phase: str) -> None:
         if phase != "generator":
             self.generator.load_state_dict(self.ema.module.state_dict())
+        self._share_buffers()
         if phase == "adversarial":
             self.g_optimizer = self._phase_optimizer(phase)
         self.ema.n_averaged.zero_()
         self.best = {"phase": phase, "score": math.inf}
+
+    def _share_buffers(self) -> None:
+        """Give every process the first one's BatchNorm statistics: each has seen other photos, one is saved."""
+        if self.accelerator.num_processes > 1:
+            for network in (self.generator, self.discriminator, self.ema):
+                for buffer in network.buffers():
+                    torch.distributed.broadcast(buffer, src=0)
 
     def _phase_lengths(self) -> tuple[int, int, int]:
         return self.config.generator_steps, self.config.discriminator_steps, self.config.adversarial_steps
@@ -233,13 +253,13 @@ class _Trainer:
     # -- optimizers --------------------------------------------------------------------------------------------------
 
     def _phase_optimizer(self, phase: str) -> torch.optim.Optimizer:
-        """AdamW while G is alone, then Adam as in the paper; an ImageNet encoder learns more slowly than the rest."""
+        """AdamW while G is alone, then Adam as in the paper; a trained encoder learns more slowly than the rest."""
         config = self.config
         rate = config.g_lr if phase == "adversarial" else config.pretrain_lr
         fast: list[nn.Parameter] = []
         slow: list[nn.Parameter] = []
         for name, parameter in self.generator.named_parameters():
-            (slow if name.startswith("encoder.") else fast).append(parameter)
+            (slow if name.startswith("encoder.") and config.encoder_is_trained else fast).append(parameter)
         groups = [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * config.encoder_lr}]
         groups = [group for group in groups if group["params"]]
         if phase == "adversarial":
@@ -268,8 +288,10 @@ class _Trainer:
 
     def _log_train(self, phase: str, sums: _Sums) -> None:
         if self.log:
-            rate = self.g_optimizer.param_groups[0]["lr"]
-            values = {"phase": phase, **sums.means(), "g_lr": rate, "photos_seen": self.photos_seen}
+            rates = {"g_lr": self.g_optimizer.param_groups[0]["lr"], "d_lr": self.d_optimizer.param_groups[0]["lr"]}
+            idle = {"generator": "d_lr", "discriminator": "g_lr"}.get(phase)
+            rates |= {idle: 0.0} if idle else {}
+            values = {"phase": phase, **sums.means(), **rates, "photos_seen": self.photos_seen}
             values |= {f"skipped_{reason}": count for reason, count in self.batches.skipped.items()}
             self.log.scalars(self.steps_done, "train", values)
 
@@ -301,9 +323,11 @@ class _Trainer:
         return averaged.eval()
 
     def _record(self) -> dict[str, Any]:
-        """How the weights came about, for the model file."""
+        """How the weights came about, for the model file: names of files, no paths."""
+        encoder_start = {"encoder_start": Path(self.config.encoder_start).name}
         return {
-            "config": {k: v for k, v in vars(self.config).items() if k not in ("start", "encoder_start")},
+            "config": {k: v for k, v in vars(self.config).items() if k != "start"} | encoder_start,
+            **self.data,
             "steps": self.steps_done,
             "photos_seen": self.photos_seen,
             "validation": {name: round(value, 5) for name, value in self.measured.items()},
@@ -313,10 +337,12 @@ class _Trainer:
         rng = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             rng["cuda"] = torch.cuda.get_rng_state(self.device)
+        self._share_buffers()  # so that to go on from here is what going on without a stop is
         processes = gather_object([{"data": self.batches.state(), "rng": rng}])
         if not self.accelerator.is_main_process:
             return
-        save_state(
+        save_generator(self.folder / runlog.LAST, self._averaged(), self._record())
+        save_state(  # last: what --resume finds is never ahead of the rest
             self.folder / runlog.STATE,
             {
                 "steps_done": self.steps_done,
@@ -331,11 +357,16 @@ class _Trainer:
                 "processes": processes,
             },
         )
-        save_generator(self.folder / runlog.LAST, self._averaged(), self._record())
 
     def _restore(self) -> dict[str, Any]:
         """Take up the state of the run folder; gives the position in the data of this process."""
-        state = load_state(self.folder / runlog.STATE)
+        try:
+            return self._take_up(load_state(self.folder / runlog.STATE))
+        except (KeyError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise TrainingError(f"{self.folder}: its state does not fit its settings ({reason})") from error
+
+    def _take_up(self, state: dict[str, Any]) -> dict[str, Any]:
         mine = self.accelerator.process_index
         if len(state["processes"]) != self.accelerator.num_processes:
             raise TrainingError(
@@ -358,14 +389,6 @@ class _Trainer:
             torch.cuda.set_rng_state(rng["cuda"], self.device)
         data: dict[str, Any] = state["processes"][mine]["data"]
         return data
-
-    def _agree(self, stop: bool) -> bool:
-        """Whether any process was told to stop: all have to do so at the same step."""
-        if self.accelerator.num_processes == 1:
-            return stop
-        flag = torch.tensor(float(stop), device=self.device)
-        total = self.accelerator.reduce(flag, "sum")
-        return bool(total > 0)
 
     def close(self) -> None:
         if self.log:
@@ -453,18 +476,25 @@ def _predict(generator: Generator, l: Tensor) -> Tensor:
     return ab[:, :, :height, :width]
 
 
-def _build_generator(config: TrainConfig) -> Generator:
+def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
+    """The generator that `config` asks for; unless `fresh`, without the weights that it starts from.
+
+    Raises `ConfigError` if the settings do not fit each other or the model to start from, `WeightsError` if that is
+    none.
+    """
     generator = build_generator(config.architecture, config.generator_settings)
     if config.size % generator.stride:
         raise ConfigError(f"size must be a multiple of {generator.stride} for {config.architecture}, got {config.size}")
-    if config.start:
+    if isinstance(generator, MobileUNet):
+        generator.encoder_is_trained = config.encoder_is_trained
+    if config.start and fresh:
         given, info = load_generator(config.start)
         if (info.architecture, given.settings) != (config.architecture, generator.settings):
             raise ConfigError(
                 f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture}"
             )
         generator.load_state_dict(given.state_dict())
-    if config.encoder_start:
+    if config.encoder_start and fresh:
         assert isinstance(generator, MobileUNet)
         generator.load_imagenet(config.encoder_start)
     generator.hint.weight.requires_grad_(False)  # no hints are shown here, so it has no gradient

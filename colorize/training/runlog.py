@@ -1,11 +1,12 @@
 """A run folder that explains itself, and what a person sees while it fills.
 
 config.json            every setting
+data.json              what it trains and is measured on
 log.jsonl              one JSON object per line: losses, rates, skipped photos; measurements on the validation photos
 events.out.tfevents.*  the same for TensorBoard, where that is installed
 samples/step-*.png     the same validation photos each time: grey, coloured, true
 last.safetensors       the newest generator: the moving average, ready for `colorize --model`
-best.safetensors       the best on the validation photos, of the phase that went on longest
+best.safetensors       the best on the validation photos, of the newest phase that trained G
 generator.safetensors  as it was before the first adversarial step
 state.safetensors      everything --resume needs
 """
@@ -27,6 +28,7 @@ from colorize import photo
 from colorize.errors import ConfigError
 
 CONFIG = "config.json"
+DATA = "data.json"
 LOG = "log.jsonl"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
@@ -42,13 +44,31 @@ def check_unused(folder: Path) -> None:
         raise ConfigError(f"{folder}: not empty; go on with it by --resume, or choose another folder")
 
 
-def create_run(folder: Path, config_json: str) -> None:
+def create_run(folder: Path, config_json: str, data: dict[str, Any]) -> None:
     """Make the folder of a new run. Raises `ConfigError` if it cannot be written to."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        (folder / DATA).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         (folder / CONFIG).write_text(config_json + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
+
+
+def check_data(folder: Path, data: dict[str, Any]) -> None:
+    """Raise `ConfigError` if the run in `folder` began with other photos than `data` describes."""
+    try:
+        began = json.loads((folder / DATA).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder / DATA}: expected what the run began with, it cannot be read ({error})") from error
+    for name, now in data.items():
+        if began.get(name) != now:
+            raise ConfigError(f"{folder}: began with other photos, {name} {_short(began.get(name))}, now {_short(now)}")
+
+
+def _short(described: dict[str, Any] | None) -> str:
+    if not described:
+        return "none"
+    return f"{len(described['shards'])} shards and {described['files']} files (sum {described['fingerprint']})"
 
 
 class RunLog:

@@ -107,3 +107,27 @@ def test_mistakes_are_one_line_and_exit_2(
     assert out == ""
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_grey_photos_are_counted_and_left_out(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, report_file = save_model(tmp_path / "grey.safetensors", 0, 0), tmp_path / "report.json"
+    Image.new("L", (40, 30), 90).save(photos / "grey.png")
+    assert main([str(photos), "--model", str(model), "--size", "32", "--json", str(report_file)]) == 0
+    report = json.loads(report_file.read_text())
+    assert (report["photos"], report["skipped_as_grey"]) == (3, 1)
+    capsys.readouterr()
+    assert main([str(photos / "grey.png"), "--model", str(model)]) == 2
+    assert "no photo to measure on" in (told := capsys.readouterr().err)
+    assert "(0 unreadable, 1 grey)" in told
+    assert main([str(photos), "--model", str(model), "--json", str(tmp_path / "nowhere/report.json")]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+def test_pictures_of_photos_with_the_same_name_do_not_replace_each_other(photos: Path, tmp_path: Path) -> None:
+    model = save_model(tmp_path / "grey.safetensors", 0, 0)
+    (tmp_path / "more").mkdir()
+    (photos / "0.png").rename(tmp_path / "more/1.png")
+    folders = [str(photos), str(tmp_path / "more")]
+    assert main([*folders, "--model", str(model), "--size", "32", "--pictures", str(tmp_path / "pictures")]) == 0
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert names == {"photos_1.png.png", "photos_2.png.png", "more_1.png.png"}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from colorize.errors import DataError
+from colorize.training.augment import Augment
 from colorize.training.config import TrainConfig
 from colorize.training.data import (
     PhotoBatches,
@@ -145,3 +146,33 @@ def test_photos_none_of_which_can_be_used_end_with_the_counts(tmp_path: Path, wo
     stream = batches(find_sources([write_shard(tmp_path / "a.tar", contents)]), config(workers=workers))
     with pytest.raises(DataError, match=r"no photo can be trained on \(.*grey"):
         next(stream)
+
+
+def test_a_share_without_a_usable_photo_does_not_end_a_run_that_has_others(tmp_path: Path) -> None:
+    """Units are dealt anew each epoch: a worker gets the folder of grey ones again and again."""
+    for i in range(64):
+        (tmp_path / "colour").mkdir(exist_ok=True)
+        (tmp_path / "grey").mkdir(exist_ok=True)
+        colour_photo(i, side=20).save(tmp_path / "colour" / f"{i}.png")
+        colour_photo(i, side=20).convert("L").save(tmp_path / "grey" / f"{i}.png")
+    sources = find_sources([tmp_path])
+    assert len(sources.units()) == 2
+    stream = PhotoBatches(sources, config(), hold_out=False, rank=0, world=2)
+    for _ in range(200):
+        next(stream)
+
+
+def test_crops_flips_and_light_are_drawn_anew_for_every_photo_and_lab_is_that_of_the_result() -> None:
+    torch.manual_seed(0)
+    settings = config(jitter=0.5)
+    ramp = torch.arange(18, dtype=torch.uint8).mul(8).add(40)
+    photos = ramp.expand(64, 3, 18, 18).contiguous()  # darker to brighter from left to right, grey
+    l, ab = Augment(settings, torch.device("cpu"))(photos)
+    assert l.shape == (64, 1, 16, 16)
+    assert ab.abs().max() < 1e-3
+    flipped = (l[:, 0, 0, 0] > l[:, 0, 0, -1]).float().mean().item()
+    assert 0.25 < flipped < 0.75
+    plain = Augment(config(jitter=0), torch.device("cpu"))(photos).l
+    corners = {round(min(each[0, 0, 0].item(), each[0, 0, -1].item()), 3) for each in plain}
+    assert len(corners) == 3  # where an 18 px box can be cut to 16
+    assert len({round(each.mean().item(), 4) for each in l}) > 10  # and some are lighter or darker

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from torch import Tensor
 from colorize.models.weights import load_generator, read_tensors
 from colorize.training import loop
 from colorize.training.cli import main
+from colorize.training.config import TrainConfig
 from colorize.training.losses import OBJECTIVES, Objective
 
 ROOT = Path(__file__).parents[2]
@@ -61,7 +63,7 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
 
     names = {path.name.split(".")[0] if path.name.startswith("events") else path.name for path in run.iterdir()}
     assert names == {
-        *("config.json", "log.jsonl", "samples", "events"),
+        *("config.json", "data.json", "log.jsonl", "samples", "events"),
         *("last.safetensors", "best.safetensors", "generator.safetensors", "state.safetensors"),
     }
     assert json.loads((run / "config.json").read_text())["adversarial_steps"] == 5
@@ -164,7 +166,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_last_good_check
     assert main([str(shard), "--run", str(run), *SMALL]) == 1
     err = capfd.readouterr().err.splitlines()[-1]
     assert "adversarial step 7: a loss is not a number" in err
-    assert "state.safetensors holds the last good checkpoint" in err
+    assert "last.safetensors is the last good generator" in err
     _, info = load_generator(run / "last.safetensors")  # refuses weights that are not finite
     assert info.training["steps"] == 6
     monkeypatch.undo()
@@ -246,6 +248,113 @@ def test_a_resumed_run_refuses_other_settings(shard: Path, tmp_path: Path, capfd
     assert all(torch.equal(finished[name], tensor) for name, tensor in weights(run / "last.safetensors").items())
 
 
+def test_a_resumed_run_refuses_other_photos_wherever_they_lie(
+    photo_folder: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main([str(photo_folder), "--run", str(run), *SMALL]) == 0
+    moved = photo_folder.rename(tmp_path / "photos")
+    assert main([str(moved), "--run", str(run), "--resume"]) == 0
+    capfd.readouterr()
+    assert main([str(shard), "--run", str(run), "--resume"]) == 2
+    told = capfd.readouterr().err
+    assert re.search(r"began with other photos, data 0 shards and 23 files .*, now 1 shards and 0", told)
+    assert main([str(moved), "--validation", str(shard), "--run", str(run), "--resume"]) == 2
+    assert "began with other photos, validation none, now 1 shards" in capfd.readouterr().err
+
+
+def test_validation_photos_are_not_trained_on(
+    photo_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    kept = photo_folder / "deeper"
+    assert main([str(photo_folder), "--validation", str(kept), "--dry-run", *SMALL]) == 0
+    out = capfd.readouterr().out
+    whole, part = len(list(photo_folder.rglob("*.png"))), len(list(kept.glob("*.png")))
+    assert f"data: {whole - part} photos" in out
+    assert f"validation: {part} photos" in out
+    assert main([str(kept), "--validation", str(photo_folder), "--dry-run", *SMALL]) == 2
+    assert "no photos to train on: all of them are --validation's" in capfd.readouterr().err
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([str(shard), "--run", str(tmp_path / "whole"), *SMALL]) == 0
+    run = tmp_path / "killed"
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop._Trainer, "_checkpoint", killed)
+        assert main([str(shard), "--run", str(run), *SMALL]) == 130
+    assert not (run / "state.safetensors").exists()
+    assert main([str(shard), "--run", str(run), "--resume"]) == 0
+    assert same(tmp_path / "whole/last.safetensors", run / "last.safetensors")
+
+
+def test_to_resume_needs_no_more_than_the_run_folder_and_the_photos(shard: Path, tmp_path: Path) -> None:
+    start, run = tmp_path / "start.safetensors", tmp_path / "run"
+    assert main([str(shard), "--run", str(tmp_path / "first"), *SMALL]) == 0
+    (tmp_path / "first/last.safetensors").rename(start)
+    assert main([str(shard), "--run", str(run), *SMALL, "--start", str(start)]) == 0
+    start.unlink()
+    assert main([str(shard), "--run", str(run), "--resume"]) == 0
+
+
+def test_a_state_that_does_not_fit_the_settings_is_one_line(
+    shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    assert main([str(shard), "--run", str(run), *SMALL]) == 0
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "ndf": 4}))
+    capfd.readouterr()
+    assert main([str(shard), "--run", str(run), "--resume"]) == 1
+    assert capfd.readouterr().err.startswith(f"train.py: {run}: its state does not fit its settings (")
+
+
+def test_the_best_generator_is_that_of_the_best_measurement(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([9.0, 0.5, 0.2, 0.4, 0.3])
+    measured = loop.measure
+
+    def staged(*arguments: Any) -> dict[str, float]:
+        return {**measured(*arguments), "l1": next(scores)}
+
+    monkeypatch.setattr(loop, "measure", staged)
+    alone = ["--generator-steps", "8", "--discriminator-steps", "0", "--adversarial-steps", "0"]
+    assert main([str(shard), "--run", str(tmp_path / "run"), *SMALL, *alone, "--validate-interval", "2"]) == 0
+    assert load_generator(tmp_path / "run/best.safetensors")[1].training["steps"] == 4
+
+
+def test_the_average_follows_slowly_and_faster_at_first() -> None:
+    update = loop._moving_average(0.9)
+    average, current = [torch.zeros(1)], [torch.ones(1)]
+    update(average, current, 0)
+    assert average[0].item() == pytest.approx(0.9)  # 1 − (1 + 0)/(10 + 0)
+    average = [torch.zeros(1)]
+    update(average, current, 1000)
+    assert average[0].item() == pytest.approx(0.1)  # 1 − 0.9
+
+
+@pytest.mark.parametrize(("start", "share"), [("trained.safetensors", 0.15), ("", 1.0)])
+def test_a_trained_encoder_learns_more_slowly_than_the_rest_and_a_fresh_one_as_fast(start: str, share: float) -> None:
+    trainer = object.__new__(loop._Trainer)
+    trainer.config = TrainConfig(start=start)
+    trainer.generator = loop.build(trainer.config, fresh=False)
+    trainer.d_optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], 1.0)
+    trainer.g_optimizer = trainer._phase_optimizer("generator")
+    trainer._set_learning_rates("generator", 500, 4000)
+    rate = {p: group["lr"] for group in trainer.g_optimizer.param_groups for p in group["params"]}
+    encoder = {rate[p] for name, p in trainer.generator.named_parameters() if name.startswith("encoder.")}
+    rest = {rate[p] for name, p in trainer.generator.named_parameters() if not name.startswith("encoder.")}
+    (slow,), (fast,) = encoder, rest
+    assert 0 < fast < trainer.config.pretrain_lr
+    assert slow == pytest.approx(share * fast)
+
+
 def test_a_run_can_start_from_a_model_file(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     first = tmp_path / "first"
     assert main([str(shard), "--run", str(first), *SMALL]) == 0
@@ -289,13 +398,20 @@ def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
 
-    def launch(*extra: str) -> list[str]:
-        """What each of two processes says on stderr."""
+    def launch(*extra: str, kill_at: int = 0) -> list[str]:
+        """What each of two processes says on stderr; with `kill_at`, both are killed before the step after that one."""
+        program = (
+            "import os, signal, sys; from colorize.training import cli, loop; update = loop._Trainer._update\n"
+            "def mortal(self, phase):\n"
+            f"    if self.steps_done == {kill_at or -1}: os.kill(os.getpid(), signal.SIGKILL)\n"
+            "    return update(self, phase)\n"
+            "loop._Trainer._update = mortal; sys.exit(cli.main(sys.argv[1:]))"
+        )
         options = [str(shard), "--run", str(run), *SMALL, "--holdout", "4", *extra]
         common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
         processes = [
             subprocess.Popen(
-                [sys.executable, "train.py", *options],
+                [sys.executable, "-c", program, *options],
                 cwd=ROOT,
                 env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
                 stderr=subprocess.PIPE,
@@ -304,17 +420,20 @@ def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -
             for rank in range(2)
         ]
         told = [process.communicate(timeout=120)[1] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0], told
+        expected = -signal.SIGKILL if kill_at else 0
+        assert [process.returncode for process in processes] == [expected] * 2, told
         return told
 
-    first, second = launch("--adversarial-steps", "3")
+    first, second = launch()
     assert "on 2 × cpu" in first
     assert "adversarial" not in second  # the first talks for both
     entries = log(run)
-    assert entries[-1]["step"] == 9
+    assert entries[-1]["step"] == STEPS
     photos = [entry["photos_seen"] for entry in entries if entry["kind"] == "train"]
-    assert photos[-1] == 2 * 2 * (4 + 2 + 3 * 2)
-    before = weights(run / "last.safetensors")
-    first, _ = launch("--adversarial-steps", "3", "--resume")
-    assert "from step 9 of 9" in first
-    assert all(torch.equal(before[name], tensor) for name, tensor in weights(run / "last.safetensors").items())
+    assert photos[-1] == 2 * 2 * (4 + 2 + 5 * 2)
+    whole = run.rename(tmp_path / "whole")
+    launch(kill_at=8)
+    assert load_generator(run / "last.safetensors")[1].training["steps"] == 6
+    first, _ = launch("--resume")
+    assert "from step 6 of 11" in first
+    assert same(whole / "last.safetensors", run / "last.safetensors")
