@@ -10,6 +10,7 @@ import pytest
 
 from colorize import cli
 from colorize.training import cli as training_cli
+from colorize.web import cli as web_cli
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -44,22 +45,26 @@ def test_links_lead_somewhere() -> None:
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize("program", ["colorize", "train.py"])
+@pytest.mark.parametrize("program", ["colorize", "train.py", "app.py"])
 def test_every_option_that_is_shown_exists(program: str, capsys: pytest.CaptureFixture[str]) -> None:
     if program == "colorize":
         assert cli.main(["--help"]) == 0
     else:
         with pytest.raises(SystemExit):
-            training_cli.main(["--help"])
+            {"train.py": training_cli, "app.py": web_cli}[program].main(["--help"])
     told = capsys.readouterr().out
     blocks = re.findall(r"```sh\n(.*?)```", README, re.S)
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
     commands = [line for line in lines if program in line[:2]]
-    assert commands
+    assert commands or program == "app.py"  # which stands in a sentence
     for command in commands:
         for word in command:
             if word.startswith("-"):
                 assert word in told, word
+    if program == "app.py":
+        named = re.findall(r"`(--[a-z-]+)`", README.split("**In the browser.**")[1].split("\n\n")[0])
+        assert named
+        assert all(option in told for option in named)
     if program == "train.py":
         for option in re.findall(r"`(--[a-z-]+)", README.split("## Train")[1].split("## How")[0]):
             assert option in told or option in ("--model",), option
