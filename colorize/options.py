@@ -18,7 +18,7 @@ class ColorizeOptions:
     """Raises `ConfigError` for a value outside its range."""
 
     strength: float = 1.0  # factor on the chroma, 0 (grey) to 2
-    size: int = 256  # the network sees the photo at about size × size pixels, its aspect kept
+    size: int = 192  # the network sees the photo at about size × size pixels, its aspect kept
 
     def __post_init__(self) -> None:
         low, high = STRENGTH_RANGE

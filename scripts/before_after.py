@@ -1,6 +1,6 @@
 """The picture in the README: `python -m scripts.before_after docs/before-after.jpg`.
 
-Each sample photo is coloured by the shipped model at its defaults; the left half is shown as it went in.
+Sample photos as they went in, in grey, and below coloured by the shipped model at its defaults.
 """
 
 from __future__ import annotations
@@ -13,30 +13,29 @@ from PIL import Image
 from colorize import Colorizer
 from scripts.sample_photos import sample_folder
 
-_PHOTOS = ("chelsea.png", "astronaut.png")
-_HEIGHT = 320  # px
+_PHOTOS = ("astronaut.png", "rocket.jpg", "chelsea.png")
+_HEIGHT = 240  # px, of one photo
 
 
 def main(target: str) -> None:
     colorizer = Colorizer.load()
-    tiles = [_tile(colorizer, sample_folder() / name) for name in _PHOTOS]
-    picture = Image.new("RGB", (sum(tile.width for tile in tiles), _HEIGHT))
+    pairs = [_before_and_after(colorizer, sample_folder() / name) for name in _PHOTOS]
+    picture = Image.new("RGB", (sum(before.width for before, _ in pairs), 2 * _HEIGHT))
     left = 0
-    for tile in tiles:
-        picture.paste(tile, (left, 0))
-        left += tile.width
+    for before, after in pairs:
+        picture.paste(before, (left, 0))
+        picture.paste(after, (left, _HEIGHT))
+        left += before.width
     Path(target).parent.mkdir(parents=True, exist_ok=True)
     picture.save(target, quality=88)
 
 
-def _tile(colorizer: Colorizer, path: Path) -> Image.Image:
+def _before_and_after(colorizer: Colorizer, path: Path) -> tuple[Image.Image, Image.Image]:
     with Image.open(path) as photo:
         grey = photo.convert("L")
-    colour = colorizer(grey)
-    half = colour.width // 2
-    colour.paste(grey.convert("RGB").crop((0, 0, half, grey.height)), (0, 0))
-    colour.paste((255, 255, 255), (half - 1, 0, half + 1, grey.height))
-    return colour.resize((round(grey.width * _HEIGHT / grey.height), _HEIGHT), Image.Resampling.LANCZOS)
+    shown = (round(grey.width * _HEIGHT / grey.height), _HEIGHT)
+    before, after = (image.resize(shown, Image.Resampling.LANCZOS) for image in (grey, colorizer(grey)))
+    return before.convert("RGB"), after
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""The model that comes with the program: small, whole, and its colours are where they belong on photos it never saw."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+from skimage.color import rgb2lab
+
+from colorize import Colorizer
+from colorize.colorizer import SHIPPED_MODEL
+from colorize.models.weights import load_generator
+
+CARD = (SHIPPED_MODEL.parent / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    return Colorizer.load(device="cpu")
+
+
+def lab(colorizer: Colorizer, photo: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """L*, a*, b* (H, W, 3) of the photo, coloured from its grey."""
+    grey = Image.fromarray(photo).convert("L")
+    return np.asarray(rgb2lab(np.asarray(colorizer(grey))))
+
+
+def test_it_is_small_and_says_how_it_came_about() -> None:
+    assert SHIPPED_MODEL.stat().st_size <= 20_000_000
+    generator, info = load_generator(SHIPPED_MODEL)
+    assert sum(p.numel() for p in generator.parameters()) <= 8_000_000
+    assert info.training["steps"] > 0
+    assert info.training["config"]["architecture"] == info.architecture == generator.architecture
+
+
+def test_its_card_shows_the_numbers_that_were_measured() -> None:
+    report = json.loads((Path(SHIPPED_MODEL).parent / "evaluation.json").read_text(encoding="utf-8"))
+    row = re.search(r"^\| this model.*$", CARD, re.M)
+    assert row
+    numbers = [float(cell.strip(" *")) for cell in row[0].split("|")[2:-1]]
+    expected = [report["model"][name] for name in ("psnr", "cf", "delta_cf", "histogram_a", "histogram_b")]
+    assert numbers == pytest.approx(expected, abs=0.006)
+    assert report["model"]["psnr"] >= report["grey"]["psnr"] + 0.3
+    assert report["model"]["cf"] >= 0.6 * report["truth_cf"]
+
+
+def test_the_evening_sky_is_blue(colorizer: Colorizer) -> None:
+    sky = lab(colorizer, data.rocket())[40:250, 120:320]
+    assert sky[..., 2].mean() < -10  # b*
+
+
+def test_skin_is_warm_and_a_white_wall_is_not_coloured(colorizer: Colorizer) -> None:
+    astronaut = lab(colorizer, data.astronaut())
+    face = astronaut[90:160, 200:245]
+    assert face[..., 1].mean() > 4
+    assert face[..., 2].mean() > 6
+    helmet = astronaut[330:420, 350:370]
+    assert np.abs(helmet[..., 1:].mean(axis=(0, 1))).max() < 12
+
+
+def test_the_same_photo_gets_the_same_colours_mirrored_and_at_another_size(colorizer: Colorizer) -> None:
+    """On average: a network is not a function of the scene alone."""
+    photo = data.chelsea()
+    plain = lab(colorizer, photo)
+    mirrored = lab(colorizer, photo[:, ::-1])[:, ::-1]
+    assert np.linalg.norm((plain - mirrored)[..., 1:], axis=2).mean() < 5
+    double = Image.fromarray(photo).resize((2 * photo.shape[1], 2 * photo.shape[0]), Image.Resampling.LANCZOS)
+    larger = lab(colorizer, np.asarray(double))[::2, ::2]
+    assert np.linalg.norm((plain - larger)[..., 1:], axis=2).mean() < 3
