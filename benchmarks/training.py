@@ -3,7 +3,8 @@
 In one run, turn by turn, so that a slow moment of the machine hits both alike:
   bare   forward and backward passes on tensors that lie ready; no worker is running
   loop   the same steps through the real loop: photos read and decoded by workers, augmented, Lab, optimizers, moving
-         average, checks, log. Measured once the batches that workers have prepared beforehand are used up
+         average, checks, log. Measured once the batches that workers have prepared beforehand are used up, without
+         what comes every few hundred steps only: measurements and checkpoints, whose seconds are printed beside
 Prints photos per second of both and the loop's overhead. It also shows what the allocator setting is worth: with
 `--default-malloc` it is left as it is.
 """
@@ -80,6 +81,10 @@ def main() -> None:
 
         seconds: dict[str, list[float]] = {"bare": [], "loop": []}
         with runlog.reporter(never, 0, config.log_interval, quiet=True) as trainer.report:
+            trainer._validate()  # the first time, TensorBoard is imported and the allocator warms up
+            rare = [timed(lambda _: trainer._validate(), 1), timed(lambda _: trainer._checkpoint(), 1)]
+            for method in ("_validate", "_checkpoint"):  # which also end every stretch of the loop
+                setattr(trainer, method, lambda *_: None)
             for _ in range(options.rounds):
                 del trainer.batches  # stops the workers
                 bare(3)
@@ -91,6 +96,7 @@ def main() -> None:
     photos = options.steps * options.batch_size
     for name, times in seconds.items():
         print(f"{name}: {photos / statistics.median(times):.1f} photos/s")
+    print(f"a measurement on one photo {rare[0]:.2f} s, a checkpoint {rare[1]:.2f} s")
     ratios = [whole / bare for bare, whole in zip(seconds["bare"], seconds["loop"], strict=True)]
     print(f"loop / bare: {statistics.median(ratios):.3f} (median of {options.rounds} turns; goal at most 1.15)")
 
