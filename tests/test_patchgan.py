@@ -51,7 +51,7 @@ def seen_by_one_verdict(net: nn.Module, size: int) -> tuple[int, int]:
         ({"n_layers": 1}, 16),
         ({"n_layers": 2}, 34),
         ({"kind": "pixel"}, 1),
-        ({"spectral_norm": True}, 70),
+        ({"norm": "spectral"}, 70),
     ],
     ids=str,
 )
@@ -126,7 +126,7 @@ def test_the_default_has_the_papers_widths_and_no_norm_on_the_first_layer() -> N
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_spectral_norm_holds_every_layers_largest_singular_value_at_one(kind: str) -> None:
-    net = build_discriminator(settings(kind=kind, ndf=8, spectral_norm=True))
+    net = build_discriminator(settings(kind=kind, ndf=8, norm="spectral"))
     convs = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     assert not any(isinstance(module, nn.BatchNorm2d) for module in net.modules())
     with torch.no_grad():

@@ -15,6 +15,7 @@ from colorize.errors import ConfigError
 from colorize.models.generator import is_whole
 
 DiscriminatorKind = Literal["patch", "pixel", "image"]
+DiscriminatorNorm = Literal["batch", "spectral", "none"]
 _IMAGE_LAYERS = 5  # 286×286 receptive field: the paper's ImageGAN
 
 
@@ -23,12 +24,15 @@ class DiscriminatorSettings:
     kind: DiscriminatorKind = "patch"  # patch: N layers; pixel: 1×1; image: one verdict per photo
     ndf: int = 64  # channels of the first convolution; doubled up to 8 × ndf
     n_layers: int = 3  # stride-2 convolutions of `patch`: 1 sees 16×16 px, 3 sees 70×70 px, 5 sees 286×286 px
-    spectral_norm: bool = False  # instead of BatchNorm (Miyato et al. 2018); not in the paper
+    norm: DiscriminatorNorm = "batch"  # the paper's; spectral (Miyato et al. 2018) and none are not in it
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(DiscriminatorKind):
             kinds = ", ".join(get_args(DiscriminatorKind))
             raise ConfigError(f"discriminator must be one of {kinds}, got {self.kind!r}")
+        if self.norm not in get_args(DiscriminatorNorm):
+            norms = ", ".join(get_args(DiscriminatorNorm))
+            raise ConfigError(f"the discriminator's norm must be one of {norms}, got {self.norm!r}")
         if not is_whole(self.ndf, 1, 512):
             raise ConfigError(f"ndf must be a whole number from 1 to 512, got {self.ndf!r}")
         if not is_whole(self.n_layers, 1, 6):
@@ -103,14 +107,14 @@ class ImageDiscriminator(PatchDiscriminator):
 
 def _conv(in_channels: int, out_channels: int, kernel: int, stride: int, settings: DiscriminatorSettings) -> nn.Module:
     conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding=1 if kernel > 1 else 0)
-    return spectral_norm(conv) if settings.spectral_norm else conv
+    return spectral_norm(conv) if settings.norm == "spectral" else conv
 
 
 def _conv_norm(
     in_channels: int, out_channels: int, kernel: int, stride: int, settings: DiscriminatorSettings
 ) -> list[nn.Module]:
     conv = _conv(in_channels, out_channels, kernel, stride, settings)
-    return [conv] if settings.spectral_norm else [conv, nn.BatchNorm2d(out_channels)]
+    return [conv, nn.BatchNorm2d(out_channels)] if settings.norm == "batch" else [conv]
 
 
 def _init_as_paper(module: nn.Module) -> None:

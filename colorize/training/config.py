@@ -13,7 +13,7 @@ from typing import Any, get_args, get_type_hints
 
 from colorize.errors import ConfigError
 from colorize.models import GENERATORS
-from colorize.models.patchgan import DiscriminatorKind, DiscriminatorSettings
+from colorize.models.patchgan import DiscriminatorKind, DiscriminatorNorm, DiscriminatorSettings
 from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
 
 PRECISIONS = ("auto", "bf16", "fp32")
@@ -46,7 +46,9 @@ class TrainConfig:
     discriminators: tuple[str, ...] = _option(("patch",), f"one or more of {', '.join(get_args(DiscriminatorKind))}")
     ndf: int = _option(64, "channels of a discriminator's first convolution")
     n_layers: int = _option(3, "stride-2 convolutions of the patch discriminator (3: 70×70 px)")
-    spectral_norm: bool = _option(False, "spectral norm in the discriminators instead of BatchNorm")
+    spectral_norm: bool = _option(
+        False, "spectral norm in the discriminators instead of BatchNorm (wgan-gp has neither)"
+    )
     discriminator_scale: int = _option(1, "the discriminators see the photo this many times smaller", least=1)
 
     # Losses
@@ -111,6 +113,8 @@ class TrainConfig:
             value = getattr(self, field.name)
             _check_type(field.name, value, field.type)
             _check_range(field.name, value, **{key: field.metadata[key] for key in ("least", "below", "among")})
+        if self.spectral_norm and OBJECTIVES[self.objective].penalty_weight:
+            raise ConfigError(f"{self.objective} and spectral-norm exclude each other: both bound D's slope")
         object.__setattr__(self, "discriminators", tuple(self.discriminators))  # JSON has lists
         if not self.discriminators:
             raise ConfigError("discriminators: expected at least one, got none")
@@ -138,8 +142,11 @@ class TrainConfig:
         return bool(self.start or self.encoder_start)
 
     def discriminator_settings(self) -> list[DiscriminatorSettings]:
+        # A penalty on D's gradient at each photo makes no sense where BatchNorm ties the photos of a batch together.
+        penalised = OBJECTIVES[self.objective].penalty_weight > 0
+        norm: DiscriminatorNorm = "spectral" if self.spectral_norm else "none" if penalised else "batch"
         return [
-            DiscriminatorSettings(kind, self.ndf, self.n_layers, self.spectral_norm)  # type: ignore[arg-type]  # checked there
+            DiscriminatorSettings(kind, self.ndf, self.n_layers, norm)  # type: ignore[arg-type]  # checked there
             for kind in self.discriminators
         ]
 

@@ -18,6 +18,7 @@ class Objective:
 
     discriminator: Callable[[Tensor, Tensor], Tensor]  # (real logits, fake logits) -> D's loss
     generator: Callable[[Tensor], Tensor]  # fake logits -> G's loss
+    penalty_weight: float = 0.0  # of `gradient_penalty` in D's loss
 
 
 def bce_discriminator(real: Tensor, fake: Tensor) -> Tensor:
@@ -33,10 +34,68 @@ def bce_generator(fake: Tensor) -> Tensor:
     return F.softplus(-fake).mean()
 
 
+def minimax_generator(fake: Tensor) -> Tensor:
+    """log(1 − D(fake)), the original game's (ibid., eq. 1): its gradient vanishes once D knows fakes for fakes."""
+    return -F.softplus(fake).mean()
+
+
+def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """(D(real) − 1)² + D(fake)², on verdicts without a sigmoid (Mao et al. 2017, eq. 9)."""
+    return (real - 1).square().mean() + fake.square().mean()
+
+
+def lsgan_generator(fake: Tensor) -> Tensor:
+    """(D(fake) − 1)² (ibid.): a fake far on the wrong side is pulled hardest."""
+    return (fake - 1).square().mean()
+
+
+def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """max(0, 1 − D(real)) + max(0, 1 + D(fake)): what is told apart by a margin is left alone (Miyato et al. 2018)."""
+    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+
+
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """D(fake) − D(real): minus the Wasserstein-1 distance, if D is 1-Lipschitz (Arjovsky et al. 2017, eq. 2)."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator(fake: Tensor) -> Tensor:
+    """−D(fake): also hinge's."""
+    return -fake.mean()
+
+
+def gradient_penalty(gradient: Tensor) -> Tensor:
+    """(‖∇D‖₂ − 1)² of gradients (B, …) by D's input: 0 for a critic of slope 1 (Gulrajani et al. 2017, eq. 3)."""
+    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+
+
 def l1(ab: Tensor, truth: Tensor) -> Tensor:
     """Mean |ab − truth| (Isola et al. 2017, eq. 3); its best answer is the median of the colours that are possible."""
     return (ab - truth).abs().mean()
 
 
-OBJECTIVES = {"bce": Objective(bce_discriminator, bce_generator)}
-RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1}
+def mse(ab: Tensor, truth: Tensor) -> Tensor:
+    """Mean (ab − truth)²; its best answer is the mean of the colours that are possible, which may be none of them."""
+    return (ab - truth).square().mean()
+
+
+def huber(ab: Tensor, truth: Tensor) -> Tensor:
+    """Half the square up to `HUBER_DELTA`, straight beyond (Huber 1964), over that width: between `mse` and `l1`."""
+    return F.smooth_l1_loss(ab, truth, beta=HUBER_DELTA)
+
+
+def none(ab: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG001  # the same shape as its siblings
+    """0: the adversarial loss alone."""
+    return ab.sum() * 0
+
+
+HUBER_DELTA = 0.1  # in units of ab: 11 of a* or b*
+
+OBJECTIVES = {
+    "bce": Objective(bce_discriminator, bce_generator),
+    "minimax": Objective(bce_discriminator, minimax_generator),
+    "lsgan": Objective(lsgan_discriminator, lsgan_generator),
+    "hinge": Objective(hinge_discriminator, wasserstein_generator),
+    "wgan-gp": Objective(wasserstein_discriminator, wasserstein_generator, penalty_weight=10.0),
+}
+RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "mse": mse, "huber": huber, "none": none}

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from colorize.training.losses import Objective
+from colorize.training.losses import Objective, gradient_penalty
 
 
 class Batch(NamedTuple):
@@ -75,14 +75,28 @@ class Step:
         d_loss = torch.zeros((), device=self.accelerator.device)
         fake = iter(fakes)
         for batch in self._accumulate(batches, self.discriminator):
+            fake_ab = next(fake).detach()
             real_logits = self.discriminator(batch.l, batch.ab)
-            fake_logits = self.discriminator(batch.l, next(fake).detach())
+            fake_logits = self.discriminator(batch.l, fake_ab)
             losses = [self.objective.discriminator(r, f) for r, f in zip(real_logits, fake_logits, strict=True)]
             loss = 0.5 * torch.stack(losses).mean()
+            if self.objective.penalty_weight:
+                loss = loss + 0.5 * self.objective.penalty_weight * self._penalty(batch, fake_ab)
             self.accelerator.backward(loss / len(batches))
             d_loss += loss.detach() / len(batches)
         _update(d_optimizer)
         return StepLosses(d_loss, torch.zeros_like(d_loss), torch.zeros_like(d_loss))
+
+    def _penalty(self, batch: Batch, fake_ab: Tensor) -> Tensor:
+        """`gradient_penalty` at random points between real and generated colours, of each member's mean verdict."""
+        share = torch.rand(len(fake_ab), 1, 1, 1, device=fake_ab.device)
+        between = (share * batch.ab + (1 - share) * fake_ab).requires_grad_()  # (B, 2, H, W)
+        penalties = []
+        for logits in self.discriminator(batch.l, between):
+            verdicts = logits.flatten(1).mean(dim=1).sum()  # photos do not see each other: one sum gives all gradients
+            (gradient,) = torch.autograd.grad(verdicts, between, create_graph=True)
+            penalties.append(gradient_penalty(gradient))
+        return torch.stack(penalties).mean()
 
     def adversarial_step(self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer) -> StepLosses:
         """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4)."""

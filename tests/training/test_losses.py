@@ -4,8 +4,23 @@ import math
 
 import pytest
 import torch
+from torch import Tensor, nn
 
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS, bce_discriminator, bce_generator, l1
+from colorize.training.losses import (
+    HUBER_DELTA,
+    OBJECTIVES,
+    RECONSTRUCTIONS,
+    bce_discriminator,
+    bce_generator,
+    gradient_penalty,
+    hinge_discriminator,
+    huber,
+    l1,
+    lsgan_discriminator,
+    minimax_generator,
+    mse,
+    wasserstein_discriminator,
+)
 
 
 def test_bce_of_an_undecided_discriminator_is_two_log_two_and_log_two_for_g() -> None:
@@ -30,12 +45,80 @@ def test_bce_stays_finite_when_d_is_sure_and_g_still_learns() -> None:
     assert fake.grad.item() == pytest.approx(-1)  # log(1 − D) would give 0 here
 
 
-def test_l1_is_the_mean_absolute_difference_and_its_best_answer_the_median() -> None:
+def test_l1_is_the_mean_absolute_difference_and_mse_the_mean_square() -> None:
     assert l1(torch.tensor([1.0, -2.0]), torch.tensor([0.0, 1.0])).item() == pytest.approx(2)
-    colours = torch.tensor([0.0, 0.1, 0.9])
-    answers = torch.linspace(-1, 1, 201)
-    losses = torch.stack([l1(answer.expand(3), colours) for answer in answers])
-    assert answers[losses.argmin()].item() == pytest.approx(0.1, abs=0.01)
+    assert mse(torch.tensor([1.0, -2.0]), torch.tensor([0.0, 1.0])).item() == pytest.approx(5)
+
+
+def test_at_the_optimal_d_the_game_is_worth_twice_the_jensen_shannon_divergence_less_log_4() -> None:
+    """Goodfellow et al. 2014, theorem 1, on two distributions over four outcomes; counts make means expectations."""
+    real, fake = torch.tensor([4.0, 3.0, 2.0, 1.0]), torch.tensor([1.0, 1.0, 2.0, 6.0])
+    p, q = real / real.sum(), fake / fake.sum()
+    optimal = (p / q).log()  # logit of p/(p + q)
+    at_real, at_fake = optimal.repeat_interleave(real.int()), optimal.repeat_interleave(fake.int())
+    middle = (p + q) / 2
+    jsd = ((p * (p / middle).log()).sum() + (q * (q / middle).log()).sum()) / 2
+    value = -bce_discriminator(at_real, at_fake)
+    assert value.item() == pytest.approx(-math.log(4) + 2 * jsd.item(), abs=1e-6)
+    for nearby in (optimal + 0.1, optimal * 0.9):  # no other D does better
+        moved = bce_discriminator(nearby.repeat_interleave(real.int()), nearby.repeat_interleave(fake.int()))
+        assert -moved < value
+
+
+def test_minimax_stalls_when_d_is_sure_and_the_non_saturating_form_does_not() -> None:
+    gradients = {}
+    for name in ("minimax", "bce"):
+        fake = torch.full((1,), -10.0, requires_grad=True)  # D(fake) = 0.00005
+        OBJECTIVES[name].generator(fake).backward()
+        assert fake.grad is not None
+        gradients[name] = fake.grad.item()
+    assert gradients["minimax"] == pytest.approx(-torch.sigmoid(torch.tensor(-10.0)).item(), rel=1e-4)
+    assert gradients["bce"] == pytest.approx(-1, abs=1e-4)
+    logits = torch.randn(50)
+    assert minimax_generator(logits).item() == pytest.approx((1 - torch.sigmoid(logits)).log().mean().item(), rel=1e-5)
+
+
+def test_d_s_best_verdicts() -> None:
+    right, wrong = torch.ones(4), torch.zeros(4)
+    assert lsgan_discriminator(right, wrong) == 0
+    assert lsgan_discriminator(wrong, right) == 2
+    assert (
+        hinge_discriminator(torch.full((4,), 1.5), torch.full((4,), -3.0)) == 0
+    )  # beyond the margin nothing is gained
+    assert hinge_discriminator(wrong, wrong) == 2
+    assert wasserstein_discriminator(torch.tensor([3.0]), torch.tensor([1.0])) == -2
+
+
+def test_the_penalty_of_a_linear_critic_of_slope_1_is_0_and_of_slope_3_is_4() -> None:
+    direction = nn.functional.normalize(torch.randn(2 * 4 * 4), dim=0)
+    photos = torch.randn(5, 2, 4, 4, requires_grad=True)
+    for slope, expected in ((1.0, 0.0), (3.0, 4.0)):
+        verdicts = photos.flatten(1) @ (slope * direction)
+        (gradient,) = torch.autograd.grad(verdicts.sum(), photos)
+        assert gradient_penalty(gradient).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_best_answer_is_the_mean_for_mse_and_the_median_for_l1_and_huber_lies_between() -> None:
+    colours = torch.tensor([-0.6, 0.05, 0.1, 0.25, 0.9])  # what one grey may be
+    answers = torch.linspace(-1, 1, 2001)
+
+    def best(loss: object) -> float:
+        assert callable(loss)
+        losses: Tensor = torch.stack([loss(answer.expand(5), colours) for answer in answers])
+        return answers[losses.argmin()].item()
+
+    assert best(mse) == pytest.approx(colours.mean().item(), abs=1e-3)
+    assert best(l1) == pytest.approx(0.1, abs=1e-3)
+    assert 0.11 < best(huber) < colours.mean() - 0.01
+    two = torch.tensor([-0.5, 0.5])  # red or blue: the mean is neither
+    assert mse(torch.zeros(2), two) < min(mse(two[:1].expand(2), two), mse(two[1:].expand(2), two))
+
+
+def test_huber_is_half_the_square_near_and_straight_far() -> None:
+    near, far = torch.tensor([HUBER_DELTA / 2]), torch.tensor([HUBER_DELTA * 5])
+    zero = torch.zeros(1)
+    assert huber(near, zero).item() == pytest.approx(0.5 * near.item() ** 2 / HUBER_DELTA)
+    assert huber(far, zero).item() == pytest.approx(far.item() - HUBER_DELTA / 2)
 
 
 def test_every_objective_and_reconstruction_gives_a_scalar_with_a_gradient() -> None:
@@ -45,7 +128,7 @@ def test_every_objective_and_reconstruction_gives_a_scalar_with_a_gradient() -> 
             assert loss.shape == ()
             (gradient,) = torch.autograd.grad(loss, logits)
             assert gradient.abs().sum() > 0
-    for reconstruction in RECONSTRUCTIONS.values():
+    for name, reconstruction in RECONSTRUCTIONS.items():
         ab = torch.randn(2, 2, 3, 3, requires_grad=True)
         (gradient,) = torch.autograd.grad(reconstruction(ab, torch.zeros(2, 2, 3, 3)), ab)
-        assert gradient.abs().sum() > 0
+        assert (gradient.abs().sum() > 0) == (name != "none")

@@ -155,3 +155,32 @@ def test_accumulated_halves_are_the_whole_batch(networks: tuple[Painter, Critic]
     halves = [Batch(whole.l[:2], whole.ab[:2]), Batch(whole.l[2:], whole.ab[2:])]
     for one, other in zip(updated([whole]), updated(halves), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_every_objective_moves_both_networks_and_wgan_gp_bounds_the_critics_slope(
+    networks: tuple[Painter, Critic],
+) -> None:
+    for name, objective in OBJECTIVES.items():
+        g, d = copy.deepcopy(networks)
+        step = Step(Accelerator(cpu=True), g, d, d, objective, RECONSTRUCTIONS["none"], 1.0, 1.0)
+        step.adversarial_step([batch()], sgd(g), sgd(d))
+        assert not torch.equal(weights(g), weights(networks[0])), name
+        assert not torch.equal(weights(d), weights(networks[1])), name
+
+    _, d = networks
+    step = Step(Accelerator(cpu=True), networks[0], d, d, OBJECTIVES["wgan-gp"], RECONSTRUCTIONS["none"], 1.0, 1.0)
+    with torch.no_grad():
+        d.conv.weight.mul_(50)
+    data, optimizer = batch(), torch.optim.Adam(d.parameters(), 0.1)
+    before = slope(d, data)
+    for _ in range(200):
+        step.discriminator_step([data], optimizer)
+    assert before > 4
+    assert 0.5 < slope(d, data) < 2
+
+
+def slope(d: Critic, data: Batch) -> float:
+    ab = data.ab.clone().requires_grad_()
+    verdicts = d(data.l, ab)[0].flatten(1).mean(dim=1).sum()
+    (gradient,) = torch.autograd.grad(verdicts, ab)
+    return gradient.flatten(1).norm(dim=1).mean().item()
