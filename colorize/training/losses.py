@@ -66,7 +66,8 @@ def wasserstein_generator(fake: Tensor) -> Tensor:
 
 def gradient_penalty(gradient: Tensor) -> Tensor:
     """(‖∇D‖₂ − 1)² of gradients (B, …) by D's input: 0 for a critic of slope 1 (Gulrajani et al. 2017, eq. 3)."""
-    return (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+    slopes: Tensor = gradient.flatten(1).norm(dim=1)  # (B,)
+    return (slopes - 1).square().mean()
 
 
 def l1(ab: Tensor, truth: Tensor) -> Tensor:

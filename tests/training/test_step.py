@@ -183,4 +183,5 @@ def slope(d: Critic, data: Batch) -> float:
     ab = data.ab.clone().requires_grad_()
     verdicts = d(data.l, ab)[0].flatten(1).mean(dim=1).sum()
     (gradient,) = torch.autograd.grad(verdicts, ab)
-    return gradient.flatten(1).norm(dim=1).mean().item()
+    mean: float = gradient.flatten(1).norm(dim=1).mean().item()
+    return mean
