@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -58,11 +59,18 @@ def plan(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
         raise ConfigError("an empty path: expected photos and folders")  # Path("") would be the current folder
     jobs: dict[Path, Job] = {}  # by resolved source: a photo named twice is done once
     named = [Path(path) for path in paths]
+    beside: defaultdict[Path, list[str]] = defaultdict(list)
     for path in named:
-        beside = _Names(str(other.name) for other in named if other.parent == path.parent)
-        if len(named) > 1 and beside.has_result(path):
-            continue  # of an earlier call with the same wildcard
-        for source, relative, problem in _sources(path, folder):
+        beside[path.parent].append(path.name)
+    neighbours = {parent: _Names(names) for parent, names in beside.items()}
+    results = None if folder is None else folder.resolve()
+    for path in named:
+        found = _sources(path, results)
+        if len(named) > 1 and results is not None and path.resolve().is_relative_to(results):
+            continue  # a wildcard took the results in
+        for source, relative, problem in found:
+            if source == path and neighbours[path.parent].has_result(path):
+                continue  # an earlier call with the same wildcard made it
             target = source.parent if folder is None else (folder / relative).parent
             job = Job(source, target / _result_name(source, marked=folder is None), problem)
             jobs.setdefault(source.resolve(), job)
@@ -110,8 +118,11 @@ class _Names:
         return original != path.stem and (original in self._stems or original in self._photos)
 
 
-def _sources(path: Path, output: Path | None) -> Iterator[tuple[Path, Path, str]]:
-    """The photos at `path`, each with its place in the tree below it, and folders with why they cannot be searched."""
+def _sources(path: Path, results: Path | None) -> Iterator[tuple[Path, Path, str]]:
+    """The photos at `path`, each with its place in the tree below it, and folders with why they cannot be searched.
+
+    The folder `results`, resolved, is passed over.
+    """
     try:
         is_folder = stat.S_ISDIR(path.stat().st_mode)
     except FileNotFoundError as error:
@@ -121,7 +132,6 @@ def _sources(path: Path, output: Path | None) -> Iterator[tuple[Path, Path, str]
     if not is_folder:
         yield path, Path(path.name), ""
         return
-    results = None if output is None else output.resolve()
     refused: list[OSError] = []
     for place, folders, names in os.walk(path, onerror=refused.append):
         folders[:] = sorted(

@@ -245,7 +245,12 @@ def _upright(image: Image.Image) -> tuple[Image.Image, bytes]:
         turn = _TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
     except Exception:  # noqa: BLE001  # damaged metadata make Pillow raise nearly anything, and are no reason to refuse
         return image, b""
-    upright = image if turn is None else image.transpose(turn)
+    upright = image
+    if turn is not None:
+        upright = image.transpose(turn)
+        upright.getexif().clear()  # what is upright is not to be turned again
+        for stale in ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"):
+            upright.info.pop(stale, None)
     try:
         return upright, _exif_bytes(exif)
     except Exception:  # noqa: BLE001  # the same

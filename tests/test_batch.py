@@ -145,7 +145,17 @@ def test_a_wildcard_may_be_used_twice(tmp_path: Path, output: str | None) -> Non
     for result in results:
         grey(result)
     new = grey(tmp_path / "c.png")
-    assert [job.source for job in plan([first, old, new, *results], folder)] == [first, old, new]
+    grey(tmp_path / "out/a.png")
+    inside = [] if folder is None else [folder, folder / "a.png"]
+    assert [job.source for job in plan([first, old, new, *results, *inside], folder)] == [first, old, new]
+
+
+def test_a_folder_is_searched_whatever_its_name_and_a_missing_file_told_whatever_its_name(tmp_path: Path) -> None:
+    first = grey(tmp_path / "a.jpg")
+    grey(tmp_path / "a-color/x.png")
+    assert [job.source.name for job in plan([first, tmp_path / "a-color"])] == ["a.jpg", "x.png"]
+    with pytest.raises(DataError, match=r"a-color\.jpg: no such file or folder"):
+        plan([first, tmp_path / "a-color.jpg"])
 
 
 def test_a_folder_that_may_not_be_searched_is_told_and_the_rest_goes_on(

@@ -74,6 +74,15 @@ def test_orientation_is_applied_and_not_passed_on(orientation: int, tmp_path: Pa
         assert dict(saved.getexif()) == {_DESCRIPTION: "levels"}
 
 
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_what_is_upright_is_not_turned_again(suffix: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("L", (6, 4)).save(tmp_path / f"a{suffix}", exif=exif)
+    opened = photo.open(tmp_path / f"a{suffix}")
+    assert opened.size == photo.to_photo(opened.image).size == (4, 6)
+
+
 def test_a_badly_typed_tag_leaves_neither_the_photo_on_its_side_nor_the_other_tags_behind(tmp_path: Path) -> None:
     """ResolutionUnit as text, which Pillow reads but does not write; viewers turn such photos all the same."""
     image = Image.new("L", (6, 4))

@@ -52,9 +52,10 @@ class Sources:
 
     def without(self, others: Sources) -> Sources:
         """These but for the shards and files of `others`. Raises `DataError` if nothing is left."""
+        taken = {path.resolve() for path in (*others.shards, *others.files)}
         left = Sources(
-            tuple(path for path in self.shards if path.resolve() not in {p.resolve() for p in others.shards}),
-            tuple(path for path in self.files if path.resolve() not in {p.resolve() for p in others.files}),
+            tuple(path for path in self.shards if path.resolve() not in taken),
+            tuple(path for path in self.files if path.resolve() not in taken),
         )
         if not left.shards and not left.files:
             raise DataError("no photos to train on: all of them are --validation's")
@@ -193,9 +194,10 @@ class PhotoStream(IterableDataset[StreamBatch]):
                     skipped.clear()
             epoch += 1
             # A share can be without a usable photo by chance.
-            if not useful and not self._any_usable(skipped := Counter()):
+            found: Counter[str] = Counter()
+            if not useful and not self._any_usable(found):
                 break
-        told = ", ".join(f"{skipped[reason]} {reason}" for reason in SKIPS if skipped[reason]) or "none found"
+        told = ", ".join(f"{found[reason]} {reason}" for reason in SKIPS if found[reason]) or "none found"
         yield StreamBatch(torch.empty(0), worker, Position(epoch, 0), {}, f"no photo can be trained on ({told})")
 
     def _any_usable(self, skipped: Counter[str]) -> bool:

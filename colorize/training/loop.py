@@ -72,6 +72,7 @@ class _Trainer:
         self.data = {"data": sources.describe(), "validation": validation.describe() if validation else None}
         if resume:
             runlog.check_data(folder, self.data)
+        has_state = resume and (folder / runlog.STATE).is_file()  # not if it was killed before the first checkpoint
 
         # Device, precision, processes.
         self.accelerator = Accelerator(
@@ -83,7 +84,7 @@ class _Trainer:
 
         # Networks: the same weights in every process, then random numbers of its own for each.
         torch.manual_seed(config.seed)
-        self.generator = build(config, fresh=not resume).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.generator = build(config, fresh=not has_state).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = Discriminators(config.discriminator_settings(), config.discriminator_scale)
         self.discriminator = self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.ema = AveragedModel(self.generator, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
@@ -110,7 +111,7 @@ class _Trainer:
         self.photos_seen = 0
         self.best: dict[str, Any] = {"phase": "", "score": math.inf}
         self.measured: dict[str, float] = {}
-        data_state = self._restore() if resume and (folder / runlog.STATE).is_file() else None
+        data_state = self._restore() if has_state else None
 
         # Photos.
         self.augment = Augment(config, self.device)
@@ -238,12 +239,13 @@ class _Trainer:
         if phase == "adversarial":
             self.g_optimizer = self._phase_optimizer(phase)
         self.ema.n_averaged.zero_()
-        self.best = {"phase": phase, "score": math.inf}
+        if phase != "discriminator":  # which leaves G as it is
+            self.best = {"phase": phase, "score": math.inf}
 
     def _share_buffers(self) -> None:
         """Give every process the first one's BatchNorm statistics: each has seen other photos, one is saved."""
         if self.accelerator.num_processes > 1:
-            for network in (self.generator, self.discriminator, self.ema):
+            for network in (self.generator, self.discriminator, self.ema.module):
                 for buffer in network.buffers():
                     torch.distributed.broadcast(buffer, src=0)
 
@@ -312,7 +314,7 @@ class _Trainer:
             f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items())
         )
         self.log.samples(self.steps_done, sample_rows(self._averaged(), self.validation[:_SAMPLES].to(self.device)))
-        if score < self.best["score"] and self.steps_done > 0:
+        if phase != "discriminator" and score < self.best["score"] and self.steps_done > 0:
             self.best = {"phase": phase, "score": score}
             save_generator(self.folder / runlog.BEST, self._averaged(), self._record())
 

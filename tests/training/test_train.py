@@ -279,7 +279,9 @@ def test_validation_photos_are_not_trained_on(
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([str(shard), "--run", str(tmp_path / "whole"), *SMALL]) == 0
+    assert main([str(shard), "--run", str(tmp_path / "first"), *SMALL, "--seed", "9"]) == 0
+    options = [str(shard), *SMALL, "--start", str(tmp_path / "first/last.safetensors")]
+    assert main([*options, "--run", str(tmp_path / "whole")]) == 0
     run = tmp_path / "killed"
 
     def killed(*_: Any) -> None:
@@ -287,7 +289,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
 
     with monkeypatch.context() as patched:
         patched.setattr(loop._Trainer, "_checkpoint", killed)
-        assert main([str(shard), "--run", str(run), *SMALL]) == 130
+        assert main([*options, "--run", str(run)]) == 130
     assert not (run / "state.safetensors").exists()
     assert main([str(shard), "--run", str(run), "--resume"]) == 0
     assert same(tmp_path / "whole/last.safetensors", run / "last.safetensors")
@@ -317,14 +319,14 @@ def test_a_state_that_does_not_fit_the_settings_is_one_line(
 def test_the_best_generator_is_that_of_the_best_measurement(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scores = iter([9.0, 0.5, 0.2, 0.4, 0.3])
+    scores = iter([9.0, 0.5, 0.2, 0.4, 0.3, 0.1])
     measured = loop.measure
 
     def staged(*arguments: Any) -> dict[str, float]:
         return {**measured(*arguments), "l1": next(scores)}
 
     monkeypatch.setattr(loop, "measure", staged)
-    alone = ["--generator-steps", "8", "--discriminator-steps", "0", "--adversarial-steps", "0"]
+    alone = ["--generator-steps", "8", "--discriminator-steps", "2", "--adversarial-steps", "0"]
     assert main([str(shard), "--run", str(tmp_path / "run"), *SMALL, *alone, "--validate-interval", "2"]) == 0
     assert load_generator(tmp_path / "run/best.safetensors")[1].training["steps"] == 4
 
