@@ -53,13 +53,8 @@ def main() -> None:
             source, target = Path(folder) / f"{name}.jpg", Path(folder) / f"{name}-color.jpg"
             photo.save(Image.fromarray(array) if channels == 3 else Image.fromarray(array[..., 0]), source)
             small = _shrink(array, options.size)  # (1, 1, h, w)
-            stride = colorizer.engine.stride
-            small = torch.nn.functional.pad(
-                small, (0, -small.shape[3] % stride, 0, -small.shape[2] % stride), mode="replicate"
-            )
-            seen = small.numpy()
             ways: dict[str, Callable[[], object]] = {
-                "network": partial(colorizer.engine.predict, seen),
+                "network": partial(colorizer._predict, small),
                 "photo": partial(colorizer.colorize_array, array, size=options.size),
                 "file": partial(colorizer.colorize_file, source, target, size=options.size),
             }

@@ -65,10 +65,9 @@ def plan(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str]
     neighbours = {parent: _Names(names) for parent, names in beside.items()}
     results = None if folder is None else folder.resolve()
     for path in named:
-        found = _sources(path, results)
         if len(named) > 1 and results is not None and path.resolve().is_relative_to(results):
             continue  # a wildcard took the results in
-        for source, relative, problem in found:
+        for source, relative, problem in _sources(path, results):
             if source == path and neighbours[path.parent].has_result(path):
                 continue  # an earlier call with the same wildcard made it
             target = source.parent if folder is None else (folder / relative).parent

@@ -52,3 +52,10 @@ def zero_hint_conv(out_channels: int, kernel_size: int) -> nn.Conv2d:
     conv = nn.Conv2d(HINT_CHANNELS, out_channels, kernel_size, stride=2, padding=padding, bias=False)
     nn.init.zeros_(conv.weight)
     return conv
+
+
+def keep_norm_statistics(module: nn.Module) -> None:
+    """Put the BatchNorm layers in eval mode until the next `train()`: their statistics are used and left alone."""
+    for each in module.modules():
+        if isinstance(each, nn.BatchNorm2d):
+            each.eval()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.generator import Generator, is_whole, zero_hint_conv
+from colorize.models.generator import Generator, is_whole, keep_norm_statistics, zero_hint_conv
 
 # MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
 _STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
@@ -74,9 +74,7 @@ class MobileUNet(Generator):
     def train(self, mode: bool = True) -> MobileUNet:
         super().train(mode)
         if self.encoder_is_trained:
-            for module in self.encoder.modules():
-                if isinstance(module, nn.BatchNorm2d):
-                    module.eval()
+            keep_norm_statistics(self.encoder)
         return self
 
     def forward(self, l: Tensor, hints: Tensor | None = None) -> Tensor:
