@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
+from colorize import files
 from colorize.errors import PhotoError
 
 # Names under which photos are looked for in folders; what a file really is, its content decides.
@@ -160,19 +160,11 @@ def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None 
                 del settings["compression"]  # Pillow writes EXIF's inner directories only into uncompressed files
         if like.dpi and format_ in _HOLDS_DPI:
             settings["dpi"] = like.dpi
-    temporary = target.with_name(f".colorize-{secrets.token_hex(8)}.tmp")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
+        with files.atomic(target) as file:
             image.save(file, format_, **settings)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
     except Exception as error:  # encoders raise nearly anything, for instance for more pixels than the format holds
         raise PhotoError(f"{target}: cannot be written ({_one_line(error)})") from error
-    finally:
-        with suppress(OSError):  # the error that matters is on its way already
-            temporary.unlink(missing_ok=True)
 
 
 def writer(target: Path) -> tuple[str, dict[str, Any]]:

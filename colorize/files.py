@@ -1,0 +1,149 @@
+"""Files that are written whole or not at all, and what is left where a program was killed in the middle of writing."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform != "win32":
+    import fcntl
+
+# Short, whatever the target is called: a name of 255 bytes leaves no room for more.
+_PREFIX = ".colorize-"
+_TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
+
+
+@contextmanager
+def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[BinaryIO]:
+    """A binary file to write into, that becomes `target` when the block ends; if it raises, nothing has happened.
+
+    Until then it lies in the same folder under a name of its own. It is on the disk before it gets the target's name,
+    so that after a kill, a full disk or a power cut there is the old file or nothing, or the whole new one. Folders are
+    made. Raises `OSError`, among it `FileExistsError` for a target that is there, unless `overwrite`, and
+    `PermissionError` for one that is write-protected.
+    """
+    target = Path(target)
+    _make_folder(target.parent)
+    file, temporary = _create(target.parent)
+    try:
+        with file:
+            yield file
+            file.flush()
+            _sync(file.fileno())
+            if sys.platform != "win32":  # the lock lasts until the file is no temporary any more
+                _place(temporary, target, overwrite)
+        if sys.platform == "win32":  # where an open file cannot be renamed
+            _place(temporary, target, overwrite)
+    finally:
+        with suppress(OSError):  # the error that matters is on its way already
+            temporary.unlink(missing_ok=True)
+    _sync_folder(target.parent)
+
+
+def clean_stale(folder: str | os.PathLike[str]) -> list[Path]:
+    """Remove what `atomic` left in `folder` when its program was killed, and tell which files these were.
+
+    What another program is writing at this moment stays, as does everything that may not be looked at or removed.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            left = [Path(entry.path) for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+    except OSError:
+        return []
+    return [path for path in left if _remove_if_abandoned(path)]
+
+
+def _create(folder: Path) -> tuple[BinaryIO, Path]:
+    """A new file in `folder`, locked: the system takes the lock away from a program that is killed."""
+    while True:
+        temporary = folder / f"{_PREFIX}{secrets.token_hex(8)}.tmp"
+        file = temporary.open("xb")
+        _lock(file, wait=True)
+        if sys.platform == "win32" or os.fstat(file.fileno()).st_nlink:
+            return file, temporary
+        file.close()  # taken for abandoned in the instant before it was locked
+
+
+def _remove_if_abandoned(path: Path) -> bool:
+    try:
+        if sys.platform == "win32":
+            path.unlink()  # fails while it is open
+            return True
+        with path.open("r+b") as file:
+            if not _lock(file, wait=False):
+                return False
+            path.unlink()
+            return True
+    except OSError:
+        return False
+
+
+def _lock(file: BinaryIO, *, wait: bool) -> bool:
+    """Whether this program has the lock on `file` now; never, where the file system has no locks."""
+    if sys.platform == "win32":
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        return False
+    return True
+
+
+def _place(temporary: Path, target: Path, overwrite: bool) -> None:
+    if overwrite:
+        if target.exists() and not os.access(target, os.W_OK):  # renaming alone would not mind
+            raise PermissionError(errno.EACCES, "write-protected", str(target))
+        os.replace(temporary, target)
+        return
+    if sys.platform == "win32":
+        os.rename(temporary, target)  # which fails for a target that exists
+        return
+    try:
+        os.link(temporary, target)  # the same elsewhere, without a moment between looking and writing
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links: memory cards, some network drives
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        os.replace(temporary, target)
+
+
+def _make_folder(folder: Path) -> None:
+    """With the folders above it, on the disk as well."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        if folder == folder.parent:
+            break
+        folder = folder.parent
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        _sync_folder(each.parent)
+
+
+def _sync(handle: int) -> None:
+    """Wait until the file is on the disk."""
+    if sys.platform == "darwin":  # where fsync leaves it in the disk's own memory
+        with suppress(OSError):  # not every file system has it
+            fcntl.fcntl(handle, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Wait until the folder's names are on the disk, where the system lets one: Windows and some drives do not."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
