@@ -51,7 +51,7 @@ def main() -> None:
         for name, channels in (("grey", 1), ("colour", 3)):
             array = made_up(height, width, channels)
             source, target = Path(folder) / f"{name}.jpg", Path(folder) / f"{name}-color.jpg"
-            photo.save(Image.fromarray(array) if channels == 3 else Image.fromarray(array[..., 0]), source)
+            photo.save(photo.Photo(Image.fromarray(array if channels == 3 else array[..., 0])), source)
             small = _shrink(array, options.size)  # (1, 1, h, w)
             ways: dict[str, Callable[[], object]] = {
                 "network": partial(colorizer._predict, small),

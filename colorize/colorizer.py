@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -98,16 +99,19 @@ class Colorizer:
         options = ColorizeOptions(strength=strength, size=size)
         target = Path(target)
         photo.writer(target)  # a wrong suffix is told before the work
-        original = photo.open(source)
-        try:
-            coloured = self._colorize(np.asarray(original.image.convert("RGB")), options)
-        except MemoryError as error:
-            width, height = original.size
-            raise PhotoError(
-                f"{source}: not enough memory to colour {width}×{height} px at size {size}; a smaller size needs less"
-            ) from error
-        photo.save(Image.fromarray(coloured), target, like=original)
+        photo.save(self._coloured_pages(source, options), target)
         return target
+
+    def _coloured_pages(self, source: str | os.PathLike[str], options: ColorizeOptions) -> Iterator[photo.Photo]:
+        for page in photo.pages(source):
+            try:
+                yield page.with_levels(self._colorize(np.asarray(page.image.convert("RGB")), options))
+            except MemoryError as error:
+                width, height = page.size
+                raise PhotoError(
+                    f"{source}: not enough memory to colour {width}×{height} px at size {options.size}; "
+                    "a smaller size needs less"
+                ) from error
 
     def _colorize(self, rgb: NDArray[np.uint8], options: ColorizeOptions) -> NDArray[np.uint8]:
         """uint8 (H, W, 3) in and out. Raises `MemoryError`."""

@@ -22,7 +22,7 @@ _TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
 
 @contextmanager
 def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[BinaryIO]:
-    """A binary file to write into, that becomes `target` when the block ends; if it raises, nothing has happened.
+    """A binary file to write and read, that becomes `target` when the block ends; if it raises, nothing has happened.
 
     Until then it lies in the same folder under a name of its own. It is on the disk before it gets the target's name,
     so that after a kill, a full disk or a power cut there is the old file or nothing, or the whole new one. Folders are
@@ -64,7 +64,7 @@ def _create(folder: Path) -> tuple[BinaryIO, Path]:
     """A new file in `folder`, locked: the system takes the lock away from a program that is killed."""
     while True:
         temporary = folder / f"{_PREFIX}{secrets.token_hex(8)}.tmp"
-        file = temporary.open("xb")
+        file = temporary.open("x+b")
         _lock(file, wait=True)
         if sys.platform == "win32" or os.fstat(file.fileno()).st_nlink:
             return file, temporary

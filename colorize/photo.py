@@ -1,23 +1,24 @@
 """Photo files in and out: the one place that opens or writes them.
 
-Whatever a file holds comes out as an 8-bit sRGB image the right way up, with what has to travel along beside it.
+Whatever a file holds comes out as sRGB levels the right way up, with what has to travel along beside them.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin, UnidentifiedImageError
 
 from colorize import files
 from colorize.errors import PhotoError
@@ -66,28 +67,61 @@ _COLOR_SPACE, _SRGB_COLOR_SPACE = 0xA001, 1
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL = 255
 _LAST_LEVEL_16 = 65535
+_LEVEL_16 = 257  # a level of 8 bit in 16 bit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Photo:
-    """A photo and what travels with it."""
+    """One page of a photo file: its pixels, and what travels with them."""
 
-    image: Image.Image  # mode L or RGB, 8 bit, sRGB, the right way up
+    pixels: Image.Image | NDArray[np.uint16]  # mode L or RGB, or 16 bit (H, W) or (H, W, 3); sRGB, the right way up
     alpha: Image.Image | None = None  # mode L, of the same size
     exif: bytes = b""  # without its orientation, which has been applied
     dpi: tuple[float, float] | None = None
-    size: tuple[int, int] = field(init=False)  # width and height in pixels
+    more_pages: bool = False  # whether the file has others besides this one
+    coloured: bool = False  # whether its colours are generated
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "size", self.image.size)
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        if isinstance(self.pixels, Image.Image):
+            return self.pixels.size
+        height, width = self.pixels.shape[:2]
+        return width, height
+
+    @property
+    def image(self) -> Image.Image:
+        """In 8 bit: mode L or RGB, sRGB, the right way up."""
+        return self.pixels if isinstance(self.pixels, Image.Image) else Image.fromarray(_halved(self.pixels))
+
+    @property
+    def levels(self) -> NDArray[np.uint8] | NDArray[np.uint16]:
+        """What is coloured: uint8 (H, W) of grey photos, (H, W, 3) of others; uint16 (H, W) of 16-bit grey."""
+        return np.asarray(self.pixels)
+
+    def with_levels(self, rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> Photo:
+        """The same photo with generated colours, (H, W, 3) of 8 or 16 bit. Everything else is kept."""
+        assert rgb.shape == (*self.size[::-1], 3), f"expected colours for {self.size}, got {rgb.shape}"
+        pixels = rgb.view(np.uint16) if rgb.dtype == np.uint16 else Image.fromarray(rgb)
+        return replace(self, pixels=pixels, coloured=True)
 
 
 def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
-    """Read a photo from a path or a binary file; of several frames, the first.
+    """Read a photo from a path or a binary file; of several pages or frames, the first.
 
-    Any mode of Pillow's: palettes are resolved, 16-bit and float values scaled to 8 bit, ICC profiles converted to
-    sRGB, orientation applied. Raises `PhotoError`, naming the file (or `name`), if it is not a photo, is damaged or has
-    more than `MAX_PIXELS` pixels.
+    Any mode of Pillow's: palettes are resolved, float values scaled to 8 bit, ICC profiles converted to sRGB,
+    orientation applied; 16-bit grey stays so. Raises `PhotoError`, naming the file (or `name`), if it is not a photo,
+    is damaged or has more than `MAX_PIXELS` pixels.
+    """
+    with closing(pages(source, name)) as every_page:
+        return next(every_page)
+
+
+def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Generator[Photo]:
+    """Every page of a photo file, one at a time, as `open` gives the first.
+
+    Only TIFF files have pages; of an animation the first frame is the photo. Raises `PhotoError` when it comes to a
+    page that is damaged.
     """
     name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
     try:
@@ -95,8 +129,9 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
             # Not left to Pillow: it would map uncompressed files into memory, and mix up the rows of TIFF files that
             # lie on their side (12.3).
             with Path(source).open("rb") as file:
-                return _decode(file, name)
-        return _decode(source, name)
+                yield from _decode(file, name)
+        else:
+            yield from _decode(source, name)
     except PhotoError:
         raise
     except FileNotFoundError as error:
@@ -115,13 +150,31 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
         raise PhotoError(f"{name}: a damaged photo ({_one_line(error)})") from error
 
 
-def _decode(file: IO[bytes], name: str) -> Photo:
-    with _no_warnings(), Image.open(file, formats=_formats()) as image:
-        width, height = image.size
-        if width * height > MAX_PIXELS:
-            raise PhotoError(f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted")
-        image.load()
-        return to_photo(image)
+def _decode(file: IO[bytes], name: str) -> Iterator[Photo]:
+    with _no_warnings():
+        image = Image.open(file, formats=_formats())
+    with image:
+        for page in itertools.count():
+            with _no_warnings():
+                if page:
+                    try:
+                        image.seek(page)
+                    except EOFError:
+                        return
+                width, height = image.size
+                if width * height > MAX_PIXELS:
+                    raise PhotoError(
+                        f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted"
+                    )
+                several = image.format == "TIFF" and getattr(image, "n_frames", 1) > 1
+                image.load()
+                photo = to_photo(image)
+                if several:
+                    own = image.copy() if photo.pixels is image else photo.pixels  # the next page takes the same memory
+                    photo = replace(photo, pixels=own, more_pages=True)
+            yield photo
+            if not several:
+                return
 
 
 def to_photo(image: Image.Image) -> Photo:
@@ -134,6 +187,8 @@ def to_photo(image: Image.Image) -> Photo:
     profile, dpi = image.info.get("icc_profile"), image.info.get("dpi")
     image, exif = _upright(image)
     image, alpha = _split_alpha(image)
+    if image.mode in _SIXTEEN_BIT and not profile:
+        return Photo(np.asarray(image).astype(np.uint16), alpha, exif, _plausible_dpi(dpi))
     if image.mode != "CMYK":  # whose profile takes it to RGB better than Pillow does
         image = _to_8_bit(image)
     if profile:
@@ -141,30 +196,46 @@ def to_photo(image: Image.Image) -> Photo:
     return Photo(_to_8_bit(image), alpha, exif, _plausible_dpi(dpi))
 
 
-def save(image: Image.Image, target: str | os.PathLike[str], like: Photo | None = None) -> None:
-    """Write an RGB image in the format of the target's suffix, whole or not at all.
+def save(photo: Photo | Iterable[Photo], target: str | os.PathLike[str], quality: int | None = None) -> None:
+    """Write a photo in the format of the target's suffix, whole or not at all.
 
-    `like` is the photo whose alpha, EXIF and resolution it takes over, as far as the format holds them. Folders are
-    made. Raises `PhotoError` if the suffix is unknown or the file cannot be written; a file that was there stays.
+    Alpha, EXIF and resolution go along as far as the format holds them, and so do further pages. `quality`, 1 to 100,
+    is that of JPEG, WebP and AVIF files. Folders are made. Raises `PhotoError` if the suffix is unknown or the file
+    cannot be written; a file that was there stays.
     """
     target = Path(target)
     format_, settings = writer(target)
-    settings = dict(settings)
-    if like is not None:
-        if like.alpha is not None and format_ in _HOLDS_ALPHA:
-            image = image.convert("RGB")
-            image.putalpha(like.alpha)
-        if like.exif and format_ in _HOLDS_EXIF and not (format_ == "JPEG" and len(like.exif) > _JPEG_EXIF_BYTES):
-            settings["exif"] = like.exif
-            if format_ == "TIFF":
-                del settings["compression"]  # Pillow writes EXIF's inner directories only into uncompressed files
-        if like.dpi and format_ in _HOLDS_DPI:
-            settings["dpi"] = like.dpi
+    if quality is not None and "quality" in settings:
+        settings = settings | {"quality": quality}
+    every_page = iter([photo] if isinstance(photo, Photo) else photo)
     try:
         with files.atomic(target) as file:
-            image.save(file, format_, **settings)
+            if format_ == "TIFF":
+                with TiffImagePlugin.AppendingTiffWriter(file) as several:
+                    for page in every_page:
+                        _write(page, several, format_, settings)
+                        several.newFrame()
+            else:
+                _write(next(every_page), file, format_, settings)
+    except PhotoError:
+        raise
     except Exception as error:  # encoders raise nearly anything, for instance for more pixels than the format holds
         raise PhotoError(f"{target}: cannot be written ({_one_line(error)})") from error
+
+
+def _write(photo: Photo, file: IO[bytes], format_: str, settings: dict[str, Any]) -> None:
+    """Write one page."""
+    image, settings = photo.image, dict(settings)
+    if photo.alpha is not None and format_ in _HOLDS_ALPHA:
+        image = image.convert("RGB")
+        image.putalpha(photo.alpha)
+    if photo.exif and format_ in _HOLDS_EXIF and not (format_ == "JPEG" and len(photo.exif) > _JPEG_EXIF_BYTES):
+        settings["exif"] = photo.exif
+        if format_ == "TIFF":
+            del settings["compression"]  # Pillow writes EXIF's inner directories only into uncompressed files
+    if photo.dpi and format_ in _HOLDS_DPI:
+        settings["dpi"] = photo.dpi
+    image.save(file, format_, **settings)
 
 
 def writer(target: Path) -> tuple[str, dict[str, Any]]:
@@ -339,6 +410,11 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
         values = np.asarray(image).astype(np.float32)
         return Image.fromarray(np.rint(_to_unit(values, image.mode) * _LAST_LEVEL).astype(np.uint8))
     return image.convert("RGB")
+
+
+def _halved(levels: NDArray[np.uint16]) -> NDArray[np.uint8]:
+    """16 bit to 8 bit."""
+    return ((levels.astype(np.uint32) + _LEVEL_16 // 2) // _LEVEL_16).astype(np.uint8)
 
 
 def _to_unit(values: NDArray[np.float32], mode: str) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 from skimage import data
 
 from colorize import photo
@@ -29,10 +29,15 @@ def colour() -> Image.Image:
     return Image.fromarray(data.chelsea()[::4, ::4])
 
 
+def coloured(opened: photo.Photo) -> photo.Photo:
+    """With its own greys for colours."""
+    return opened.with_levels(np.asarray(opened.image.convert("RGB")))
+
+
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"])
 def test_what_is_saved_is_what_is_opened(suffix: str, colour: Image.Image, tmp_path: Path) -> None:
     target = tmp_path / "folder" / f"cat{suffix}"
-    photo.save(colour, target)
+    photo.save(photo.Photo(colour), target)
     opened = photo.open(target)
     assert (opened.image.mode, opened.size, opened.alpha) == ("RGB", colour.size, None)
     difference = np.abs(np.asarray(opened.image).astype(int) - np.asarray(colour)).mean()
@@ -41,7 +46,7 @@ def test_what_is_saved_is_what_is_opened(suffix: str, colour: Image.Image, tmp_p
 
 
 def test_jpegs_keep_all_of_the_colour(colour: Image.Image, tmp_path: Path) -> None:
-    photo.save(colour, tmp_path / "cat.jpg")
+    photo.save(photo.Photo(colour), tmp_path / "cat.jpg")
     with Image.open(tmp_path / "cat.jpg") as saved:
         assert [layer[1:3] for layer in saved.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]  # 4:4:4
 
@@ -68,7 +73,7 @@ def test_orientation_is_applied_and_not_passed_on(orientation: int, tmp_path: Pa
     stored.save(tmp_path / "a.png", exif=exif)
     opened = photo.open(tmp_path / "a.png")
     np.testing.assert_array_equal(np.asarray(opened.image), np.asarray(upright))
-    photo.save(opened.image.convert("RGB"), tmp_path / "b.jpg", like=opened)
+    photo.save(coloured(opened), tmp_path / "b.jpg")
     with Image.open(tmp_path / "b.jpg") as saved:
         assert saved.size == upright.size
         assert dict(saved.getexif()) == {_DESCRIPTION: "levels"}
@@ -128,7 +133,7 @@ def test_exif_travels_whole_but_for_what_is_not_true_any_more(target: str, tmp_p
     exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: (48.0, 12.0, 3.5)})
     Image.new("L", (6, 4)).save(tmp_path / "a.jpg", exif=exif)
     opened = photo.open(tmp_path / "a.jpg")
-    photo.save(opened.image.convert("RGB"), tmp_path / f"b{target}", like=opened)
+    photo.save(coloured(opened), tmp_path / f"b{target}")
     with Image.open(tmp_path / f"b{target}") as saved:
         assert saved.size == (4, 6)
         result = saved.getexif()
@@ -145,7 +150,7 @@ def test_of_a_tiff_file_the_description_travels_and_the_layout_stays(target: str
     levels = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
     Image.fromarray(levels).save(tmp_path / "a.tif", exif=exif, dpi=(600, 600))
     opened = photo.open(tmp_path / "a.tif")
-    photo.save(opened.image.convert("RGB"), tmp_path / f"b{target}", like=opened)
+    photo.save(coloured(opened), tmp_path / f"b{target}")
     with Image.open(tmp_path / f"b{target}") as saved:
         assert saved.getexif()[_DESCRIPTION] == "a scan"
         assert saved.info["dpi"] == pytest.approx((600, 600), abs=0.1)
@@ -160,7 +165,7 @@ def test_exif_that_jpeg_cannot_hold_is_no_reason_to_lose_the_photo(tmp_path: Pat
     Image.new("L", (6, 4)).save(tmp_path / "a.png", exif=exif)
     opened = photo.open(tmp_path / "a.png")
     assert len(opened.exif) > 70_000
-    photo.save(opened.image.convert("RGB"), tmp_path / "b.jpg", like=opened)
+    photo.save(coloured(opened), tmp_path / "b.jpg")
     assert photo.open(tmp_path / "b.jpg").exif == b""
 
 
@@ -266,11 +271,11 @@ def test_alpha_travels_where_the_format_holds_it(colour: Image.Image, tmp_path: 
     opened = photo.to_photo(transparent)
     np.testing.assert_array_equal(np.asarray(opened.image), np.asarray(colour))
     for suffix in (".png", ".webp", ".tif"):
-        photo.save(colour, tmp_path / f"a{suffix}", like=opened)
+        photo.save(opened, tmp_path / f"a{suffix}")
         with Image.open(tmp_path / f"a{suffix}") as saved:
             assert saved.mode == "RGBA"
             np.testing.assert_array_equal(np.asarray(saved.getchannel("A")), np.asarray(alpha))
-    photo.save(colour, tmp_path / "a.jpg", like=opened)
+    photo.save(opened, tmp_path / "a.jpg")
     with Image.open(tmp_path / "a.jpg") as saved:
         assert saved.mode == "RGB"
     opaque = colour.copy()
@@ -278,11 +283,41 @@ def test_alpha_travels_where_the_format_holds_it(colour: Image.Image, tmp_path: 
     assert photo.to_photo(opaque).alpha is None
 
 
-def test_of_several_frames_the_first_is_taken(tmp_path: Path) -> None:
-    frames = [Image.new("L", (5, 4), level) for level in (10, 200)]
-    for name in ("a.gif", "a.tif"):
+def test_of_several_frames_the_first_is_taken_but_the_pages_of_a_tiff_file_are_all_there(tmp_path: Path) -> None:
+    frames = [Image.new("L", (5 + page, 4), 10 * page) for page in range(1, 4)]
+    for name, levels in (("a.gif", [10]), ("a.tif", [10, 20, 30])):
         frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:])
-        assert set(np.asarray(photo.open(tmp_path / name).image.convert("L")).flatten()) == {10}
+        assert set(photo.open(tmp_path / name).levels.flatten()) == {10}
+        pages = list(photo.pages(tmp_path / name))
+        assert [int(page.levels.max()) for page in pages] == levels
+        assert [page.more_pages for page in pages] == [len(levels) > 1] * len(levels)
+    photo.save((coloured(page) for page in photo.pages(tmp_path / "a.tif")), tmp_path / "b.tif")
+    assert [page.size for page in photo.pages(tmp_path / "b.tif")] == [(6, 4), (7, 4), (8, 4)]
+
+
+def test_every_page_has_its_own_orientation_and_description(tmp_path: Path) -> None:
+    with (tmp_path / "a.tif").open("w+b") as file, TiffImagePlugin.AppendingTiffWriter(file) as several:
+        for number in range(3):
+            exif = Image.Exif()
+            exif[_DESCRIPTION] = f"page {number}"
+            exif[_ORIENTATION] = 6 if number == 1 else 1
+            Image.new("L", (6, 4), number).save(several, "TIFF", exif=exif)
+            several.newFrame()
+    for number, page in enumerate(photo.pages(tmp_path / "a.tif")):
+        assert page.size == ((4, 6) if number == 1 else (6, 4))
+        assert page.levels.max() == number
+        kept = Image.Exif()
+        kept.load(page.exif)
+        assert dict(kept) == {_DESCRIPTION: f"page {number}"}
+
+
+def test_sixteen_bit_grey_is_kept(tmp_path: Path) -> None:
+    levels = np.arange(600, dtype=np.uint16).reshape(20, 30) * 100
+    Image.fromarray(levels).save(tmp_path / "a.png")
+    opened = photo.open(tmp_path / "a.png")
+    np.testing.assert_array_equal(opened.levels, levels)
+    assert (opened.size, opened.image.mode) == ((30, 20), "L")
+    np.testing.assert_allclose(np.asarray(opened.image), levels / 257, atol=0.5)
 
 
 def encoded(image: Image.Image, format_: str) -> bytes:
@@ -381,7 +416,7 @@ def test_damaged_metadata_is_left_behind_and_the_photo_is_read(colour: Image.Ima
     colour.save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\x08\0\0\0\xff\xff broken")
     opened = photo.open(tmp_path / "a.jpg")
     assert opened.size == colour.size
-    photo.save(opened.image, tmp_path / "b.jpg", like=opened)
+    photo.save(opened, tmp_path / "b.jpg")
     assert photo.open(tmp_path / "b.jpg").size == colour.size
 
 
@@ -389,7 +424,7 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(
     colour: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "a.png"
-    photo.save(colour, target)
+    photo.save(photo.Photo(colour), target)
     before = target.read_bytes()
 
     def disk_full(*_: object) -> None:
@@ -397,16 +432,16 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(
 
     monkeypatch.setattr("os.fsync", disk_full)
     with pytest.raises(PhotoError, match=r"a\.png: cannot be written \(.*No space left on device"):
-        photo.save(Image.new("RGB", (3, 3)), target)
+        photo.save(photo.Photo(Image.new("RGB", (3, 3))), target)
     assert target.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
     monkeypatch.undo()
 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PhotoError, match="cannot be written"):
-        photo.save(colour, tmp_path / "file" / "a.png")
+        photo.save(photo.Photo(colour), tmp_path / "file" / "a.png")
     with pytest.raises(PhotoError, match="cannot be written"):
-        photo.save(Image.new("RGB", (70_000, 1)), tmp_path / "wide.jpg")  # JPEG ends at 65,535
+        photo.save(photo.Photo(Image.new("RGB", (70_000, 1))), tmp_path / "wide.jpg")  # JPEG ends at 65,535
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "file"]
 
 

@@ -95,7 +95,8 @@ def evaluate(
             grey_scores.add(grey, truth)
             truth_scores.add(truth, truth)
         if pictures:
-            photo.save(to_pil_image(torch.cat([grey, result, truth], dim=3)[0]), pictures / f"{name}.png")
+            picture = to_pil_image(torch.cat([grey, result, truth], dim=3)[0])
+            photo.save(photo.Photo(picture), pictures / f"{name}.png")
         if len(truth_scores.psnr) == limit:
             break
     if not truth_scores.psnr:

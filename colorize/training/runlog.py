@@ -107,7 +107,7 @@ class RunLog:
         from torchvision.utils import make_grid
 
         grid = make_grid(rows, nrow=12, padding=2)
-        photo.save(to_pil_image(grid), self._samples / f"step-{step:07d}.png")
+        photo.save(photo.Photo(to_pil_image(grid)), self._samples / f"step-{step:07d}.png")
         if self._events:
             self._events.add_image("samples", grid, step)
 

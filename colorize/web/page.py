@@ -114,7 +114,7 @@ class _Page:
         with tempfile.TemporaryDirectory() as folder:
             after = Path(folder) / f"{source.stem}{RESULT_MARK}{suffix}"
             try:
-                original = photo.open(source).image
+                original = photo.open(source)
                 before = Path(folder) / f"{source.stem}{'.png' if max(original.size) > _LONGEST_JPEG else '.jpg'}"
                 photo.save(original, before)
                 self._colorizer.colorize_file(source, after, strength=strength)
