@@ -1,118 +1,148 @@
-"""What a photo costs on top of the network: `python benchmarks/inference.py [--model FILE]`
+"""What a photo costs: `python benchmarks/inference.py [--megapixels 0.1 1 12 100]`
 
-In one run, turn by turn, so that a slow moment of the machine hits all alike:
+Colours a grey JPEG photo into a JPEG file in a running process, and beside it measures the parts that nobody can do
+without, turn by turn, so that a slow moment of the machine hits all alike:
+  decode    the photo by Pillow
   network   the network alone, on what it sees of the photo
-  photo     the same through `Colorizer`: shrinking, network, upsampling, merging, on an array in memory
-  file      the same from a JPEG file into a JPEG file
-Prints milliseconds, the ratios, and the most memory a photo took above what was in use once the model was loaded
-(Linux only). Photos are made up: soft shapes with grain, in grey and in colour.
+  encode    the result by Pillow, quality 95, 4:4:4
+  whole     file to file; its ratio to the sum of these three
+CPU time of the whole process in milliseconds, median of the turns, with one thread unless told otherwise. `memory` is
+the most that a process took which only loaded the model and coloured this one photo (Linux only). The photo is
+scikit-image's astronaut, enlarged, with grain.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorize.options import ColorizeOptions
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from colorize.colorizer import Colorizer
+
+COLUMNS = ("megapixels", "decode", "network", "encode", "whole", "ratio", "ns per pixel", "memory MB")
+TURNS = 5
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, help="model file; without it the one that comes with the program")
-    parser.add_argument("--device", default="auto")
     parser.add_argument("--size", type=int, default=ColorizeOptions().size, help="as for colorize")
-    parser.add_argument("--megapixels", type=float, default=12)
-    parser.add_argument("--rounds", type=int, default=5, help="turns of each")
-    parser.add_argument("--threads", type=int, default=1, help="of torch; 0 leaves it the choice")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[0.1, 1, 12, 100])
+    parser.add_argument("--threads", type=int, default=1, help="of the network; 0 leaves it the choice")
+    parser.add_argument("--child", choices=("times", "memory"), help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.child:
+        (megapixels,) = options.megapixels
+        measure = times if options.child == "times" else memory
+        print(json.dumps(measure(megapixels, options)))
+        return
+    print("| " + " | ".join(COLUMNS) + " |\n" + "|---:" * len(COLUMNS) + "|")
+    for megapixels in options.megapixels:
+        row: dict[str, float] = {}
+        for child in ("times", "memory"):
+            arguments = ["--megapixels", str(megapixels), "--child", child, "--size", str(options.size)]
+            arguments += ["--threads", str(options.threads)] + (["--model", options.model] if options.model else [])
+            run = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
+            row |= json.loads(run.stdout)
+        print("| " + " | ".join(f"{row[column]:.4g}" for column in COLUMNS) + " |", flush=True)
 
-    import torch
+
+def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds of each part and of the whole, in this process."""
     from PIL import Image
 
-    from colorize import photo
-    from colorize.colorizer import Colorizer, _shrink
+    from colorize.colorizer import _levels, _shrink
+    from colorize.photo import Photo
+
+    colorizer = load(options)
+    grey = photo(megapixels)
+    small = _shrink(_levels(Photo(grey)), options.size)
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "grey.jpg", Path(folder) / "colour.jpg"
+        grey.save(source, quality=92)
+        colorizer.colorize_file(source, target, size=options.size)
+        with Image.open(target) as result:
+            result.load()
+        ways: dict[str, Callable[[], object]] = {
+            "decode": lambda: Image.open(source).load(),
+            "network": partial(colorizer._predict, [small]),
+            "encode": lambda: result.save(io.BytesIO(), "JPEG", quality=95, subsampling=0),
+            "whole": partial(colorizer.colorize_file, source, target, size=options.size),
+        }
+        milliseconds: dict[str, list[float]] = {way: [] for way in ways}
+        for turn in range(TURNS + 1):
+            for way, run in ways.items():
+                start = time.process_time()
+                run()
+                if turn:  # the first turn warms up
+                    milliseconds[way].append(1000 * (time.process_time() - start))
+    row = {way: statistics.median(each) for way, each in milliseconds.items()}
+    row["ratio"] = row["whole"] / (row["decode"] + row["network"] + row["encode"])
+    row["ns per pixel"] = 1e6 * row["whole"] / (grey.width * grey.height)
+    return row | {"megapixels": grey.width * grey.height / 1e6}
+
+
+def memory(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
+    """The most memory that this process took."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "grey.jpg"
+        making = "import inference, sys; inference.photo(float(sys.argv[1])).save(sys.argv[2], quality=92)"
+        command = [sys.executable, "-c", making, str(megapixels), str(source)]
+        subprocess.run(command, check=True, cwd=Path(__file__).parent)
+        load(options).colorize_file(source, Path(folder) / "colour.jpg", size=options.size)
+    return {"memory MB": peak()}
+
+
+def load(options: argparse.Namespace) -> Colorizer:
+    import torch
+
+    from colorize.colorizer import Colorizer
+    from colorize.memory import keep_freed_memory
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    colorizer = Colorizer.load(options.model, options.device)
-    height = round((options.megapixels * 1e6 * 3 / 4) ** 0.5)
-    width = round(height * 4 / 3)
-    print(f"{width}×{height} px, size {options.size}, {colorizer.engine.__class__.__name__} on {options.device}")
-
-    with tempfile.TemporaryDirectory() as folder:
-        for name, channels in (("grey", 1), ("colour", 3)):
-            array = made_up(height, width, channels)
-            source, target = Path(folder) / f"{name}.jpg", Path(folder) / f"{name}-color.jpg"
-            photo.save(photo.Photo(Image.fromarray(array if channels == 3 else array[..., 0])), source)
-            small = _shrink(array, options.size)  # (1, 1, h, w)
-            ways: dict[str, Callable[[], object]] = {
-                "network": partial(colorizer._predict, small),
-                "photo": partial(colorizer.colorize_array, array, size=options.size),
-                "file": partial(colorizer.colorize_file, source, target, size=options.size),
-            }
-            colorizer.colorize_array(array[:512, :512], size=options.size)  # warm
-            seconds, peak = measured(ways, options.rounds)
-            of = {way: statistics.median(times) for way, times in seconds.items()}
-            print(f"{name}: " + ", ".join(f"{way} {1000 * each:.0f} ms" for way, each in of.items()))
-            print(
-                f"  photo / network {of['photo'] / of['network']:.2f}, file / network {of['file'] / of['network']:.2f}"
-            )
-            if peak:
-                print("  memory above the loaded model: " + ", ".join(f"{way} {mb:.0f} MB" for way, mb in peak.items()))
+    keep_freed_memory()  # as the command line does
+    return Colorizer.load(options.model, "cpu")
 
 
-def measured(ways: dict[str, Callable[[], object]], rounds: int) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Seconds of each turn of each way, and the most megabytes that one turn of it took."""
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
-    peak: dict[str, float] = {}
-    for turn in range(rounds + 1):
-        for way, run in ways.items():
-            before = forget_peak()
-            start = time.perf_counter()
-            run()
-            if turn:  # the first turn warms up
-                seconds[way].append(time.perf_counter() - start)
-            if before is not None:
-                peak[way] = max(peak.get(way, 0), resident("VmHWM") - before)
-    return seconds, peak
-
-
-def forget_peak() -> float | None:
-    """Let the kernel count this process's peak memory from now on; megabytes in use, or None where it cannot."""
+def peak() -> float:
+    """The most megabytes that this process had in memory, as /proc tells; not a number elsewhere."""
     try:
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+        status = Path("/proc/self/status").read_text(encoding="ascii")
     except OSError:
-        return None
-    return resident("VmRSS")
+        return float("nan")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
 
 
-def resident(line: str) -> float:
-    """Megabytes that /proc gives for this process under VmRSS (now) or VmHWM (at most)."""
-    for each in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if each.startswith(f"{line}:"):
-            return int(each.split()[1]) / 1024
-    raise ValueError(f"no {line} in /proc/self/status")
-
-
-def made_up(height: int, width: int, channels: int) -> NDArray[np.uint8]:
-    """uint8 (height, width, 3): soft shapes with grain."""
+def photo(megapixels: float) -> Image.Image:
+    """A grey photo of 4 : 3."""
     from PIL import Image
+    from skimage import data
 
+    height = round((megapixels * 1e6 * 3 / 4) ** 0.5)
+    width = round(height * 4 / 3)
+    soft = Image.fromarray(data.astronaut()).convert("L").resize((width, height), Image.Resampling.BICUBIC)
     rng = np.random.default_rng(0)
-    planes = []
-    for _ in range(channels):
-        shapes = Image.fromarray(rng.integers(30, 225, (12, 16), dtype=np.uint8))
-        plane = np.asarray(shapes.resize((width, height), Image.Resampling.BICUBIC), np.int16)
-        planes.append(np.clip(plane + rng.integers(-6, 7, plane.shape, dtype=np.int16), 0, 255).astype(np.uint8))
-    return np.ascontiguousarray(np.stack(planes * (3 // channels), axis=2))
+    grain: NDArray[np.int16] = rng.integers(-8, 9, (height, width), dtype=np.int16)
+    grain += np.asarray(soft)
+    return Image.fromarray(grain.clip(0, 255).astype(np.uint8))
 
 
 if __name__ == "__main__":

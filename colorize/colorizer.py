@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from functools import cache
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
-from torch.nn import functional as F
 
 from colorize import photo
-from colorize.color import merge, rgb_to_lab
-from colorize.engine import Engine, TorchEngine, memory_errors, resolve_device
+from colorize.engine import Engine, TorchEngine, resolve_device
 from colorize.errors import ConfigError, PhotoError, WeightsError
+from colorize.lightness import Merger, levels_to_l, to_levels
 from colorize.models.weights import ModelInfo, load_generator
 from colorize.options import ColorizeOptions
+from colorize.photo import Photo
+from colorize.units import FloatArray, Levels
 from colorize.upsample import Upsampler
 
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "colorize.safetensors"
@@ -30,7 +29,7 @@ _DEFAULTS = ColorizeOptions()
 _LAST_LEVEL = 255
 _LONGEST = 4  # the network sees at most this many times `size` on the long side
 _LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
-_STRIP = 64  # rows merged at once: the temporaries of a 12-megapixel photo stay small
+_STRIP = 1 << 17  # pixels merged at once, in whole rows: their temporaries fit into the processor's cache
 
 
 class Colorizer:
@@ -39,8 +38,8 @@ class Colorizer:
     >>> colorizer = Colorizer.load()
     >>> colour = colorizer(grey)  # PIL image in, PIL image out
 
-    The lightness of every pixel is that of the original, within 1 L*: the network decides only colour. A photo that has
-    colour already gets new one. Safe to share between threads.
+    The lightness of every pixel is that of the original: its L*, to the nearest grey level, is the same. The network
+    decides only colour. A photo that has colour already gets new one. Safe to share between threads.
     """
 
     def __init__(self, engine: Engine, info: ModelInfo | None = None) -> None:
@@ -69,9 +68,9 @@ class Colorizer:
         `strength` is a factor on the chroma, 0 (grey) to 2. `size`: the network sees the photo at about size × size
         pixels, its aspect kept. Raises `ConfigError` for values outside their range.
         """
-        options = ColorizeOptions(strength=strength, size=size)
-        rgb = np.asarray(photo.to_photo(image).image.convert("RGB"))  # (H, W, 3)
-        return Image.fromarray(self._colorize(rgb, options))
+        original = photo.to_photo(image)
+        (coloured,) = self.colorize_photos([original], strength=strength, size=size)
+        return coloured.image
 
     def colorize_array(
         self, array: NDArray[Any], *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
@@ -80,8 +79,25 @@ class Colorizer:
 
         Raises `ConfigError` for other shapes, types or values.
         """
+        original = Photo(Image.fromarray(_as_bytes(array)))
+        (coloured,) = self.colorize_photos([original], strength=strength, size=size)
+        return np.asarray(coloured.image)
+
+    def colorize_photos(
+        self, photos: Sequence[Photo], *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
+    ) -> list[Photo]:
+        """The same for photos as `photo.open` gives them: with their 16 bit, and with what travels along.
+
+        Those that the network sees in the same shape go through it together. Raises `MemoryError` if they are too much.
+        """
         options = ColorizeOptions(strength=strength, size=size)
-        return self._colorize(_as_rgb_bytes(array), options)
+        levels = [_levels(each) for each in photos]
+        small_levels = [_shrink(each, options.size) for each in levels]
+        small_ab = self._predict(small_levels)
+        return [
+            each.with_colours(_paint(full, small, ab * np.float32(options.strength)))
+            for each, full, small, ab in zip(photos, levels, small_levels, small_ab, strict=True)
+        ]
 
     def colorize_file(
         self,
@@ -102,68 +118,78 @@ class Colorizer:
         photo.save(self._coloured_pages(source, options), target)
         return target
 
-    def _coloured_pages(self, source: str | os.PathLike[str], options: ColorizeOptions) -> Iterator[photo.Photo]:
+    def _coloured_pages(self, source: str | os.PathLike[str], options: ColorizeOptions) -> Iterator[Photo]:
         for page in photo.pages(source):
             try:
-                yield page.with_levels(self._colorize(np.asarray(page.image.convert("RGB")), options))
+                (coloured,) = self.colorize_photos([page], strength=options.strength, size=options.size)
             except MemoryError as error:
                 width, height = page.size
                 raise PhotoError(
                     f"{source}: not enough memory to colour {width}×{height} px at size {options.size}; "
                     "a smaller size needs less"
                 ) from error
+            yield coloured
 
-    def _colorize(self, rgb: NDArray[np.uint8], options: ColorizeOptions) -> NDArray[np.uint8]:
-        """uint8 (H, W, 3) in and out. Raises `MemoryError`."""
-        height, width = rgb.shape[:2]
-        small_l = _shrink(rgb, options.size)  # (1, 1, h, w)
-        small_ab = self._predict(small_l) * options.strength  # (1, 2, h, w)
-        result = np.empty_like(rgb)
-        with memory_errors(), torch.inference_mode():
-            upsampler = Upsampler(small_ab, small_l, height, width)
-            for top in range(0, height, _STRIP):
-                l = _lightness(rgb[top : top + _STRIP])  # (1, 1, n, W)
-                colour = merge(l, upsampler.rows(l, top))  # (1, 3, n, W)
-                levels = colour[0].permute(1, 2, 0).mul(_LAST_LEVEL).round_().to(torch.uint8)
-                result[top : top + _STRIP] = levels.numpy()
-        return result
-
-    def _predict(self, l: Tensor) -> Tensor:
-        """`ab` (1, 2, h, w) for `l` (1, 1, h, w) of any size: edges are continued up to the engine's stride."""
-        height, width = l.shape[2:]
-        padding = (0, -width % self.engine.stride, 0, -height % self.engine.stride)
-        padded = F.pad(l, padding, mode="replicate")
-        ab = torch.from_numpy(self.engine.predict(padded.numpy()))
-        return ab[:, :, :height, :width]
+    def _predict(self, small_levels: Sequence[NDArray[np.uint8]]) -> list[FloatArray]:
+        """`ab` (2, h, w) for each of the grey levels (h, w): edges are continued up to the engine's stride."""
+        stride = self.engine.stride
+        padded = [
+            np.pad(levels, [(0, -side % stride) for side in levels.shape], mode="edge") for levels in small_levels
+        ]
+        alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
+        for index, levels in enumerate(padded):
+            alike[levels.shape].append(index)
+        results: dict[int, FloatArray] = {}
+        for indices in alike.values():
+            l = levels_to_l(np.stack([padded[index] for index in indices]))[:, None]  # (B, 1, h', w')
+            for index, ab in zip(indices, self.engine.predict(l), strict=True):
+                height, width = small_levels[index].shape
+                results[index] = ab[:, :height, :width]
+        return [results[index] for index in range(len(padded))]
 
 
-def _shrink(rgb: NDArray[np.uint8], size: int) -> Tensor:
-    """`l` (1, 1, h, w) with h · w ≈ size² in the photo's aspect, as the network sees it."""
-    height, width = rgb.shape[:2]
+def _levels(page: Photo) -> Levels:
+    """Its grey levels (H, W)."""
+    levels = page.levels
+    return levels if levels.ndim == 2 else to_levels(levels)
+
+
+def _shrink(levels: Levels, size: int) -> NDArray[np.uint8]:
+    """Grey levels (h, w) with h · w ≈ size² in the photo's aspect, as the network sees it."""
+    height, width = levels.shape
     scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = Image.fromarray(rgb).resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return _lightness(np.asarray(resized))
+    image = Image.fromarray(levels if levels.dtype == np.uint8 else (levels >> 8).astype(np.uint8))
+    return np.asarray(image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
-def _lightness(rgb: NDArray[np.uint8]) -> Tensor:
-    """`l` (1, 1, H, W) of uint8 (H, W, 3)."""
-    if (rgb[..., 0] == rgb[..., 1]).all() and (rgb[..., 1] == rgb[..., 2]).all():
-        return _grey_levels()[torch.from_numpy(rgb[..., 0].astype(np.int64))][None, None]
-    levels = torch.from_numpy(rgb.astype(np.float32)).permute(2, 0, 1)[None]  # (1, 3, H, W)
-    l, _ = rgb_to_lab(levels / _LAST_LEVEL)
-    return l
+def _paint(levels: Levels, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
+    """Colours for `levels` (H, W), of 8 or 16 bit as they are, from small `ab` (2, h, w)."""
+    height, width = levels.shape
+    if levels.dtype == np.uint16:
+        deep = np.empty((height, width, 3), np.uint16)
+        for top, rgbx in _strips(levels, small_levels, ab):
+            deep[top : top + len(rgbx)] = rgbx[..., :3]
+        return deep
+    image = Image.new("RGB", (width, height))
+    for top, rgbx in _strips(levels, small_levels, ab):
+        # Four bytes a pixel is how Pillow itself keeps RGB: they are copied as they are.
+        image.paste(Image.frombuffer("RGB", (width, len(rgbx)), rgbx, "raw", "RGBX", 0, 1), (0, top))
+    return image
 
 
-@cache
-def _grey_levels() -> Tensor:
-    """`l` of the 256 greys (256,): most photos here are grey, and looking up is fast."""
-    greys = torch.arange(_LAST_LEVEL + 1) / _LAST_LEVEL
-    return rgb_to_lab(greys.expand(1, 3, 1, -1))[0].flatten().clone()
+def _strips(levels: Levels, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
+    """The coloured photo from top to bottom: a row's number, and (n, W, 4) from there."""
+    merger = Merger(ab, levels.size)
+    upsampler = Upsampler(merger.steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), *levels.shape)
+    rows = max(1, _STRIP // levels.shape[1])
+    for top in range(0, len(levels), rows):
+        strip = levels[top : top + rows]
+        yield top, merger.merge(strip, upsampler.rows(strip, top))
 
 
-def _as_rgb_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 (H, W, 3) of what `colorize_array` takes."""
+def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
+    """uint8 (H, W) or (H, W, 3) of what `colorize_array` takes."""
     told = f"expected an array (H, W) or (H, W, 3) of uint8 or of floats in [0, 1], got {array.shape} of {array.dtype}"
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] != 3):
         raise ConfigError(told)
@@ -173,6 +199,4 @@ def _as_rgb_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
         array = np.rint(array * _LAST_LEVEL)
     elif array.dtype != np.uint8:
         raise ConfigError(told)
-    if array.ndim == 2:
-        array = np.repeat(array[..., None], 3, axis=2)
     return np.ascontiguousarray(array, dtype=np.uint8)

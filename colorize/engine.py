@@ -9,14 +9,12 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from colorize.errors import ConfigError
 from colorize.models.generator import Generator
 from colorize.options import DEVICES
-
-FloatArray = NDArray[np.float32]
+from colorize.units import FloatArray
 
 
 class Engine(Protocol):

@@ -99,11 +99,11 @@ class Photo:
         """What is coloured: uint8 (H, W) of grey photos, (H, W, 3) of others; uint16 (H, W) of 16-bit grey."""
         return np.asarray(self.pixels)
 
-    def with_levels(self, rgb: NDArray[np.uint8] | NDArray[np.uint16]) -> Photo:
-        """The same photo with generated colours, (H, W, 3) of 8 or 16 bit. Everything else is kept."""
-        assert rgb.shape == (*self.size[::-1], 3), f"expected colours for {self.size}, got {rgb.shape}"
-        pixels = rgb.view(np.uint16) if rgb.dtype == np.uint16 else Image.fromarray(rgb)
-        return replace(self, pixels=pixels, coloured=True)
+    def with_colours(self, pixels: Image.Image | NDArray[np.uint16]) -> Photo:
+        """The same photo with generated colours: mode RGB, or 16 bit (H, W, 3). Everything else is kept."""
+        coloured = replace(self, pixels=pixels, coloured=True)
+        assert coloured.size == self.size, f"expected colours for {self.size}, got {coloured.size}"
+        return coloured
 
 
 def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:

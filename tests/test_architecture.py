@@ -30,15 +30,18 @@ ROOMS = {
     "errors": Room(set(), set()),
     "memory": Room(set(), set()),
     "options": Room({"errors"}, set()),
-    "color": Room(set(), {"torch", "kornia"}),
+    "units": Room(set(), {"numpy"}),
+    "color": Room({"units"}, {"torch", "kornia"}),
+    "lightness": Room({"units"}, {"numpy"}),
     "files": Room(set(), set()),
     "photo": Room({"errors", "files"}, {"PIL", "numpy"}),
-    "upsample": Room(set(), {"torch"}),
+    "upsample": Room({"units"}, {"numpy", "PIL"}),
+    "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch"}),
     "models": Room({"errors", "color"}, {"torch", "torchvision", "safetensors"}),
-    "engine": Room({"errors", "models", "options"}, {"torch", "numpy"}),
+    "engine": Room({"errors", "models", "options", "units"}, {"torch", "numpy"}),
     "colorizer": Room(
-        {"errors", "color", "engine", "models", "options", "photo", "upsample"}, {"torch", "numpy", "PIL"}
+        {"errors", "engine", "lightness", "models", "options", "photo", "units", "upsample"}, {"numpy", "PIL"}
     ),
     "batch": Room({"errors", "colorizer", "options", "photo"}, set()),
     "cli": Room({"errors", "batch", "colorizer", "memory", "options"}, {"typer", "rich"}),
@@ -46,11 +49,11 @@ ROOMS = {
         {"errors", "batch", "colorizer", "memory", "options", "photo"}, {"gradio", "fastapi", "starlette", "uvicorn"}
     ),
     "training": Room(
-        {"errors", "color", "memory", "metrics", "models", "photo"},
+        {"errors", "color", "lightness", "memory", "metrics", "models", "photo"},
         {"torch", "torchvision", "kornia", "numpy", "PIL", "accelerate", "webdataset", "rich"},
     ),
     "evaluation": Room(
-        {"errors", "color", "colorizer", "memory", "metrics", "models", "options", "photo", "training"},
+        {"errors", "color", "colorizer", "lightness", "memory", "metrics", "models", "options", "photo", "training"},
         {"torch", "torchvision", "numpy", "PIL", "rich"},
     ),
     "package": Room({"errors", "colorizer", "options"}, set()),  # colorize/__init__.py: names, imported when asked for

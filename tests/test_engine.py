@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import nn
 
-from colorize.engine import FloatArray, TorchEngine, resolve_device
+from colorize.engine import TorchEngine, resolve_device
 from colorize.errors import ConfigError
 from colorize.models import build_generator
 from colorize.models.generator import Generator
+from colorize.units import FloatArray
 
 CPU = torch.device("cpu")
 

@@ -31,7 +31,7 @@ def colour() -> Image.Image:
 
 def coloured(opened: photo.Photo) -> photo.Photo:
     """With its own greys for colours."""
-    return opened.with_levels(np.asarray(opened.image.convert("RGB")))
+    return opened.with_colours(opened.image.convert("RGB"))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".JPEG", ".png", ".webp", ".avif", ".tif", ".tiff", ".bmp"])

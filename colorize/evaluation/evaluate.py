@@ -67,11 +67,14 @@ def evaluate(
     Grey photos have no truth to compare with: they are counted and left out. With `pictures`, grey, result and truth
     of each photo are saved there side by side. Raises `DataError` if there is no photo, `WeightsError` for a bad model.
     """
+    import numpy as np
     import torch
+    from PIL import Image
     from torchvision.transforms.functional import to_pil_image
 
     from colorize import photo
     from colorize.colorizer import Colorizer
+    from colorize.lightness import to_levels
     from colorize.memory import keep_freed_memory
     from colorize.metrics import colourfulness
     from colorize.training.config import TrainConfig
@@ -87,7 +90,7 @@ def evaluate(
         if colourfulness(truth).item() < TrainConfig.min_colourfulness:
             skipped["grey"] += 1
             continue
-        grey = _without_colour(truth)
+        grey = _to_rgb(Image.fromarray(to_levels(np.asarray(image))).convert("RGB"))
         coloured = colorizer(image, strength=options.strength, size=options.size)
         with torch.inference_mode():
             result = _to_rgb(coloured)
@@ -156,15 +159,6 @@ def _to_rgb(image: Image.Image) -> Tensor:
 
     array = torch.from_numpy(np.asarray(image).copy())  # (H, W, 3)
     return to_float(array.permute(2, 0, 1)[None], torch.device("cpu"))  # (1, 3, H, W)
-
-
-def _without_colour(rgb: Tensor) -> Tensor:
-    import torch
-
-    from colorize.color import lab_to_rgb, rgb_to_lab
-
-    l, ab = rgb_to_lab(rgb)
-    return lab_to_rgb(l, torch.zeros_like(ab))
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -18,8 +19,9 @@ from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from colorize.color import lab_to_rgb, merge
+from colorize.color import lab_to_rgb
 from colorize.errors import ConfigError, DataError, TrainingError
+from colorize.lightness import merge, to_levels
 from colorize.memory import keep_freed_memory
 from colorize.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
 from colorize.models import Generator, build_generator
@@ -461,11 +463,14 @@ def measure(generator: Generator, photos: Tensor) -> dict[str, float]:
 
 @torch.no_grad()
 def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
-    """`rgb` (3 N, 3, S, S): each of the uint8 photos grey, coloured and true."""
-    truth = to_float(photos, photos.device)
-    l, ab = to_batch(truth)
-    rows = [merge(l, torch.zeros_like(ab)), merge(l, _predict(generator, l)), truth]
-    return torch.stack(rows, dim=1).flatten(0, 1).cpu()
+    """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) grey, coloured and true."""
+    l, _ = to_batch(to_float(photos, photos.device))
+    predicted = _predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
+    truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
+    rows = []
+    for levels, mine, true in zip(to_levels(truth), predicted, truth, strict=True):
+        rows += [np.repeat(levels[..., None], 3, axis=2), merge(levels, mine), true]
+    return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
 
 
 def _predict(generator: Generator, l: Tensor) -> Tensor:

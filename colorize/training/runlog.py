@@ -102,7 +102,7 @@ class RunLog:
                     self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, rows: Tensor) -> None:
-        """`rgb` (N, 3, H, W) in threes: grey, coloured, true; four photos side by side."""
+        """uint8 (N, 3, H, W) in threes: grey, coloured, true; four photos side by side."""
         from torchvision.transforms.functional import to_pil_image
         from torchvision.utils import make_grid
 
