@@ -1,36 +1,45 @@
-"""Many photos: find them, plan where each result goes, skip what is done, colorize the rest, say how each went."""
+"""Many photos: skip what is done, colorize the rest in a bounded pipeline, say how each went.
+
+Reading and writing have threads of their own, in which Pillow's codecs run beside the network, which has the caller's
+thread. What is under way is bounded by number and by pixels, so that memory does not depend on how many photos there
+are.
+"""
 
 from __future__ import annotations
 
 import os
-import stat
-from collections import defaultdict
+import shutil
+import tempfile
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from colorize import photo
-from colorize.errors import ColorizeError, ConfigError, DataError
-from colorize.options import ColorizeOptions
+from colorize import files, photo
+from colorize.errors import ColorizeError, PhotoError
+from colorize.options import SIZE_RANGE, ColorizeOptions, ResultOptions
+from colorize.photo import Photo
+from colorize.plan import Job
 
-if TYPE_CHECKING:
-    from colorize.colorizer import Colorizer
-
-RESULT_MARK = "-color"  # NAME-color.EXT beside NAME.EXT
-
-
-@dataclass(frozen=True)
-class Job:
-    source: Path
-    target: Path
-    problem: str = ""  # why it cannot be done, where that is known before
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_READERS = min(4, _CORES)
+_WRITERS = min(8, _CORES)
+_PHOTOS_UNDER_WAY = 32
+_PIXELS_UNDER_WAY = 16_000_000 * min(10, 1 + _CORES)  # at 4 bytes each and more; a larger photo goes alone
+_PHOTOS_TOGETHER = 8  # small ones, seen by the network at once
+_PIXELS_TOGETHER = 4_000_000
 
 
 class Outcome(Enum):
     DONE = "colorized"
-    KEPT = "already there"
+    SKIPPED = "already there"
     FAILED = "failed"
 
 
@@ -38,136 +47,320 @@ class Outcome(Enum):
 class Result:
     job: Job
     outcome: Outcome
-    message: str = ""  # why it failed
+    message: str = ""  # why it failed, or what is not as it was asked for
+    seconds: float = 0.0  # of reading, thinking and writing
+    size: tuple[int, int] | None = None  # width and height in pixels; of several pages, the first one's
 
 
-def plan(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLike[str] | None = None) -> list[Job]:
-    """One job per photo in `paths`, files and folders (recursive), in a fixed order.
+class PhotoColorizer(Protocol):
+    """What `run` needs of a `Colorizer`."""
 
-    With `output` the results go there, a folder's tree kept; without, beside their sources as NAME-color.EXT. A format
-    that cannot be written in colour becomes PNG under its whole name: old.gif-color.png. Hidden files, earlier results
-    and what lies in `output` are no sources. A folder that may not be searched is a job with a `problem`. Nothing is
-    read or written yet.
+    def colorize_photos(self, photos: Sequence[Photo], *, strength: float, size: int) -> Sequence[Photo]: ...
 
-    Raises `DataError` for a path that does not exist and if there is no photo at all; `ConfigError` for an empty path,
-    if `output` is a file, or if two results, or a result and a source, would be the same file.
-    """
-    folder = None if output is None else Path(output)
-    if folder is not None and os.path.exists(folder) and not os.path.isdir(folder):
-        raise ConfigError(f"{folder}: expected a folder for the results, this is a file")
-    if not all(map(os.fspath, paths)):
-        raise ConfigError("an empty path: expected photos and folders")  # Path("") would be the current folder
-    jobs: dict[Path, Job] = {}  # by resolved source: a photo named twice is done once
-    named = [Path(path) for path in paths]
-    beside: defaultdict[Path, list[str]] = defaultdict(list)
-    for path in named:
-        beside[path.parent].append(path.name)
-    neighbours = {parent: _Names(names) for parent, names in beside.items()}
-    results = None if folder is None else folder.resolve()
-    for path in named:
-        if len(named) > 1 and results is not None and path.resolve().is_relative_to(results):
-            continue  # a wildcard took the results in
-        for source, relative, problem in _sources(path, results):
-            if source == path and neighbours[path.parent].has_result(path):
-                continue  # an earlier call with the same wildcard made it
-            target = source.parent if folder is None else (folder / relative).parent
-            job = Job(source, target / _result_name(source, marked=folder is None), problem)
-            jobs.setdefault(source.resolve(), job)
-    if not jobs:
-        raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
-    _check_targets(jobs)
-    return list(jobs.values())
+
+def is_done(job: Job) -> bool:
+    """Whether the target exists; False where even that cannot be asked: writing will tell."""
+    return os.path.lexists(job.target)
 
 
 def run(
-    jobs: Iterable[Job], load: Callable[[], Colorizer], options: ColorizeOptions, *, overwrite: bool = False
+    jobs: Iterable[Job],
+    load: Callable[[], PhotoColorizer],
+    options: ColorizeOptions,
+    written: ResultOptions | None = None,
+    *,
+    overwrite: bool = False,
+    stop: threading.Event | None = None,
 ) -> Iterator[Result]:
-    """Do the jobs one by one, each result given as soon as it is written.
+    """Do the jobs, and give each one's result, in their order, once it is written.
 
-    A target that exists is kept unless `overwrite`. A photo that fails is told in its result, and the next one is
-    tried. `load` is called when there is a photo to do, once; what it raises is not caught.
+    A target that exists is left alone unless `overwrite`, and so is one that another program makes meanwhile. A photo
+    that fails is told in its result, and the rest goes on. Where memory runs out a photo is tried again alone, then
+    with the network seeing less of it, which its result tells. What a killed run left half-written in the target
+    folders is removed.
+
+    `load` is called when there is a photo to do, once; what it raises is not caught. When `stop` is set, no further
+    photo is begun, and those that have their colours are written and told.
     """
-    colorizer = None
-    for job in jobs:
-        if job.problem:
-            yield Result(job, Outcome.FAILED, job.problem)
-            continue
-        if not overwrite and os.path.exists(job.target):  # False where even that cannot be asked: writing will tell
-            yield Result(job, Outcome.KEPT)
-            continue
-        colorizer = colorizer or load()
+    pipeline = _Pipeline(load, options, written or ResultOptions(), overwrite, stop or threading.Event())
+    return pipeline.run(iter(jobs))
+
+
+def run_stream(
+    source: BinaryIO, name: str, load: Callable[[], PhotoColorizer], options: ColorizeOptions, written: ResultOptions
+) -> tuple[Result, bytes]:
+    """Colorize the photo that a stream holds, called `name` in messages.
+
+    Gives how it went, and the bytes of a file in the photo's own format, or in the one asked for. Raises `PhotoError`
+    if it failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
+        path = Path(folder, "photo")
         try:
-            colorizer.colorize_file(job.source, job.target, strength=options.strength, size=options.size)
-        except ColorizeError as error:
-            yield Result(job, Outcome.FAILED, str(error))
+            with path.open("wb") as file:
+                shutil.copyfileobj(source, file)
+        except OSError as error:
+            raise PhotoError(f"{name}: cannot be read ({error.strerror})") from error
+        header = photo.header(path)
+        suffix = f".{written.format}" if written.format else header.suffix if header else path.suffix
+        job = Job(path, Path(folder, f"result{suffix or '.png'}"))
+        (result,) = run([job], load, options, written)
+        message = result.message.replace(str(path), name)
+        if result.outcome is not Outcome.DONE:
+            raise PhotoError(message)
+        return result, job.target.read_bytes()
+
+
+class _State(Enum):
+    MEASURING = "its header is being read"
+    MEASURED = "its turn has not come"
+    READING = "it is being read"
+    READ = "it waits for the network"
+    WRITING = "it has its colours and is being written"
+    PUT_OFF = "memory ran out: it is to be done alone"
+    FINISHED = "its result is known"
+
+
+_IN_MEMORY = (_State.READING, _State.READ, _State.WRITING)
+
+
+class _Opened(NamedTuple):
+    first: Photo
+    rest: Iterator[Photo] | None  # further pages, read when they are asked for
+    seconds: float  # that reading took
+
+
+class _Flight:
+    """A job under way."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.state = _State.MEASURING
+        self.future: Future[Any] | None = None  # what it waits for
+        self.header: photo.Header | None = None
+        self.opened: _Opened | None = None
+        self.result: Result | None = None
+
+    @property
+    def pixels(self) -> int:
+        return self.header.pixels if self.header else 0
+
+    def becomes(self, state: _State, future: Future[Any] | None = None) -> None:
+        self.state, self.future = state, future
+
+    def finish(self, result: Result) -> None:
+        self.result = result
+        self.becomes(_State.FINISHED)
+
+    def fail(self, error: ColorizeError | MemoryError) -> None:
+        if _out_of_memory(error):
+            self.opened = None
+            self.becomes(_State.PUT_OFF)
         else:
-            yield Result(job, Outcome.DONE)
+            self.finish(Result(self.job, Outcome.FAILED, str(error)))
 
 
-class _Names:
-    """The photos among the files of one folder."""
+class _Pipeline:
+    def __init__(
+        self,
+        load: Callable[[], PhotoColorizer],
+        options: ColorizeOptions,
+        written: ResultOptions,
+        overwrite: bool,
+        stop: threading.Event,
+    ) -> None:
+        self._colorizer = cache(load)
+        self._options = options
+        self._quality = written.quality
+        self._overwrite = overwrite
+        self._stop = stop
+        self._line: deque[_Flight] = deque()  # in the order of the jobs
+        self._cleaned: set[Path] = set()
+        self._readers = ThreadPoolExecutor(_READERS, "read")
+        self._writers = ThreadPoolExecutor(_WRITERS, "write")
 
-    def __init__(self, names: Iterable[str]) -> None:
-        self._photos = {name for name in names if _is_photo(name)}
-        self._stems = {os.path.splitext(name)[0] for name in self._photos}
+    def run(self, jobs: Iterator[Job]) -> Iterator[Result]:
+        try:
+            while not self._stop.is_set():
+                self._line.extend(self._begin(job) for job in islice(jobs, _PHOTOS_UNDER_WAY - len(self._line)))
+                if not self._line:
+                    return
+                self._gather()
+                self._read_next()
+                while self._line and (result := self._line[0].result):
+                    self._line.popleft()
+                    yield result
+                _ = self._think() or self._do_one_alone() or self._wait()
+            yield from self._land()
+        finally:
+            for threads in (self._readers, self._writers):
+                threads.shutdown(wait=False, cancel_futures=True)
 
-    def has_result(self, path: Path) -> bool:
-        """Whether `path` is NAME-color.EXT and NAME one of these photos: then it is ours, not a source."""
-        original = path.stem.removesuffix(RESULT_MARK)
-        return original != path.stem and (original in self._stems or original in self._photos)
-
-
-def _sources(path: Path, results: Path | None) -> Iterator[tuple[Path, Path, str]]:
-    """The photos at `path`, each with its place in the tree below it, and folders with why they cannot be searched.
-
-    The folder `results`, resolved, is passed over.
-    """
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file or folder") from error
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
-    if not is_folder:
-        yield path, Path(path.name), ""
-        return
-    refused: list[OSError] = []
-    for place, folders, names in os.walk(path, onerror=refused.append):
-        folders[:] = sorted(
-            name for name in folders if not name.startswith(".") and (Path(place) / name).resolve() != results
-        )
-        beside = _Names(names)
-        for name in sorted(names):
-            source = Path(place) / name
-            if _is_photo(name) and not beside.has_result(source):
-                yield source, source.relative_to(path), ""
-    for refusal in refused:
-        folder = Path(refusal.filename)
-        yield folder, folder.relative_to(path), f"{folder}: cannot be searched ({refusal.strerror})"
-
-
-def _is_photo(name: str) -> bool:
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in photo.SUFFIXES
-
-
-def _result_name(source: Path, *, marked: bool) -> str:
-    """NAME.EXT or NAME-color.EXT. Where EXT cannot be written it stays in the name, so that a.gif and a.png differ."""
-    mark = RESULT_MARK if marked else ""
-    suffix = photo.result_suffix(source)
-    return f"{source.stem if suffix == source.suffix else source.name}{mark}{suffix}"
-
-
-def _check_targets(jobs: dict[Path, Job]) -> None:
-    taken: dict[Path, Path] = {}
-    for job in jobs.values():
+    def _begin(self, job: Job) -> _Flight:
+        flight = _Flight(job)
         if job.problem:
-            continue
-        target = job.target.resolve()
-        if target in jobs:
-            raise ConfigError(f"{job.target}: the result of {job.source} would replace a source; choose another folder")
-        if target in taken:
-            raise ConfigError(
-                f"{taken[target]} and {job.source} would both become {job.target}; "
-                "choose another folder for one of them"
-            )
-        taken[target] = job.source
+            flight.finish(Result(job, Outcome.FAILED, job.problem))
+            return flight
+        folder = job.target.parent
+        if folder not in self._cleaned:
+            self._cleaned.add(folder)
+            files.clean_stale(folder)
+        if not self._overwrite and is_done(job):
+            flight.finish(Result(job, Outcome.SKIPPED))
+        else:
+            flight.becomes(_State.MEASURING, self._readers.submit(photo.header, job.source))
+        return flight
+
+    def _gather(self) -> None:
+        """Take what the threads have finished."""
+        for flight in self._line:
+            if not (flight.future and flight.future.done()):
+                continue
+            try:
+                done = flight.future.result()
+            except (ColorizeError, MemoryError) as error:
+                flight.fail(error)
+                continue
+            if flight.state is _State.MEASURING:
+                flight.header = done
+                flight.becomes(_State.MEASURED)
+            elif flight.state is _State.READING:
+                flight.opened = done
+                flight.becomes(_State.READ)
+            else:
+                flight.finish(done)
+
+    def _read_next(self) -> None:
+        """Have photos read, in order, as far as there is room; none while one waits to be alone."""
+        if any(flight.state is _State.PUT_OFF for flight in self._line):
+            return
+        used = sum(flight.pixels for flight in self._line if flight.state in _IN_MEMORY)
+        for flight in self._line:
+            if flight.state is _State.MEASURING or (used and used + flight.pixels > _PIXELS_UNDER_WAY):
+                return
+            if flight.state is _State.MEASURED:
+                used += flight.pixels
+                flight.becomes(_State.READING, self._readers.submit(_open, flight.job.source))
+
+    def _think(self) -> bool:
+        """Have the next photos coloured, small ones together; False if none is read."""
+        if any(flight.opened for flight in self._line):
+            self._colorizer()  # loading takes seconds the first time, in which others are read
+            self._gather()
+        group: list[tuple[_Flight, _Opened]] = []
+        pixels = 0
+        for flight in self._line:
+            if flight.state in (_State.WRITING, _State.PUT_OFF, _State.FINISHED):
+                continue
+            pixels += flight.pixels
+            if not flight.opened or (group and (flight.opened.rest or pixels > _PIXELS_TOGETHER)):
+                break
+            group.append((flight, flight.opened))
+            if flight.opened.rest or len(group) == _PHOTOS_TOGETHER:
+                break
+        if group:
+            self._colorize(group)
+        return bool(group)
+
+    def _colorize(self, group: Sequence[tuple[_Flight, _Opened]]) -> None:
+        start = time.perf_counter()
+        flight, opened = group[0]
+        if opened.rest:  # page by page, while it is written
+            pages = self._coloured(_every_page(opened), self._options.size)
+            self._write_later(flight, opened, pages, opened.seconds)
+            return
+        try:
+            photos = self._colorize_photos([opened.first for _, opened in group], self._options.size)
+        except (ColorizeError, MemoryError) as error:
+            if len(group) == 1:
+                flight.fail(error)
+            else:
+                for one in group:
+                    self._colorize([one])
+            return
+        share = (time.perf_counter() - start) / len(group)
+        for (flight, opened), coloured in zip(group, photos, strict=True):
+            self._write_later(flight, opened, [coloured], opened.seconds + share)
+
+    def _write_later(self, flight: _Flight, opened: _Opened, pages: Iterable[Photo], seconds: float) -> None:
+        flight.opened = None  # the grey photo is not needed any longer
+        future = self._writers.submit(self._write, flight.job, pages, opened.first.size, seconds)
+        flight.becomes(_State.WRITING, future)
+
+    def _write(
+        self, job: Job, pages: Iterable[Photo], size: tuple[int, int], seconds: float, message: str = ""
+    ) -> Result:
+        start = time.perf_counter()
+        try:
+            photo.save(pages, job.target, self._quality, overwrite=self._overwrite)
+        except FileExistsError:
+            return Result(job, Outcome.SKIPPED)
+        return Result(job, Outcome.DONE, message, seconds + time.perf_counter() - start, size)
+
+    def _do_one_alone(self) -> bool:
+        """Try a photo again for which memory ran out, now that no other is in memory; False if there is none."""
+        put_off = (flight for flight in self._line if flight.state is _State.PUT_OFF)
+        flight = next(put_off, None)
+        if flight is None or any(other.state in _IN_MEMORY for other in self._line):
+            return False
+        flight.finish(self._alone(flight.job))
+        return True
+
+    def _alone(self, job: Job) -> Result:
+        told = f"{job.source}: not enough memory"
+        size = self._options.size
+        while size >= SIZE_RANGE[0]:
+            try:
+                opened = _open(job.source)
+                told = f"{job.source}: not enough memory to colour {'×'.join(map(str, opened.first.size))} px"
+                message = "" if size == self._options.size else f"{told} at size {self._options.size}, done at {size}"
+                pages = self._coloured(_every_page(opened), size)
+                return self._write(job, pages, opened.first.size, opened.seconds, message)
+            except (ColorizeError, MemoryError) as error:
+                if not _out_of_memory(error):
+                    return Result(job, Outcome.FAILED, str(error))
+            size //= 2
+        return Result(job, Outcome.FAILED, told)
+
+    def _wait(self) -> bool:
+        """Until a thread has finished something."""
+        pending = [flight.future for flight in self._line if flight.future]
+        if not any(future.done() for future in pending):
+            wait(pending, return_when=FIRST_COMPLETED)
+        return True
+
+    def _land(self) -> Iterator[Result]:
+        """What is being written when it is to stop."""
+        for flight in self._line:
+            if flight.state is _State.WRITING and flight.future:
+                wait([flight.future])
+        self._gather()
+        yield from (flight.result for flight in self._line if flight.result)
+
+    def _coloured(self, pages: Iterable[Photo], size: int) -> Iterator[Photo]:
+        for page in pages:
+            yield from self._colorize_photos([page], size)
+
+    def _colorize_photos(self, photos: Sequence[Photo], size: int) -> Sequence[Photo]:
+        return self._colorizer().colorize_photos(photos, strength=self._options.strength, size=size)
+
+
+def _open(source: Path) -> _Opened:
+    start = time.perf_counter()
+    pages = photo.pages(source)
+    first = next(pages)
+    if first.more_pages:
+        return _Opened(first, pages, time.perf_counter() - start)
+    pages.close()
+    return _Opened(first, None, time.perf_counter() - start)
+
+
+def _every_page(opened: _Opened) -> Iterator[Photo]:
+    yield opened.first
+    if opened.rest:
+        yield from opened.rest
+
+
+def _out_of_memory(error: BaseException | None) -> bool:
+    """Whether it is, or was caused by, a lack of memory."""
+    return error is not None and (isinstance(error, MemoryError) or _out_of_memory(error.__cause__))

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from colorize import __version__
 from colorize.errors import ConfigError, DataError, WeightsError
-from colorize.options import DEVICES, SIZE_RANGE, STRENGTH_RANGE, ColorizeOptions
+from colorize.options import (
+    DEVICES,
+    FORMATS,
+    QUALITY_RANGE,
+    SIZE_RANGE,
+    STRENGTH_RANGE,
+    ColorizeOptions,
+    ResultOptions,
+)
+from colorize.terminal import INTERRUPTED, MISUSED, OK, Interrupt, tell
 
 if TYPE_CHECKING:
     from colorize.colorizer import Colorizer
 
 _DEFAULTS = ColorizeOptions()
-_OK, _SOME_FAILED, _MISUSED, _INTERRUPTED = 0, 1, 2, 130
+_STREAM = "-"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -34,17 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:
-        return _INTERRUPTED
+        return INTERRUPTED
     except (ConfigError, DataError, WeightsError) as error:
-        _tell(str(error))
-        return _MISUSED
+        tell(str(error))
+        return MISUSED
     except Exception as error:
         format_message = getattr(error, "format_message", None)  # a usage error of the click inside typer
         if format_message is None:
             raise
-        _tell(f"{format_message()} (see colorize --help)")
-        return _MISUSED
-    return status if isinstance(status, int) else _OK
+        tell(f"{format_message()} (see colorize --help)")
+        return MISUSED
+    return status if isinstance(status, int) else OK
 
 
 def _version(wanted: bool) -> None:
@@ -56,7 +64,12 @@ def _version(wanted: bool) -> None:
 @app.command()
 def colorize(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH", help="Grey photos, and folders of them (searched recursively).")
+        list[str],
+        typer.Argument(
+            metavar="PATH",
+            help="Grey photos, and folders of them (searched recursively). "
+            "Or - alone: a photo from standard input, its result to standard output.",
+        ),
     ],
     output: Annotated[
         Path | None,
@@ -68,6 +81,19 @@ def colorize(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again whose result is there.")] = False,
+    file_format: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"Of the results: {', '.join(FORMATS)}. "
+            "Without it: each photo's own, or png where that cannot hold the colours.",
+        ),
+    ] = None,
+    quality: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Of JPEG, WebP and AVIF results, {} to {}.".format(*QUALITY_RANGE)),
+    ] = None,
     strength: Annotated[
         float,
         typer.Option(metavar="X", help="How strong the colours are, {:g} (grey) to {:g}.".format(*STRENGTH_RANGE)),
@@ -75,10 +101,17 @@ def colorize(
     size: Annotated[
         int, typer.Option(metavar="N", help="The network sees about N × N pixels, {} to {}.".format(*SIZE_RANGE))
     ] = _DEFAULTS.size,
-    device: Annotated[str, typer.Option(metavar="NAME", help=f"{', '.join(DEVICES)}.")] = DEVICES[0],
+    device: Annotated[
+        str, typer.Option(metavar="NAME", help=f"Where the network runs: {', '.join(DEVICES)}.")
+    ] = DEVICES[0],
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another model than the one that comes with the program.")
     ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Append what became of each photo, a JSON object per line.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on with what arrives in the folders.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
@@ -92,26 +125,48 @@ def colorize(
     if device not in DEVICES:
         raise ConfigError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
     options = ColorizeOptions(strength=strength, size=size)
-
-    from colorize.batch import Outcome, plan, run
-
-    counts: Counter[Outcome] = Counter()
+    written = ResultOptions(format=file_format, quality=quality)
+    _refuse_together(
+        paths,
+        {
+            "--watch": watch,
+            "--dry-run": dry_run,
+            "--report": report is not None,
+            "--overwrite": overwrite,
+            "--output": output is not None,
+        },
+    )
     try:
-        jobs = plan(paths, output)
-        with _progress(len(jobs)) as progress:
-            for result in run(jobs, lambda: _load(model, device), options, overwrite=overwrite):
-                counts[result.outcome] += 1
-                if result.outcome is Outcome.DONE:
-                    progress.result(str(result.job.target))
-                elif result.outcome is Outcome.FAILED:
-                    progress.tell(result.message)
-                progress.advance()
+        from colorize.plan import plan
+        from colorize.session import Session
+        from colorize.watch import arrivals
+
+        interrupt = Interrupt()
+        work = Session(lambda: _load(model, device), options, written, interrupt, overwrite=overwrite)
+        if paths == [_STREAM]:
+            return work.stream()
+        if watch:
+            for path in filter(os.path.isfile, paths):
+                raise ConfigError(f"{path}: expected a folder to watch, this is a file")
+            batches = arrivals(paths, output, file_format, interrupt.stop, overwrite=overwrite)
+            return work.run(batches, None, report)
+        jobs = plan(paths, output, file_format)
+        for line in jobs.left_out:
+            tell(line)
+        return work.preview(jobs) if dry_run else work.run([jobs], len(jobs), report)
     except KeyboardInterrupt:
-        _tell(f"interrupted, {counts[Outcome.DONE]} colorized; the same command goes on from here")
-        return _INTERRUPTED
-    if len(jobs) > 1 or counts[Outcome.KEPT]:
-        _tell(", ".join(f"{counts[outcome]} {outcome.value}" for outcome in Outcome if counts[outcome]))
-    return _SOME_FAILED if counts[Outcome.FAILED] else _OK
+        tell("interrupted")
+        return INTERRUPTED
+
+
+def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
+    """Tell what does not go together, rather than leave part of it undone."""
+    others = [option for option, wanted in given.items() if wanted] + [path for path in paths if path != _STREAM]
+    if _STREAM in paths and (others or len(paths) > 1):
+        raise ConfigError(f"{_STREAM} stands for one photo: it does not go with {' '.join(others) or 'another one'}")
+    for one, other in (("--watch", "--dry-run"), ("--dry-run", "--report")):
+        if given[one] and given[other]:
+            raise ConfigError(f"{one} and {other} do not go together")
 
 
 def _load(model: Path | None, device: str) -> Colorizer:
@@ -120,53 +175,3 @@ def _load(model: Path | None, device: str) -> Colorizer:
 
     keep_freed_memory()
     return Colorizer.load(model, device)
-
-
-def _tell(text: str) -> None:
-    print(f"colorize: {text}", file=sys.stderr, flush=True)
-
-
-class _Plain:
-    """No bar: lines only."""
-
-    def result(self, path: str) -> None:
-        print(path, flush=True)
-
-    def tell(self, text: str) -> None:
-        _tell(text)
-
-    def advance(self) -> None:
-        pass
-
-
-class _Bar(_Plain):
-    """A bar on stderr that lines on the same terminal do not disturb."""
-
-    def __init__(self, progress: Any, total: int) -> None:
-        self._progress = progress
-        self._task = progress.add_task("", total=total)
-
-    def result(self, path: str) -> None:
-        if sys.stdout.isatty():
-            self._progress.console.print(path, highlight=False, markup=False, emoji=False, soft_wrap=True)
-        else:
-            print(path, flush=True)
-
-    def tell(self, text: str) -> None:
-        self._progress.console.print(f"colorize: {text}", highlight=False, markup=False, emoji=False, soft_wrap=True)
-
-    def advance(self) -> None:
-        self._progress.advance(self._task)
-
-
-@contextmanager
-def _progress(total: int) -> Iterator[_Plain]:
-    if total == 1 or not sys.stderr.isatty():
-        yield _Plain()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _Bar(progress, total)

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,11 @@ if sys.platform != "win32":
 
 # Short, whatever the target is called: a name of 255 bytes leaves no room for more.
 _PREFIX = ".colorize-"
+_NOBODY_WRITES_SO_LONG = 24 * 3600  # seconds at one file
 _TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
+
+
+_unfinished: set[Path] = set()
 
 
 @contextmanager
@@ -44,6 +49,7 @@ def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterato
     finally:
         with suppress(OSError):  # the error that matters is on its way already
             temporary.unlink(missing_ok=True)
+        _unfinished.discard(temporary)
     _sync_folder(target.parent)
 
 
@@ -60,10 +66,18 @@ def clean_stale(folder: str | os.PathLike[str]) -> list[Path]:
     return [path for path in left if _remove_if_abandoned(path)]
 
 
+def discard_unfinished() -> None:
+    """Remove what threads of this program are writing at this moment: for a program that ends without waiting."""
+    for temporary in tuple(_unfinished):
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
 def _create(folder: Path) -> tuple[BinaryIO, Path]:
     """A new file in `folder`, locked: the system takes the lock away from a program that is killed."""
     while True:
         temporary = folder / f"{_PREFIX}{secrets.token_hex(8)}.tmp"
+        _unfinished.add(temporary)
         file = temporary.open("x+b")
         _lock(file, wait=True)
         if sys.platform == "win32" or os.fstat(file.fileno()).st_nlink:
@@ -86,13 +100,15 @@ def _remove_if_abandoned(path: Path) -> bool:
 
 
 def _lock(file: BinaryIO, *, wait: bool) -> bool:
-    """Whether this program has the lock on `file` now; never, where the file system has no locks."""
+    """Whether this program has the lock on `file` now. Where there are no locks, an old file counts as abandoned."""
     if sys.platform == "win32":
         return False
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except OSError:
+    except BlockingIOError:
         return False
+    except OSError:  # some network drives
+        return time.time() - os.fstat(file.fileno()).st_mtime > _NOBODY_WRITES_SO_LONG
     return True
 
 
@@ -118,11 +134,11 @@ def _place(temporary: Path, target: Path, overwrite: bool) -> None:
 def _make_folder(folder: Path) -> None:
     """With the folders above it, on the disk as well."""
     missing = []
-    while not folder.is_dir():
+    while not folder.exists() and folder != folder.parent:
         missing.append(folder)
-        if folder == folder.parent:
-            break
         folder = folder.parent
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
     for each in reversed(missing):
         each.mkdir(exist_ok=True)
         _sync_folder(each.parent)

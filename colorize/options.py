@@ -11,6 +11,8 @@ from colorize.errors import ConfigError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)
+FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "tif", "tiff", "bmp")
+QUALITY_RANGE = (1, 100)
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,22 @@ class ColorizeOptions:
         smallest, largest = SIZE_RANGE
         if not _is_number(self.size) or self.size != int(self.size) or not smallest <= self.size <= largest:
             raise ConfigError(f"size must be a whole number from {smallest} to {largest}, got {self.size!r}")
+
+
+@dataclass(frozen=True)
+class ResultOptions:
+    """How results are written. Raises `ConfigError` for a value outside its range."""
+
+    format: str | None = None  # one of FORMATS; None is the source's, where that can be written in colour
+    quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is `photo`'s choice for each
+
+    def __post_init__(self) -> None:
+        if self.format is not None and self.format not in FORMATS:
+            raise ConfigError(f"unknown format {self.format!r}: expected one of {', '.join(FORMATS)}")
+        lowest, highest = QUALITY_RANGE
+        quality = self.quality
+        if quality is not None and not (_is_number(quality) and lowest <= quality <= highest):
+            raise ConfigError(f"quality must be a whole number from {lowest} to {highest}, got {quality!r}")
 
 
 def _is_number(value: object) -> bool:

@@ -196,12 +196,18 @@ def to_photo(image: Image.Image) -> Photo:
     return Photo(_to_8_bit(image), alpha, exif, _plausible_dpi(dpi))
 
 
-def save(photo: Photo | Iterable[Photo], target: str | os.PathLike[str], quality: int | None = None) -> None:
+def save(
+    photo: Photo | Iterable[Photo],
+    target: str | os.PathLike[str],
+    quality: int | None = None,
+    *,
+    overwrite: bool = True,
+) -> None:
     """Write a photo in the format of the target's suffix, whole or not at all.
 
     Alpha, EXIF and resolution go along as far as the format holds them, and so do further pages. `quality`, 1 to 100,
     is that of JPEG, WebP and AVIF files. Folders are made. Raises `PhotoError` if the suffix is unknown or the file
-    cannot be written; a file that was there stays.
+    cannot be written; a file that was there stays. Without `overwrite` it raises `FileExistsError` for it.
     """
     target = Path(target)
     format_, settings = writer(target)
@@ -209,7 +215,7 @@ def save(photo: Photo | Iterable[Photo], target: str | os.PathLike[str], quality
         settings = settings | {"quality": quality}
     every_page = iter([photo] if isinstance(photo, Photo) else photo)
     try:
-        with files.atomic(target) as file:
+        with files.atomic(target, overwrite=overwrite) as file:
             if format_ == "TIFF":
                 with TiffImagePlugin.AppendingTiffWriter(file) as several:
                     for page in every_page:
@@ -217,7 +223,7 @@ def save(photo: Photo | Iterable[Photo], target: str | os.PathLike[str], quality
                         several.newFrame()
             else:
                 _write(next(every_page), file, format_, settings)
-    except PhotoError:
+    except (PhotoError, FileExistsError):
         raise
     except Exception as error:  # encoders raise nearly anything, for instance for more pixels than the format holds
         raise PhotoError(f"{target}: cannot be written ({_one_line(error)})") from error
@@ -249,9 +255,35 @@ def writer(target: Path) -> tuple[str, dict[str, Any]]:
         ) from None
 
 
-def result_suffix(source: Path) -> str:
-    """The suffix of a source's result: its own, or .png where its format cannot be written in colour."""
-    return source.suffix if source.suffix.lower() in _WRITERS else _FALLBACK_SUFFIX
+def result_suffix(source: Path, file_format: str | None = None) -> str:
+    """The suffix of a source's result: its own, or .png where its format cannot be written in colour.
+
+    With `file_format`, one of `options.FORMATS`, its own only if it stands for that one.
+    """
+    own = _WRITERS.get(source.suffix.lower())
+    if file_format is None:
+        return _FALLBACK_SUFFIX if own is None else source.suffix
+    wanted = f".{file_format}"
+    return source.suffix if own is not None and own[0] == _WRITERS[wanted][0] else wanted
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a photo file says of itself."""
+
+    pixels: int  # of its first page
+    suffix: str  # that its format has, whatever the file is called; .png if it cannot be written in colour
+
+
+def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
+    """Read no more than a photo's header; None if that is not to be had: `open` will tell why."""
+    try:
+        with _no_warnings(), Image.open(source, formats=_formats()) as image:
+            format_ = "JPEG" if image.format == "MPO" else image.format  # several JPEGs in one: phones write them
+            suffixes = (suffix for suffix, (each, _) in _WRITERS.items() if each == format_)
+            return Header(image.width * image.height, next(suffixes, _FALLBACK_SUFFIX))
+    except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
+        return None
 
 
 def _formats() -> list[str]:

@@ -1,11 +1,13 @@
-"""Engines whose answer is known, in place of a network."""
+"""Engines whose answer is known, in place of a network; a colorizer that needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from colorize.photo import Photo
 from colorize.units import FloatArray
 
 
@@ -34,3 +36,22 @@ def noise(reach: float) -> Callable[[FloatArray], FloatArray]:
     """`ab` of every kind, far outside of what exists."""
     rng = np.random.default_rng(0)
     return lambda l: rng.uniform(-reach, reach, (1, 2, *l.shape[2:])).astype(np.float32)
+
+
+class StandInColorizer:
+    """Makes everything red, and remembers which photos it was given together."""
+
+    def __init__(self, refuse: Callable[[Photo, int], Exception | None] = lambda _photo, _size: None) -> None:
+        self.refuse = refuse
+        self.groups: list[list[tuple[int, int]]] = []
+
+    def colorize_photos(self, photos: Sequence[Photo], *, strength: float, size: int) -> list[Photo]:
+        self.groups.append([photo.size for photo in photos])
+        for photo in photos:
+            if error := self.refuse(photo, size):
+                raise error
+        return [photo.with_levels(self._red(np.asarray(photo.image.convert("L")))) for photo in photos]
+
+    @staticmethod
+    def _red(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return np.stack([levels, levels // 2, levels // 2], axis=2)

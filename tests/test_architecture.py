@@ -43,10 +43,15 @@ ROOMS = {
     "colorizer": Room(
         {"errors", "engine", "lightness", "models", "options", "photo", "units", "upsample"}, {"numpy", "PIL"}
     ),
-    "batch": Room({"errors", "colorizer", "options", "photo"}, set()),
-    "cli": Room({"errors", "batch", "colorizer", "memory", "options"}, {"typer", "rich"}),
+    "plan": Room({"errors", "photo"}, set()),
+    "batch": Room({"errors", "files", "options", "photo", "plan"}, set()),
+    "report": Room({"errors", "batch"}, set()),
+    "watch": Room({"errors", "batch", "plan"}, set()),
+    "terminal": Room(set(), {"rich"}),
+    "session": Room({"errors", "batch", "files", "options", "plan", "report", "terminal"}, set()),
+    "cli": Room({"errors", "colorizer", "memory", "options", "plan", "session", "terminal", "watch"}, {"typer"}),
     "web": Room(
-        {"errors", "batch", "colorizer", "memory", "options", "photo"}, {"gradio", "fastapi", "starlette", "uvicorn"}
+        {"errors", "plan", "colorizer", "memory", "options", "photo"}, {"gradio", "fastapi", "starlette", "uvicorn"}
     ),
     "training": Room(
         {"errors", "color", "lightness", "memory", "metrics", "models", "photo"},

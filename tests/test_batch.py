@@ -1,102 +1,52 @@
-"""Which photos are found, where their results go, and that one bad photo or a second call costs nothing."""
+"""That one bad photo, a second run, a kill or a lack of memory costs nothing, and that memory stays bounded."""
 
 from __future__ import annotations
 
 import errno
 import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
-from colorize.batch import Outcome, plan, run
+from colorize import batch, photo
+from colorize.batch import Outcome, Result, run
 from colorize.colorizer import Colorizer
-from colorize.errors import ConfigError, DataError
-from colorize.options import ColorizeOptions
+from colorize.errors import PhotoError
+from colorize.options import ColorizeOptions, ResultOptions
+from colorize.photo import Photo
+from colorize.plan import Plan, plan
+from tests.stand_ins import StandInColorizer, StandInEngine, one_colour
+
+DONE, SKIPPED, FAILED = Outcome.DONE, Outcome.SKIPPED, Outcome.FAILED
 
 
-class Red:
-    """An engine that finds everything red."""
-
-    stride = 8
-
-    def predict(
-        self, l: NDArray[np.float32], hints: NDArray[np.float32] | None = None, seed: int | None = None
-    ) -> NDArray[np.float32]:
-        return np.stack([np.full_like(l[:, 0], 0.3), np.zeros_like(l[:, 0])], axis=1)
-
-
-def grey(path: Path) -> Path:
+def grey(path: Path, width: int = 12, height: int = 9) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (12, 9), 128).save(path)
+    Image.new("L", (width, height), 128).save(path)
     return path
 
 
-def planned(paths: list[Path], output: Path | None, base: Path) -> list[tuple[str, str]]:
-    return [(str(j.source.relative_to(base)), str(j.target.relative_to(base))) for j in plan(paths, output)]
+def outcomes(results: Iterable[Result]) -> list[Outcome]:
+    return [result.outcome for result in results]
 
 
-def test_results_go_beside_their_sources_or_into_the_same_tree_elsewhere(tmp_path: Path) -> None:
-    for name in ("in/b.png", "in/a.jpg", "in/deep/er/c.JPG", "in/old.gif"):
-        grey(tmp_path / name)
-    (tmp_path / "in/notes.txt").write_text("no photo")
-    assert planned([tmp_path / "in"], None, tmp_path) == [
-        ("in/a.jpg", "in/a-color.jpg"),
-        ("in/b.png", "in/b-color.png"),
-        ("in/old.gif", "in/old.gif-color.png"),  # a GIF has too few colours
-        ("in/deep/er/c.JPG", "in/deep/er/c-color.JPG"),
-    ]
-    assert planned([tmp_path / "in"], tmp_path / "out", tmp_path) == [
-        ("in/a.jpg", "out/a.jpg"),
-        ("in/b.png", "out/b.png"),
-        ("in/old.gif", "out/old.gif.png"),
-        ("in/deep/er/c.JPG", "out/deep/er/c.JPG"),
-    ]
-    assert planned([tmp_path / "in/b.png"], tmp_path / "out", tmp_path) == [("in/b.png", "out/b.png")]
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
-def test_hidden_files_earlier_results_and_the_output_folder_are_no_sources(tmp_path: Path) -> None:
-    for name in (".hidden.png", ".git/x.png", "a.png", "a-color.png", "b-color.jpg", "out/a.png"):
-        grey(tmp_path / name)
-    found = planned([tmp_path], tmp_path / "out", tmp_path)
-    assert found == [("a.png", "out/a.png"), ("b-color.jpg", "out/b-color.jpg")]  # there is no b: not a result of ours
-
-
-def test_a_file_that_is_named_is_done_whatever_its_name(tmp_path: Path) -> None:
-    for name in ("scan", "a.png", "a-color.png", "x.v2.dat"):
-        grey((tmp_path / name).with_suffix(".png")).rename(tmp_path / name)
-    targets = [
-        target
-        for _, target in planned([tmp_path / "scan", tmp_path / "a-color.png", tmp_path / "x.v2.dat"], None, tmp_path)
-    ]
-    assert targets == ["scan-color.png", "a-color-color.png", "x.v2.dat-color.png"]
-
-
-def test_a_photo_that_is_named_twice_is_done_once(tmp_path: Path) -> None:
-    photo = grey(tmp_path / "in/a.png")
-    assert len(plan([photo, tmp_path / "in", tmp_path / "in" / ".." / "in"], tmp_path / "out")) == 1
-
-
-def test_what_cannot_be_meant_is_told_before_anything_is_done(tmp_path: Path) -> None:
-    grey(tmp_path / "one/a.png")
-    grey(tmp_path / "two/a.png")
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"nowhere: no such file or folder"):
-        plan([tmp_path / "one", tmp_path / "nowhere"])
-    with pytest.raises(DataError, match=r"no photos in .*empty"):
-        plan([tmp_path / "empty"])
-    with pytest.raises(ConfigError, match=r"expected a folder for the results, this is a file"):
-        plan([tmp_path / "one"], tmp_path / "two/a.png")
-    with pytest.raises(ConfigError, match=r"one/a\.png and .*two/a\.png would both become .*out/a\.png"):
-        plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out")
-    with pytest.raises(ConfigError, match=r"would replace a source"):
-        plan([tmp_path / "one"], tmp_path / "one")
-    with pytest.raises(ConfigError, match=r"^an empty path"):
-        plan([""])
-    with pytest.raises(DataError, match=r"cannot be read \(File name too long\)"):
-        plan([tmp_path / ("x" * 300)])
+def doing(
+    jobs: Plan,
+    colorizer: StandInColorizer | None = None,
+    *,
+    overwrite: bool = False,
+    stop: threading.Event | None = None,
+) -> Iterator[Result]:
+    return run(jobs, lambda: colorizer or StandInColorizer(), ColorizeOptions(), overwrite=overwrite, stop=stop)
 
 
 def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_what_is_missing(tmp_path: Path) -> None:
@@ -106,107 +56,259 @@ def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_wh
     loaded: list[Colorizer] = []
 
     def load() -> Colorizer:
-        loaded.append(Colorizer(Red()))
+        loaded.append(Colorizer(StandInEngine(one_colour(0.3, 0))))
         return loaded[-1]
 
-    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    jobs = list(plan([tmp_path / "in"], tmp_path / "out"))
     results = list(run(jobs, load, ColorizeOptions()))
-    assert [result.outcome for result in results] == [Outcome.DONE, Outcome.FAILED, Outcome.DONE]
+    assert outcomes(results) == [DONE, FAILED, DONE]
+    assert results[0].size == (12, 9)
+    assert results[0].seconds > 0
     assert "b.png: expected a photo" in results[1].message
     assert len(loaded) == 1
     r, g, b = np.asarray(Image.open(tmp_path / "out/a.png")).reshape(-1, 3).astype(int)[0]
     assert r > g + 40
     assert r > b + 40
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]  # nothing half-written
+    assert names(tmp_path / "out") == ["a.png", "c.png"]  # nothing half-written
 
     before = (tmp_path / "out/a.png").stat().st_mtime_ns
     (tmp_path / "out/c.png").unlink()
-    again = [result.outcome for result in run(jobs, load, ColorizeOptions())]
-    assert again == [Outcome.KEPT, Outcome.FAILED, Outcome.DONE]
+    assert outcomes(run(jobs, load, ColorizeOptions())) == [SKIPPED, FAILED, DONE]
     assert (tmp_path / "out/a.png").stat().st_mtime_ns == before
-    over = [result.outcome for result in run(jobs[:1], load, ColorizeOptions(strength=0), overwrite=True)]
-    assert over == [Outcome.DONE]
+    assert outcomes(run(jobs[:1], load, ColorizeOptions(strength=0), overwrite=True)) == [DONE]
     assert (np.asarray(Image.open(tmp_path / "out/a.png")) == 128).all()
-
-
-def test_photos_that_differ_only_in_their_format_get_a_result_each(tmp_path: Path) -> None:
-    for name in ("a.gif", "a.png", "a.pgm"):
-        grey(tmp_path / "in" / name)
-    targets = [target for _, target in planned([tmp_path / "in"], tmp_path / "out", tmp_path)]
-    assert targets == ["out/a.gif.png", "out/a.pgm.png", "out/a.png"]
-
-
-@pytest.mark.parametrize("output", [None, "out"])
-def test_a_wildcard_may_be_used_twice(tmp_path: Path, output: str | None) -> None:
-    folder = None if output is None else tmp_path / output
-    first = grey(tmp_path / "a.png")
-    old = grey(tmp_path / "old.gif")
-    results = [job.target for job in plan([first, old])]  # beside them, whatever comes next
-    for result in results:
-        grey(result)
-    new = grey(tmp_path / "c.png")
-    grey(tmp_path / "out/a.png")
-    inside = [] if folder is None else [folder, folder / "a.png"]
-    assert [job.source for job in plan([first, old, new, *results, *inside], folder)] == [first, old, new]
-
-
-def test_a_folder_is_searched_whatever_its_name_and_a_missing_file_told_whatever_its_name(tmp_path: Path) -> None:
-    first = grey(tmp_path / "a.jpg")
-    grey(tmp_path / "a-color/x.png")
-    assert [job.source.name for job in plan([first, tmp_path / "a-color"])] == ["a.jpg", "x.png"]
-    with pytest.raises(DataError, match=r"a-color\.jpg: no such file or folder"):
-        plan([first, tmp_path / "a-color.jpg"])
-
-
-def test_a_folder_that_may_not_be_searched_is_told_and_the_rest_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("a/1.png", "b/2.png", "c/3.png"):
-        grey(tmp_path / "in" / name)
-    scandir = os.scandir
-
-    def locked(path: str) -> object:  # permissions do not keep root out
-        if path.endswith("/b"):
-            raise PermissionError(errno.EACCES, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", locked)
-    results = list(run(plan([tmp_path / "in"], tmp_path / "out"), lambda: Colorizer(Red()), ColorizeOptions()))
-    assert [result.outcome for result in results] == [Outcome.DONE, Outcome.DONE, Outcome.FAILED]
-    assert results[-1].message == f"{tmp_path / 'in/b'}: cannot be searched (Permission denied)"
-
-
-def test_a_result_whose_name_is_too_long_is_told_and_the_rest_goes_on(tmp_path: Path) -> None:
-    grey(tmp_path / ("x" * 251 + ".png"))  # as long as a name may be, without the mark
-    grey(tmp_path / "z.png")
-    results = list(run(plan([tmp_path]), lambda: Colorizer(Red()), ColorizeOptions()))
-    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.DONE]
-    assert "File name too long" in results[0].message
-
-
-def test_memory_that_runs_out_is_told_with_the_photo_and_the_rest_goes_on(tmp_path: Path) -> None:
-    class Greedy(Red):
-        def predict(
-            self, l: NDArray[np.float32], hints: NDArray[np.float32] | None = None, seed: int | None = None
-        ) -> NDArray[np.float32]:
-            if l.shape[3] > l.shape[2]:
-                raise MemoryError
-            return super().predict(l)
-
-    Image.new("L", (90, 10)).save(tmp_path / "a.png")
-    Image.new("L", (10, 90)).save(tmp_path / "b.png")
-    results = list(run(plan([tmp_path]), lambda: Colorizer(Greedy()), ColorizeOptions()))
-    assert [result.outcome for result in results] == [Outcome.FAILED, Outcome.DONE]
-    assert results[0].message.startswith(f"{tmp_path / 'a.png'}: not enough memory to colour 90×10 px")
 
 
 def test_nothing_to_do_loads_no_model(tmp_path: Path) -> None:
     grey(tmp_path / "in/a.png")
     grey(tmp_path / "out/a.png")
+    (tmp_path / "in/b.png").write_text("no photo")
 
     def load() -> Colorizer:
         raise AssertionError("not needed")
 
-    assert [r.outcome for r in run(plan([tmp_path / "in"], tmp_path / "out"), load, ColorizeOptions())] == [
-        Outcome.KEPT
+    assert outcomes(run(plan([tmp_path / "in"], tmp_path / "out"), load, ColorizeOptions())) == [SKIPPED, FAILED]
+
+
+def test_results_come_in_the_order_of_the_photos_however_long_each_takes(tmp_path: Path) -> None:
+    for number in range(50):
+        grey(tmp_path / f"in/{number:02}.png", *((1500, 900) if number % 7 == 0 else (12, 9)))
+    results = list(doing(plan([tmp_path / "in"], tmp_path / "out")))
+    assert [result.job.source.name for result in results] == [f"{number:02}.png" for number in range(50)]
+    assert set(outcomes(results)) == {DONE}
+
+
+def test_small_photos_are_given_to_the_network_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(60):
+        grey(tmp_path / f"in/{number:02}.png", 40, 10)
+    grey(tmp_path / "in/50.png", 100, 100)
+    monkeypatch.setattr(batch, "_PIXELS_TOGETHER", 8000)
+    colorizer = StandInColorizer(lambda *_: time.sleep(0.002))  # reading is quicker
+    assert set(outcomes(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))) == {DONE}
+    assert sum(map(len, colorizer.groups)) == 60
+    assert max(map(len, colorizer.groups)) == 8
+    assert [(100, 100)] in colorizer.groups  # more pixels than are taken together
+
+
+def test_what_is_in_memory_does_not_depend_on_how_many_photos_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(60):
+        grey(tmp_path / f"in/{number:02}.png", 50, 20 if number != 30 else 200)
+    monkeypatch.setattr(batch, "_PIXELS_UNDER_WAY", 5000)
+    lock, now, most = threading.Lock(), 0, 0
+    opened, saved = photo.pages, photo.save
+
+    def counted(pixels: int) -> None:
+        nonlocal now, most
+        with lock:
+            now += pixels
+            most = max(most, now)
+
+    def pages(source: Path) -> Iterator[Photo]:
+        for page in opened(source):
+            counted(page.size[0] * page.size[1])
+            yield page
+
+    def save(pages: Iterable[Photo], *arguments: object, **options: object) -> None:
+        every = list(pages)
+        time.sleep(0.003)  # writing takes longest here
+        saved(every, *arguments, **options)  # type: ignore[arg-type]
+        counted(-every[0].size[0] * every[0].size[1])
+
+    monkeypatch.setattr(photo, "pages", pages)
+    monkeypatch.setattr(photo, "save", save)
+    assert set(outcomes(doing(plan([tmp_path / "in"], tmp_path / "out")))) == {DONE}
+    assert now == 0
+    assert 3000 <= most <= 10_000  # a photo that is larger than the limit goes alone
+
+
+def test_every_page_is_coloured_and_a_bad_one_leaves_no_file(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    pages = [Image.new("L", (30, 20 + number), 100 + number) for number in range(3)]
+    pages[0].save(tmp_path / "in/album.tif", save_all=True, append_images=pages[1:])
+    grey(tmp_path / "in/z.png")
+    refused: list[int] = []
+
+    def third_page(page: Photo, _size: int) -> Exception | None:
+        return PhotoError("album.tif: a bad page") if refused and page.size == (30, 22) else None
+
+    colorizer = StandInColorizer(third_page)
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    assert outcomes(doing(jobs, colorizer)) == [DONE, DONE]
+    assert [page.size for page in photo.pages(tmp_path / "out/album.tif")] == [(30, 20), (30, 21), (30, 22)]
+    (tmp_path / "out/album.tif").unlink()
+    refused.append(1)
+    results = list(doing(jobs, colorizer))
+    assert [(result.outcome, result.message) for result in results] == [
+        (FAILED, "album.tif: a bad page"),
+        (SKIPPED, ""),
     ]
+    assert names(tmp_path / "out") == ["z.png"]
+
+
+def test_a_photo_that_cannot_be_coloured_does_not_hurt_those_it_was_given_with(tmp_path: Path) -> None:
+    for number in range(6):
+        grey(tmp_path / f"in/{number}.png", 12 + number)
+    colorizer = StandInColorizer(lambda page, _: PhotoError("the fourth") if page.size[0] == 15 else None)
+    results = list(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))
+    assert outcomes(results) == [DONE, DONE, DONE, FAILED, DONE, DONE]
+    assert results[3].message == "the fourth"
+
+
+def test_where_memory_runs_out_a_photo_is_tried_alone_and_smaller_and_that_is_told(tmp_path: Path) -> None:
+    for name, width in (("a", 12), ("b", 13), ("c", 14), ("d", 15)):
+        grey(tmp_path / f"in/{name}.png", width)
+    asked = [0]
+
+    def greedy(page: Photo, size: int) -> Exception | None:
+        width, _ = page.size
+        asked[0] += width == 14
+        too_much = (width == 13 and size > 96) or (width == 14 and asked[0] == 1) or width == 15
+        return MemoryError() if too_much else None
+
+    colorizer = StandInColorizer(greedy)
+    results = list(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))
+    assert outcomes(results) == [DONE, DONE, DONE, FAILED]
+    folder = tmp_path / "in"
+    assert [result.message for result in results] == [
+        "",
+        f"{folder / 'b.png'}: not enough memory to colour 13×9 px at size 192, done at 96",
+        "",  # alone there was enough
+        f"{folder / 'd.png'}: not enough memory to colour 15×9 px",
+    ]
+    assert names(tmp_path / "out") == ["a.png", "b.png", "c.png"]
+
+
+@pytest.mark.parametrize("where", ["pages", "save"])
+def test_memory_that_runs_out_while_reading_or_writing_is_tried_again_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    for name in "abc":
+        grey(tmp_path / f"in/{name}.png")
+    real: Callable[..., object] = getattr(photo, where)
+    calls: list[Path] = []
+
+    def greedy(*arguments: object, **options: object) -> object:
+        path = next(argument for argument in arguments if isinstance(argument, Path))
+        calls.append(path)
+        if path.name == "b.png" and sum(each.name == "b.png" for each in calls) == 1:
+            raise PhotoError("not enough memory") from MemoryError()
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(photo, where, greedy)
+    results = list(doing(plan([tmp_path / "in"], tmp_path / "out")))
+    assert [(result.outcome, result.message) for result in results] == [(DONE, "")] * 3
+    assert sorted(path.name[0] for path in calls) == ["a", "b", "b", "c"]
+
+
+def test_what_nobody_foresaw_ends_the_run_and_is_not_hidden(tmp_path: Path) -> None:
+    grey(tmp_path / "in/a.png")
+    with pytest.raises(ZeroDivisionError):
+        list(doing(plan([tmp_path / "in"], tmp_path / "out"), StandInColorizer(lambda *_: ZeroDivisionError())))
+    assert not (tmp_path / "out").exists()
+
+
+def test_when_it_is_to_stop_the_photo_at_hand_is_finished_and_no_other_begun(tmp_path: Path) -> None:
+    for number in range(40):
+        grey(tmp_path / f"in/{number:02}.png")
+    stop = threading.Event()
+
+    def second_group(page: Photo, _size: int) -> None:
+        if len(colorizer.groups) == 2:
+            stop.set()
+
+    colorizer = StandInColorizer(second_group)
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    results = list(doing(jobs, colorizer, stop=stop))
+    assert len(colorizer.groups) == 2
+    assert outcomes(results) == [DONE] * sum(map(len, colorizer.groups))
+    assert len(names(tmp_path / "out")) == len(results) < 40
+    assert outcomes(doing(jobs)) == [SKIPPED] * len(results) + [DONE] * (40 - len(results))
+
+
+def test_what_another_program_makes_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    grey(tmp_path / "in/a.png")
+    target = tmp_path / "out/a.png"
+
+    def overtaken(*_: object) -> None:
+        target.parent.mkdir(exist_ok=True)
+        target.write_text("somebody else's")
+
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    assert outcomes(doing(jobs, StandInColorizer(overtaken))) == [SKIPPED]
+    assert target.read_text() == "somebody else's"
+    assert outcomes(doing(jobs, StandInColorizer(overtaken), overwrite=True)) == [DONE]
+    assert photo.open(target).size == (12, 9)
+    assert names(tmp_path / "out") == ["a.png"]
+
+
+def test_leftovers_of_a_killed_run_are_removed_wherever_results_go(tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/sub/b.png"):
+        grey(tmp_path / name)
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    assert outcomes(doing(jobs)) == [DONE, DONE]
+    for folder in ("out", "out/sub"):
+        (tmp_path / folder / ".colorize-0123456789abcdef.tmp").touch()
+    assert outcomes(doing(jobs)) == [SKIPPED, SKIPPED]
+    assert names(tmp_path / "out") == ["a.png", "sub"]
+    assert names(tmp_path / "out/sub") == ["b.png"]
+
+
+def test_a_write_protected_result_stays_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    grey(tmp_path / "in/a.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a.png").write_text("protected")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # who runs the tests may be root, who may do all
+    (result,) = doing(plan([tmp_path / "in"], tmp_path / "out"), overwrite=True)
+    assert (result.outcome, result.message) == (
+        FAILED,
+        f"{tmp_path / 'out/a.png'}: cannot be written (write-protected)",
+    )
+    assert (tmp_path / "out/a.png").read_text() == "protected"
+
+
+def test_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/gone.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "in/loop.png").symlink_to(tmp_path / "in/loop.png")
+    results = list(doing(plan([tmp_path / "in"], tmp_path / "out")))
+    assert outcomes(results) == [FAILED, FAILED]
+    assert "gone.png: no such file" in results[0].message
+    assert os.strerror(errno.ELOOP) in results[1].message
+
+
+def test_quality_and_format_are_those_asked_for(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(rng.integers(0, 256, (60, 80), dtype=np.uint8)).save(tmp_path / "in/a.png")
+    sizes = []
+    for quality in (10, 90):
+        written = ResultOptions("jpg", quality)
+        jobs = plan([tmp_path / "in"], tmp_path / "out", written.format)
+        (result,) = run(jobs, StandInColorizer, ColorizeOptions(), written, overwrite=True)
+        assert result.job.target.name == "a.png.jpg"
+        with Image.open(result.job.target) as image:
+            assert image.format == "JPEG"
+        sizes.append(result.job.target.stat().st_size)
+    assert sizes[0] * 2 < sizes[1]

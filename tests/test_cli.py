@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +19,7 @@ from colorize import cli, memory
 from colorize.cli import main
 from colorize.models import build_generator
 from colorize.models.weights import save_generator
+from tests.stand_ins import StandInColorizer
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +54,7 @@ def test_results_on_stdout_the_rest_on_stderr(
     assert main(arguments) == 0
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{out / 'a.png'}\n{out / 'sub' / 'b.jpg'}\n"
-    assert stderr == "colorize: 2 colorized\n"
+    assert re.fullmatch(r"colorize: 2 colorized \([\d.]+ photos/s\)\n", stderr)
     with Image.open(out / "a.png") as result:
         assert (result.mode, result.size) == ("RGB", (60, 40))
 
@@ -68,7 +72,7 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{photos / 'a-color.png'}\n{photos / 'sub' / 'b-color.jpg'}\n"
     assert stderr.splitlines()[0].startswith(f"colorize: {photos / 'bad.png'}: expected a photo")
-    assert stderr.splitlines()[1:] == ["colorize: 2 colorized, 1 failed"]
+    assert re.fullmatch(r"colorize: 2 colorized, 1 failed \([\d.]+ photos/s\)", stderr.splitlines()[1])
 
 
 @pytest.mark.parametrize(
@@ -83,6 +87,17 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--strength", "much"], "Invalid value for '--strength'"),
         (["{in}", "--size", "1"], "size must be a whole number from 32 to 2048, got 1"),
         (["{in}", "--device", "abacus"], "unknown device 'abacus': expected one of auto, cpu, cuda, mps"),
+        (["{in}", "--format", "gif"], "unknown format 'gif': expected one of jpg, jpeg, png"),
+        (["{in}", "--quality", "0"], "quality must be a whole number from 1 to 100, got 0"),
+        (["{in}", "--watch", "--dry-run"], "--watch and --dry-run do not go together"),
+        (["{in}", "--dry-run", "--report", "{in}/report"], "--dry-run and --report do not go together"),
+        (["{in}", "--report", "{in}/a.png"], "a.png: expected a report of earlier runs (JSON lines)"),
+        (["{in}", "--report", "{missing}/report"], "report: the report cannot be written (No such file or directory)"),
+        (["{in}/a.png", "--watch"], "a.png: expected a folder to watch, this is a file"),
+        (["{missing}", "--watch"], "missing: no such file or folder"),
+        (["-", "{in}"], "- stands for one photo: it does not go with"),
+        (["-", "-"], "- stands for one photo: it does not go with another one"),
+        (["-", "--output", "{missing}"], "- stands for one photo: it does not go with --output"),
         (["{in}", "--model", "{missing}"], "missing: no such model file"),
         (["{in}", "--model", "{in}/a.png"], "expected a safetensors file"),
         (["{in}", "--no-such-option"], "No such option: --no-such-option"),
@@ -103,15 +118,161 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_ctrl_c_is_one_line_and_exit_130(
-    photos: Path, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_load", lambda *_: StandInColorizer())
 
-    monkeypatch.setattr(cli, "_load", interrupted)
-    assert main([str(photos), "--model", str(model)]) == 130
-    assert capfd.readouterr().err == "colorize: interrupted, 0 colorized; the same command goes on from here\n"
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_report_tells_every_photo_of_every_run(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "bad.png").write_text("no photo")
+    arguments = [str(photos), "-o", str(tmp_path / "out"), "--report", str(tmp_path / "report.jsonl")]
+    assert main(arguments) == main(arguments) == 1
+    lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert [(Path(line["source"]).name, line["status"]) for line in lines] == [
+        *(("a.png", "done"), ("bad.png", "failed"), ("b.jpg", "done")),
+        *(("a.png", "skipped"), ("bad.png", "failed"), ("b.jpg", "skipped")),
+    ]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.usefixtures("stand_in")
+def test_a_report_that_cannot_be_written_costs_no_photo(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(photos), "-o", str(tmp_path / "out"), "--report", "/dev/full"]) == 1
+    stdout, stderr = capfd.readouterr()
+    assert len(stdout.splitlines()) == 2
+    told = "colorize: /dev/full: the report cannot be written (No space left on device); it goes on without"
+    assert stderr.splitlines()[0] == told
+    assert len(stderr.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_formats_that_cannot_hold_the_colours_are_told_once(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("x.gif", "y.gif", "z.pgm"):
+        Image.new("L", (3, 3)).save(photos / name)
+    assert main([str(photos), "-o", str(tmp_path / "out")]) == 0
+    told = capfd.readouterr().err.splitlines()
+    assert told[1:] == ["colorize: 3 written as .png: .gif, .pgm cannot hold the colours"]
+    assert main([str(photos), "-o", str(tmp_path / "as-asked"), "--format", "webp", "--quality", "50"]) == 0
+    assert len(capfd.readouterr().err.splitlines()) == 1
+    assert {path.suffix for path in (tmp_path / "as-asked").rglob("*.*")} == {".webp"}
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_dry_run_prints_what_would_be_done_and_does_nothing(
+    photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "out/sub").mkdir(parents=True)
+    (tmp_path / "out/sub/b.jpg").touch()
+    (tmp_path / "out/.colorize-0123456789abcdef.tmp").touch()
+    before = sorted(tmp_path.rglob("*"))
+    arguments = [str(photos), "-o", str(tmp_path / "out"), "--dry-run"]
+    assert main(arguments) == 0
+    line = f"{photos / 'a.png'} -> {tmp_path / 'out/a.png'}\n"
+    assert capfd.readouterr() == (line, "colorize: 1 to do, 1 already there\n")
+    assert main([*arguments, "--overwrite"]) == 0
+    stdout, stderr = capfd.readouterr()
+    assert stdout == f"{line}{photos / 'sub/b.jpg'} -> {tmp_path / 'out/sub/b.jpg'}\n"
+    assert stderr == "colorize: 2 to do\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_names_that_would_steer_a_terminal_are_told_harmlessly_and_given_as_they_are(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (3, 3)).save(tmp_path / "line\nbreak\x1b[31m.png")
+    (tmp_path / "bad\n\x1b[2J.png").touch()
+    assert main([str(tmp_path)]) == 1
+    stdout, stderr = capfd.readouterr()
+    assert stdout == f"{tmp_path}/line\nbreak\x1b[31m-color.png\n"
+    assert stderr.splitlines()[0].startswith(f"colorize: {tmp_path}/bad\\n\\x1b[2J.png: expected a photo")
+    assert "\x1b" not in stderr
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_links_to_folders_are_told(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (photos / "loop").symlink_to(photos)
+    assert main([str(photos)]) == 0
+    assert capfd.readouterr().err.splitlines()[0] == (
+        f"colorize: {photos / 'loop'}: a link to a folder, not followed; name it to have it searched"
+    )
+
+
+class Stream(io.TextIOWrapper):
+    """Standard input or output that holds bytes."""
+
+    def __init__(self, content: bytes = b"") -> None:
+        super().__init__(io.BytesIO(content), encoding="utf-8")
+
+    @property
+    def bytes(self) -> bytes:
+        self.flush()
+        assert isinstance(self.buffer, io.BytesIO)
+        return self.buffer.getvalue()
+
+
+def encoded(file_format: str) -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (12, 9), 100).save(file, file_format)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "result"),
+    [
+        ("JPEG", [], "JPEG"),
+        ("PNG", [], "PNG"),
+        ("TIFF", [], "TIFF"),
+        ("GIF", [], "PNG"),
+        ("PNG", ["--format", "jpg", "--quality", "50"], "JPEG"),
+    ],
+)
+@pytest.mark.usefixtures("stand_in")
+def test_a_photo_from_standard_input_goes_to_standard_output(
+    source: str, arguments: list[str], result: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stdout = Stream()
+    monkeypatch.setattr(sys, "stdin", Stream(encoded(source)))
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["-", *arguments]) == 0
+    with Image.open(io.BytesIO(stdout.bytes)) as image:
+        assert (image.format, image.mode, image.size) == (result, "RGB", (12, 9))
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_standard_input_that_is_no_photo_is_one_line_and_nothing_on_stdout(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for content in (b"", b"no photo", encoded("PNG")[:45]):
+        stdout = Stream()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stdin", Stream(content))
+            patch.setattr(sys, "stdout", stdout)
+            assert main(["-"]) == 1
+        assert stdout.bytes == b""
+        stderr = capsys.readouterr().err
+        assert stderr.startswith("colorize: standard input: ")
+        assert stderr.count("\n") == 1
+
+
+def test_a_picture_is_not_thrown_onto_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stdout = Stream()
+    with monkeypatch.context() as patch:
+        patch.setattr(stdout, "isatty", lambda: True)
+        patch.setattr(sys, "stdout", stdout)
+        assert main(["-"]) == 2
+    assert capsys.readouterr().err == (
+        "colorize: expected standard output to go into a file or a program, not onto the terminal\n"
+    )
 
 
 def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:
@@ -119,7 +280,9 @@ def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == f"{colorize.__version__}\n"
     assert main(["--help"]) == 0
     told = capfd.readouterr().out
-    for option in ("--output", "--overwrite", "--strength", "--size", "--device", "--model"):
+    options = ["--output", "--overwrite", "--format", "--quality", "--strength", "--size", "--device", "--model"]
+    options += ["--report", "--watch", "--dry-run"]
+    for option in options:
         assert option in told
 
 

@@ -7,6 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
+import typer
+from typer.core import TyperOption
 
 from colorize import cli
 from colorize.training import cli as training_cli
@@ -68,3 +70,17 @@ def test_every_option_that_is_shown_exists(program: str, capsys: pytest.CaptureF
     if program == "train.py":
         for option in re.findall(r"`(--[a-z-]+)", README.split("## Train")[1].split("## How")[0]):
             assert option in told or option in ("--model",), option
+
+
+def test_the_options_of_the_command_are_described_as_its_help_says_them() -> None:
+    """If this fails, put the text it shows into docs/command.md."""
+    command = typer.main.get_command(cli.app)
+    rows = ["| option | | without it |", "|---|---|---|"]
+    for option in command.params:
+        if not isinstance(option, TyperOption):
+            continue
+        names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
+        value = f" {option.metavar}" if option.metavar else ""
+        default = "" if option.default in (None, False) else f"`{option.default}`"
+        rows.append(f"| {names}{value} | {option.help} | {default} |")
+    assert "\n".join(rows) in (ROOT / "docs" / "command.md").read_text(encoding="utf-8"), "\n".join(rows)

@@ -12,10 +12,10 @@ from gradio.processing_utils import save_file_to_cache
 from gradio.utils import get_upload_folder
 
 from colorize import photo
-from colorize.batch import RESULT_MARK
 from colorize.colorizer import Colorizer
 from colorize.errors import ColorizeError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
+from colorize.plan import RESULT_MARK
 
 _DEFAULTS = ColorizeOptions()
 _FORMATS = {"JPEG": ".jpg", "PNG": ".png"}

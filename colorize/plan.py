@@ -1,0 +1,294 @@
+"""Which photos there are and where each result goes, settled before anything is done."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import sys
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+from colorize import photo
+from colorize.errors import ConfigError, DataError
+
+RESULT_MARK = "-color"  # NAME-color.EXT beside NAME.EXT
+
+_LONGEST_NAME = 255  # bytes, on nearly every file system
+_LONGEST_SUFFIX = 8  # bytes kept free for one
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    source: Path
+    target: Path
+    problem: str = ""  # why it cannot be done, where that is known before
+
+
+class Plan:
+    """The jobs, in a fixed order. Held as names, folder by folder: a million take little memory."""
+
+    def __init__(self, entries: Sequence[_Folder | Job], left_out: Sequence[str]) -> None:
+        self._entries = entries
+        self.left_out = left_out  # what was found and is not searched, with why: one line each
+
+    def __len__(self) -> int:
+        return sum(1 if isinstance(entry, Job) else len(entry.names) for entry in self._entries)
+
+    def __iter__(self) -> Iterator[Job]:
+        for entry in self._entries:
+            if isinstance(entry, Job):
+                yield entry
+            else:
+                for name, result in zip(entry.names, entry.results, strict=True):
+                    yield Job(Path(entry.source, name), Path(entry.target, result))
+
+
+@dataclass(slots=True)
+class _Folder:
+    """Photos of one folder whose results go into one folder."""
+
+    source: str
+    target: str
+    names: list[str]
+    results: list[str] = field(default_factory=list)
+
+
+def plan(
+    paths: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | None = None,
+    file_format: str | None = None,
+    *,
+    may_be_empty: bool = False,
+) -> Plan:
+    """One job per photo in `paths`, files and folders (recursive), in a fixed order.
+
+    With `output` the results go there, a folder's tree kept; without, beside their sources as NAME-color.EXT. With
+    `file_format`, one of `options.FORMATS`, they have that format. A result whose format is not its source's keeps the
+    source's whole name: old.gif-color.png. One whose name would be too long has it cut, with a code in place of the
+    rest. Hidden files, earlier results and what lies in `output` are no sources; links to folders are followed only
+    where they are named. A folder that may not be searched is a job with a `problem`. Nothing is written.
+
+    Raises `DataError` for a path that does not exist and, unless it `may_be_empty`, if there is no photo at all;
+    `ConfigError` for an empty path, if `output` is a file, or if two results, or a result and a source, would be the
+    same file, also where only case or Unicode form tell them apart and the drive does not.
+    """
+    if output is not None and os.path.exists(output) and not os.path.isdir(output):
+        raise ConfigError(f"{Path(output)}: expected a folder for the results, this is a file")
+    if not all(map(os.fspath, paths)):
+        raise ConfigError("an empty path: expected photos and folders")  # Path("") would be the current folder
+    search = _Search([Path(path) for path in paths], None if output is None else Path(output))
+    search.run()
+    for entry in search.entries:
+        if isinstance(entry, _Folder):
+            entry.results = [_result_name(name, output is None, file_format) for name in entry.names]
+    found = Plan(search.entries, search.left_out)
+    if not len(found) and not may_be_empty:
+        raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
+    _check_targets([entry for entry in search.entries if isinstance(entry, _Folder)])
+    return found
+
+
+class _Search:
+    """Goes through what was named and notes what it finds."""
+
+    def __init__(self, named: Sequence[Path], output: Path | None) -> None:
+        self.entries: list[_Folder | Job] = []
+        self.left_out: list[str] = []
+        self._named = named
+        self._output = output
+        self._real = cache(os.path.realpath)
+        self._results = None if output is None else self._real(output)
+        self._noted: defaultdict[str, set[str]] = defaultdict(set)  # names by the real path of their folder
+
+    def run(self) -> None:
+        beside: defaultdict[Path, list[str]] = defaultdict(list)
+        for path in self._named:
+            beside[path.parent].append(path.name)
+        neighbours = {parent: _Names(names) for parent, names in beside.items()}
+        for path in self._named:
+            is_folder = _is_folder(path)
+            if len(self._named) > 1 and self._is_among_results(path if is_folder else path.parent):
+                continue  # a wildcard took the results in
+            if is_folder:
+                self._search_tree(path)
+            elif not neighbours[path.parent].has_result(path.name):  # else an earlier call with the same wildcard's
+                self._note(path.parent, self._output or path.parent, [path.name])
+
+    def _search_tree(self, top: Path) -> None:
+        waiting = [Path()]  # below `top`
+        while waiting:
+            relative = waiting.pop()
+            folder, target = top / relative, (self._output or top) / relative
+            try:
+                names, folders, links = _scan(folder)
+            except OSError as error:
+                problem = f"{folder}: cannot be searched ({error.strerror})"
+                self.entries.append(Job(folder, target, problem))
+                continue
+            own = _Names(names)
+            self._note(folder, target, [name for name in names if not own.has_result(name)])
+            for name in links:
+                self.left_out.append(f"{folder / name}: a link to a folder, not followed; name it to have it searched")
+            below = [relative / name for name in reversed(folders)]
+            waiting += [each for each in below if self._results is None or self._real(top / each) != self._results]
+
+    def _note(self, source: Path, target: Path, names: list[str]) -> None:
+        if len(self._named) > 1:  # what is named twice is done once
+            noted = self._noted[self._real(source)]
+            names = [name for name in names if name not in noted]
+            noted.update(names)
+        last = self.entries[-1] if self.entries else None
+        if isinstance(last, _Folder) and (last.source, last.target) == (str(source), str(target)):
+            last.names += names
+        elif names:
+            self.entries.append(_Folder(str(source), str(target), names))
+
+    def _is_among_results(self, folder: Path) -> bool:
+        return self._results is not None and Path(self._real(folder)).is_relative_to(self._results)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file or folder") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def _scan(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    """Sorted names of the photos in a folder, of its folders and of its links to folders, without hidden ones."""
+    photos, folders, links = [], [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.name)
+            elif entry.is_symlink() and os.path.isdir(entry.path):
+                links.append(entry.name)
+            elif _is_photo(entry.name) and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
+                photos.append(entry.name)  # a link that leads nowhere among them: reading it will tell
+    return sorted(photos), sorted(folders), sorted(links)
+
+
+class _Names:
+    """The photos among the files of one folder."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        photos = [name for name in names if _is_photo(name)]
+        bases = chain(photos, (_split(name)[0] for name in photos))
+        self._bases = {_shortened(base, RESULT_MARK) for base in bases}
+
+    def has_result(self, name: str) -> bool:
+        """Whether `name` is NAME-color.EXT and NAME one of these photos: then it is ours, not a source."""
+        stem, _ = _split(name)
+        return stem.endswith(RESULT_MARK) and stem.removesuffix(RESULT_MARK) in self._bases
+
+
+def _is_photo(name: str) -> bool:
+    return not name.startswith(".") and _split(name)[1].lower() in photo.SUFFIXES
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem and suffix. What os.path.splitext does, in a fourth of the time."""
+    dot = name.rfind(".")
+    return (name[:dot], name[dot:]) if dot > 0 else (name, "")
+
+
+def _result_name(name: str, marked: bool, file_format: str | None) -> str:
+    """NAME.EXT or NAME-color.EXT. Where EXT changes, the old one stays in the name, so that a.gif and a.png differ."""
+    mark = RESULT_MARK if marked else ""
+    stem, suffix = _split(name)
+    result_suffix = _result_suffix(suffix, file_format)
+    return f"{_shortened(stem if result_suffix == suffix else name, mark)}{mark}{result_suffix}"
+
+
+@cache
+def _result_suffix(suffix: str, file_format: str | None) -> str:
+    return photo.result_suffix(Path(f"photo{suffix}"), file_format)
+
+
+def _shortened(base: str, mark: str) -> str:
+    """`base`, or as much of it as leaves room for a code that tells it from others, for the mark and for a suffix."""
+    room = _LONGEST_NAME - _LONGEST_SUFFIX - len(mark)
+    if len(base) * 4 <= room or len(encoded := os.fsencode(base)) <= room:  # no character takes more than 4 bytes
+        return base
+    code = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"
+    end = room - len(code)
+    for _ in range(3):
+        end -= encoded[end] & 0xC0 == 0x80  # not in the middle of a UTF-8 character
+    return f"{os.fsdecode(encoded[:end])}{code}"
+
+
+def _check_targets(folders: Sequence[_Folder]) -> None:
+    """Refuse results that would be the same file, and results that would replace a source."""
+    sources: defaultdict[str, list[_Folder]] = defaultdict(list)
+    targets: defaultdict[str, list[_Folder]] = defaultdict(list)
+    for folder in folders:
+        sources[_alike(os.path.realpath(folder.source))].append(folder)
+        targets[_alike(os.path.realpath(folder.target))].append(folder)
+    for place, into in targets.items():
+        # By far most folders end here, and then nothing is kept of their names.
+        results = {_alike(result) for folder in into for result in folder.results}
+        if len(results) < sum(len(folder.results) for folder in into):
+            _check_pairs((source, target) for folder in into for source, target in _pairs(folder))
+        if not results.isdisjoint(_alike(name) for folder in sources.get(place, ()) for name in folder.names):
+            named = {_alike(name): Path(folder.source, name) for folder in sources[place] for name in folder.names}
+            for source, target in (pair for folder in into for pair in _pairs(folder)):
+                if (other := named.get(_alike(target.name))) and _are_one(target, other):
+                    raise ConfigError(f"{target}: the result of {source} would replace a source; choose another folder")
+
+
+def _check_pairs(pairs: Iterable[tuple[Path, Path]]) -> None:
+    taken: dict[str, tuple[Path, Path]] = {}
+    for source, target in pairs:
+        other, theirs = taken.setdefault(_alike(target.name), (source, target))
+        if other != source and _are_one(target, theirs):
+            raise ConfigError(
+                f"{other} and {source} would both become {target}; choose another folder or name for one of them"
+            )
+
+
+def _pairs(folder: _Folder) -> Iterator[tuple[Path, Path]]:
+    for name, result in zip(folder.names, folder.results, strict=True):
+        yield Path(folder.source, name), Path(folder.target, result)
+
+
+def _alike(name: str) -> str:
+    """The same for names that some file system takes for one."""
+    return (
+        name.lower() if name.isascii() else unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+    )
+
+
+def _are_one(first: Path, second: Path) -> bool:
+    """Whether two alike names, in one folder or in folders that are alike, stand for one file there."""
+    ours, theirs = (os.path.realpath(path.parent) for path in (first, second))
+    return (ours, first.name) == (theirs, second.name) or _ignores_case(Path(ours))
+
+
+@cache
+def _ignores_case(folder: Path) -> bool:
+    """Whether names that are alike are one at this place, told by the names that are there: nothing is written."""
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    drive = folder.stat().st_dev
+    while folder.stat().st_dev == drive:
+        try:
+            names = os.listdir(folder)
+        except OSError:
+            break
+        for name in names:
+            if (other := name.swapcase()) != name and other not in names:
+                return os.path.lexists(folder / other) or sys.platform == "darwin"
+        if folder == folder.parent:
+            break
+        folder = folder.parent
+    return True  # an empty drive: rather ask for another name than lose a photo

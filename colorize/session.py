@@ -1,0 +1,152 @@
+"""One call of the command: colorize what is planned or arrives, tell about each photo, sum up."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from colorize import files
+from colorize.batch import Outcome, PhotoColorizer, Result, is_done, run, run_stream
+from colorize.errors import ConfigError, DataError, PhotoError
+from colorize.options import ColorizeOptions, ResultOptions
+from colorize.plan import Job, Plan
+from colorize.report import Report
+from colorize.terminal import (
+    INTERRUPTED,
+    OK,
+    SOME_FAILED,
+    Interrupt,
+    Lines,
+    display,
+    end_by_interrupt,
+    printable,
+    tell,
+    write_out,
+)
+
+
+class Session:
+    """Colorizes jobs and tells about them."""
+
+    def __init__(
+        self,
+        load: Callable[[], PhotoColorizer],
+        options: ColorizeOptions,
+        written: ResultOptions,
+        interrupt: Interrupt,
+        *,
+        overwrite: bool = False,
+    ) -> None:
+        self._load_model = load
+        self._options = options
+        self._written = written
+        self._interrupt = interrupt
+        self._overwrite = overwrite
+        self._report: Report | None = None
+        self._colorizer: PhotoColorizer | None = None
+        self._began = time.monotonic()
+        self._counts: Counter[Outcome] = Counter()
+        self._other_suffixes: Counter[str] = Counter()  # of sources whose results have another one, unasked
+        self._report_failed = False
+        self._nobody_reads = False
+
+    def run(self, batches: Iterable[Iterable[Job]], total: int | None, report: Path | None = None) -> int:
+        """Do them and give the exit status. `total` is None where nobody knows how many jobs there will be."""
+        stop = self._interrupt.stop
+        if report:
+            self._report = Report(report)
+        try:
+            with display(total) as shown, self._interrupt.gently(shown.finishing):
+                for jobs in batches:
+                    for result in run(
+                        jobs, self._load, self._options, self._written, overwrite=self._overwrite, stop=stop
+                    ):
+                        self._take(result, shown)
+        except KeyboardInterrupt:
+            stop.set()
+        finally:
+            if self._report:
+                self._report.close()
+        if stop.is_set() and not self._nobody_reads:
+            further = "--overwrite begins anew" if self._overwrite else "the same command goes on from here"
+            tell(f"interrupted, {self._counts[Outcome.DONE]} colorized; {further}")
+            if self._interrupt.twice:  # threads may be writing for some time yet
+                files.discard_unfinished()
+                end_by_interrupt()
+            return INTERRUPTED
+        if total != 1 or self._counts[Outcome.SKIPPED]:
+            self._sum_up()
+        if self._other_suffixes:
+            suffixes = ", ".join(sorted(self._other_suffixes))
+            tell(f"{self._other_suffixes.total()} written as .png: {suffixes} cannot hold the colours")
+        all_well = not (self._counts[Outcome.FAILED] or self._report_failed or self._nobody_reads)
+        return OK if all_well else SOME_FAILED
+
+    def preview(self, jobs: Plan) -> int:
+        """Print what would be done, and give the exit status."""
+        counts: Counter[str] = Counter()
+        for job in jobs:
+            if job.problem:
+                tell(job.problem)
+                counts["cannot be done"] += 1
+            elif is_done(job) and not self._overwrite:
+                counts["already there"] += 1
+            else:
+                print(f"{printable(str(job.source))} -> {printable(str(job.target))}", flush=True)
+                counts["to do"] += 1
+        tell(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True)))
+        return SOME_FAILED if counts["cannot be done"] else OK
+
+    def stream(self) -> int:
+        """Standard input to standard output, and give the exit status."""
+        if sys.stdout.isatty():
+            raise ConfigError("expected standard output to go into a file or a program, not onto the terminal")
+        try:
+            result, content = run_stream(sys.stdin.buffer, "standard input", self._load, self._options, self._written)
+        except PhotoError as error:
+            tell(str(error))
+            return SOME_FAILED
+        if result.message:
+            tell(result.message)
+        return OK if write_out(content) else SOME_FAILED
+
+    def _load(self) -> PhotoColorizer:
+        """The model, loaded when it is first needed. One Ctrl-C is enough to stop meanwhile."""
+        if self._colorizer is None:
+            self._colorizer = self._interrupt.at_once(self._load_model)
+            self._began = time.monotonic()
+        return self._colorizer
+
+    def _take(self, result: Result, shown: Lines) -> None:
+        self._counts[result.outcome] += 1
+        if result.message:
+            shown.tell(result.message)
+        if self._report:
+            try:
+                self._report.add(result)
+            except DataError as error:  # the photos matter more
+                shown.tell(f"{error}; it goes on without")
+                self._report.close()
+                self._report, self._report_failed = None, True
+        if result.outcome is Outcome.DONE:
+            source, target = result.job.source, result.job.target
+            if source.suffix != target.suffix and not self._written.format:
+                self._other_suffixes[source.suffix.lower() or "no suffix"] += 1
+            if not shown.result(str(target)) and not self._nobody_reads:
+                shown.tell("standard output was closed: finishing the photo at hand")
+                self._nobody_reads = True
+                self._interrupt.stop.set()
+        shown.advance()
+
+    def _sum_up(self) -> None:
+        done = self._counts[Outcome.DONE]
+        text = ", ".join(f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome])
+        rate = done / max(time.monotonic() - self._began, 1e-3)
+        tell(f"{text or 'nothing colorized'}{f' ({rate:.{_decimals(rate)}f} photos/s)' if done > 1 else ''}")
+
+
+def _decimals(rate: float) -> int:
+    return 0 if rate >= 10 else 1 if rate >= 1 else 2

@@ -1,0 +1,153 @@
+"""What a terminal shows and asks: lines on stderr, paths on stdout, a progress bar, Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, TypeVar
+
+OK, SOME_FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130  # exit statuses
+
+T = TypeVar("T")
+
+
+def tell(text: str) -> None:
+    """One line on stderr."""
+    print(f"colorize: {printable(text)}", file=sys.stderr, flush=True)
+
+
+def printable(text: str) -> str:
+    """Without line breaks and what else would steer a terminal: a file may be called anything."""
+    return "".join(_escaped(character) for character in text) if not text.isprintable() else text
+
+
+def _escaped(character: str) -> str:
+    steers = ord(character) < 32 or 127 <= ord(character) < 160 or character in "\u2028\u2029\u202a\u202b\u202d\u202e"
+    return ascii(character)[1:-1] if steers else character
+
+
+def write_out(content: bytes) -> bool:
+    """Bytes to stdout; False if nobody reads them any more."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        # What is left in the buffer would raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
+
+
+def end_by_interrupt() -> None:
+    """End the process at once, as Ctrl-C ends any program that does not care."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGINT)
+
+
+class Lines:
+    """Lines only, no bar."""
+
+    def result(self, path: str) -> bool:
+        """A path on stdout; False if nobody reads it any more."""
+        text = printable(path) if sys.stdout.isatty() else path
+        return write_out(f"{text}\n".encode(sys.stdout.encoding, "surrogateescape"))
+
+    def tell(self, text: str) -> None:
+        tell(text)
+
+    def advance(self) -> None:
+        pass
+
+    def finishing(self) -> None:
+        """Called by a signal handler, which may have interrupted a `print`."""
+        os.write(2, f"colorize: {_FINISHING}\n".encode())
+
+
+_FINISHING = "finishing the photo at hand; Ctrl-C again stops at once"
+
+
+class _Bar(Lines):
+    """A bar on stderr, which lines on the same terminal do not disturb."""
+
+    def __init__(self, progress: Any, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task("", total=total)
+
+    def result(self, path: str) -> bool:
+        if not sys.stdout.isatty():
+            return super().result(path)
+        self._print(printable(path))
+        return True
+
+    def tell(self, text: str) -> None:
+        self._print(f"colorize: {printable(text)}", style="red")
+
+    def advance(self) -> None:
+        self._progress.advance(self._task)
+
+    def finishing(self) -> None:
+        self._progress.update(self._task, description=_FINISHING)
+
+    def _print(self, text: str, style: str | None = None) -> None:
+        self._progress.console.print(text, style=style, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+@contextmanager
+def display(total: int | None) -> Iterator[Lines]:
+    """A bar for several photos on a terminal, else lines. `total` is None where nobody knows."""
+    if total is None or total == 1 or not sys.stderr.isatty():
+        yield Lines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield _Bar(progress, total)
+
+
+class Interrupt:
+    """Ctrl-C: the first one sets `stop`, so that the photo at hand is finished; the second one stops at once."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self.twice = False
+        self._gentle = False
+
+    @contextmanager
+    def gently(self, finishing: Callable[[], None]) -> Iterator[None]:
+        """Within, the first Ctrl-C calls `finishing` and raises nothing."""
+        if threading.current_thread() is not threading.main_thread():  # to which signals go
+            yield
+            return
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            if self._gentle and not self.stop.is_set():
+                self.stop.set()
+                finishing()
+                return
+            self.twice = self.stop.is_set()
+            raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGINT, handle)
+        self._gentle = True
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def at_once(self, work: Callable[[], T]) -> T:
+        """Do something that takes time when no photo is at hand: the first Ctrl-C is enough."""
+        gentle, self._gentle = self._gentle, False
+        try:
+            return work()
+        finally:
+            self._gentle = gentle
