@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from PIL import Image
 
 from colorize.photo import Photo
 from colorize.units import FloatArray
@@ -50,8 +50,9 @@ class StandInColorizer:
         for photo in photos:
             if error := self.refuse(photo, size):
                 raise error
-        return [photo.with_levels(self._red(np.asarray(photo.image.convert("L")))) for photo in photos]
+        return [photo.with_colours(self._red(photo.image.convert("L"))) for photo in photos]
 
     @staticmethod
-    def _red(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        return np.stack([levels, levels // 2, levels // 2], axis=2)
+    def _red(grey: Image.Image) -> Image.Image:
+        half = grey.point(lambda level: level // 2)
+        return Image.merge("RGB", (grey, half, half))
