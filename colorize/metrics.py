@@ -6,17 +6,25 @@
 from __future__ import annotations
 
 import torch
+from kornia.metrics import ssim as _kornia_ssim
 from torch import Tensor
+from torch.nn import functional as F
 
 from colorize.color import rgb_to_lab
 
 _HISTOGRAM_BINS = 110  # two units of a* or b* each; bins of pix2pix's figure 7 are of the same order
+KL_SMOOTHING = 1e-4  # of all pixels, given to every bin
 _LAST_LEVEL = 255.0  # colourfulness is defined on 0 to 255
 
 
 def psnr(rgb: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio in dB on sRGB, over all pixels and channels of a photo."""
     return -10 * torch.log10((rgb - truth).square().mean(dim=(1, 2, 3)).clamp_min(1e-10))
+
+
+def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004) on sRGB: 11 px Gaussian windows, mean over pixels and channels."""
+    return _kornia_ssim(rgb, truth, window_size=11).mean(dim=(1, 2, 3))
 
 
 def colourfulness(rgb: Tensor) -> Tensor:
@@ -46,3 +54,23 @@ def histogram_intersection(histograms: Tensor, truth: Tensor) -> Tensor:
     p = histograms / histograms.sum(dim=1, keepdim=True)
     q = truth / truth.sum(dim=1, keepdim=True)
     return torch.minimum(p, q).sum(dim=1)
+
+
+def kl_divergence(histograms: Tensor, other: Tensor, smoothing: float = KL_SMOOTHING) -> Tensor:
+    """Σ p log(p/q) in nats over the last dimension, of counts (…, bins): how surprised `other` is by `histograms`.
+
+    To every bin of both, `smoothing` of the total is added before normalising: an empty bin would make it infinite.
+    """
+    p, q = (h / h.sum(dim=-1, keepdim=True) + smoothing for h in (histograms, other))
+    p, q = (h / h.sum(dim=-1, keepdim=True) for h in (p, q))
+    return (p * (p / q).log()).sum(dim=-1)
+
+
+def chroma_energy(ab: Tensor, scale: int) -> Tensor:
+    """Mean squared difference of neighbouring blocks' `ab` (B, 2, H, W), the blocks `scale` px wide: (B,).
+
+    Divided by the truth's this is chroma sharpness at that scale: below 1 blurred or pale, above 1 blotched.
+    """
+    blocks = F.avg_pool2d(ab, scale)
+    down, across = blocks.diff(dim=2), blocks.diff(dim=3)
+    return down.square().mean(dim=(1, 2, 3)) + across.square().mean(dim=(1, 2, 3))

@@ -1,27 +1,11 @@
-"""Freely licensed photographs, turned grey, to try the program on: `python scripts/sample_photos.py FOLDER`.
-
-They lie inside scikit-image: astronaut and rocket are in the public domain (NASA, SpaceX), chelsea and coffee are CC0.
-"""
+"""Freely licensed photographs, turned grey, to try the program on: `python scripts/sample_photos.py FOLDER`."""
 
 from __future__ import annotations
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
-SAMPLES = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
-
-
-def sample_folder() -> Path:
-    """The folder of scikit-image's photographs. Raises `FileNotFoundError` if they are not there."""
-    spec = find_spec("skimage")  # finds without importing, which takes seconds
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("the sample photos are part of scikit-image: pip install 'colorize[samples]'")
-    folder = Path(spec.origin).parent / "data"
-    missing = [name for name in SAMPLES if not (folder / name).is_file()]
-    if missing:
-        raise FileNotFoundError(f"expected {', '.join(SAMPLES)} in {folder}, {missing[0]} is missing")
-    return folder
+from colorize.evaluation.samples import SAMPLES, sample_folder
 
 
 def write_grey(target: Path) -> list[Path]:

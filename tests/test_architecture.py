@@ -37,7 +37,7 @@ ROOMS = {
     "photo": Room({"errors", "files"}, {"PIL", "numpy"}),
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
-    "metrics": Room({"color"}, {"torch"}),
+    "metrics": Room({"color"}, {"torch", "kornia"}),
     "models": Room({"errors", "color"}, {"torch", "torchvision", "safetensors"}),
     "engine": Room({"errors", "models", "options", "units"}, {"torch", "numpy"}),
     "colorizer": Room(

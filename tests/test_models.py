@@ -19,6 +19,7 @@ from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from colorize.errors import ConfigError, WeightsError
 from colorize.models import GENERATORS, Generator, build_generator
+from colorize.models.generator import recompute_norm_statistics
 from colorize.models.mobile_unet import MobileUNet
 
 SMALL: dict[str, dict[str, Any]] = {
@@ -390,3 +391,24 @@ def test_a_pickle_is_no_start(mobilenet: nn.Module, tmp_path: Path) -> None:
     path.write_bytes(buffer.getvalue())
     with pytest.raises(WeightsError, match=r"mobilenet_v2\.pth: expected a safetensors file"):
         MobileUNet(MobileUNet.settings_type()).load_imagenet(path)
+
+
+def test_recomputed_statistics_are_those_of_the_batches_and_a_trained_encoder_keeps_its_own() -> None:
+    generator = build_generator("mobile-unet", SMALL["mobile-unet"])
+    assert isinstance(generator, MobileUNet)
+    generator.encoder_is_trained = True
+    norm, encoder_norm = (
+        generator.neck[1],
+        next(m for m in generator.encoder.modules() if isinstance(m, nn.BatchNorm2d)),
+    )
+    assert isinstance(norm, nn.BatchNorm2d)
+    norm.running_mean.fill_(7)  # type: ignore[union-attr]
+    before = copy.deepcopy(encoder_norm.state_dict())
+    seen: list[Tensor] = []
+    generator.neck[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output.detach()))
+    recompute_norm_statistics(generator, [torch.rand(2, 1, 32, 32) for _ in range(3)])
+    assert norm.running_mean is not None
+    torch.testing.assert_close(norm.running_mean, torch.stack([x.mean(dim=(0, 2, 3)) for x in seen]).mean(dim=0))
+    assert norm.momentum == 0.1
+    assert not generator.training
+    assert all(torch.equal(before[name], value) for name, value in encoder_norm.state_dict().items())

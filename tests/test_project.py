@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 import colorize
+from colorize.evaluation import samples
 from scripts import sample_photos
 
 ROOT = Path(__file__).parents[1]
@@ -204,9 +205,9 @@ def test_what_is_made_is_not_committed() -> None:
 def test_sample_photos_are_grey_and_whole(tmp_path: Path) -> None:
     assert sample_photos.main([str(tmp_path / "grey")]) == 0
     written = sorted((tmp_path / "grey").iterdir())
-    assert [path.name for path in written] == sorted(sample_photos.SAMPLES)
+    assert [path.name for path in written] == sorted(samples.SAMPLES)
     for path in written:
-        with Image.open(path) as grey, Image.open(sample_photos.sample_folder() / path.name) as colour:
+        with Image.open(path) as grey, Image.open(samples.sample_folder() / path.name) as colour:
             assert grey.mode == "L"
             assert colour.mode == "RGB"
             assert grey.size == colour.size
@@ -216,7 +217,7 @@ def test_sample_photos_are_grey_and_whole(tmp_path: Path) -> None:
 def test_sample_photos_without_scikit_image_say_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sample_photos, "find_spec", lambda _name: None)
+    monkeypatch.setattr(samples, "find_spec", lambda _name: None)
     assert sample_photos.main([str(tmp_path / "grey")]) == 1
     assert capsys.readouterr().err == (
         "error: the sample photos are part of scikit-image: pip install 'colorize[samples]'\n"

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
+from colorize.errors import ConfigError
+from colorize.models.bins import AbBins
+
+HEADS = ("ab", "bins")  # what a generator ends in: two numbers, or a choice among bins that is decoded to them
 HINT_CHANNELS = 3  # ab of the hinted pixels, then a 0/1 mask
 
 
@@ -14,8 +21,17 @@ def is_whole(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
+def check_head(architecture: str, head: object) -> None:
+    """Raise `ConfigError` for a setting `head`, perhaps out of a file, that is none of `HEADS`."""
+    if head not in HEADS:
+        raise ConfigError(f"{architecture}: head must be one of {', '.join(HEADS)}, got {head!r}")
+
+
 class Generator(nn.Module):
-    """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`."""
+    """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`.
+
+    One that ends in `bins` gives its choice before decoding when asked for `logits`: (B, Q, H/2, W/2).
+    """
 
     architecture: ClassVar[str]
     settings_type: ClassVar[type]
@@ -24,13 +40,19 @@ class Generator(nn.Module):
     def __init__(self, settings: Any) -> None:
         super().__init__()
         self.settings = settings
+        self.bins = AbBins() if settings.head == "bins" else None
 
     @property
     def stride(self) -> int:
         """Both sides of the input must be multiples of this."""
         raise NotImplementedError
 
-    def check_input(self, l: Tensor, hints: Tensor | None) -> None:
+    def decode(self, logits: Tensor) -> Tensor:
+        """Of a generator that ends in bins: logits (B, Q, H/2, W/2) to `ab` (B, 2, H, W), by the annealed mean."""
+        assert self.bins is not None
+        return F.interpolate(self.bins.decode(logits), scale_factor=2.0, mode="bilinear", align_corners=False)
+
+    def check_input(self, l: Tensor, hints: Tensor | None, logits: bool = False) -> None:
         """Raise `ValueError` for shapes that break the contract."""
         if l.ndim != 4 or l.shape[1] != 1 or l.shape[2] % self.stride or l.shape[3] % self.stride:
             raise ValueError(
@@ -40,6 +62,8 @@ class Generator(nn.Module):
         expected = (l.shape[0], HINT_CHANNELS, *l.shape[2:])
         if hints is not None and tuple(hints.shape) != expected:
             raise ValueError(f"hints must have shape {expected}, got {tuple(hints.shape)}")
+        if logits and self.bins is None:
+            raise ValueError("logits are what a generator with the head 'bins' has, this one has 'ab'")
 
 
 def zero_hint_conv(out_channels: int, kernel_size: int) -> nn.Conv2d:
@@ -52,6 +76,25 @@ def zero_hint_conv(out_channels: int, kernel_size: int) -> nn.Conv2d:
     conv = nn.Conv2d(HINT_CHANNELS, out_channels, kernel_size, stride=2, padding=padding, bias=False)
     nn.init.zeros_(conv.weight)
     return conv
+
+
+@torch.no_grad()
+def recompute_norm_statistics(generator: Generator, batches: Iterable[Tensor]) -> None:
+    """Set BatchNorm's statistics to those of `l` batches: an average of weights has none of its own.
+
+    Layers that `train()` leaves in eval mode, a trained encoder's, keep theirs. Leaves the generator in eval mode.
+    """
+    generator.train()
+    norms = [each for each in generator.modules() if isinstance(each, nn.BatchNorm2d) and each.training]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain mean over the batches
+    for l in batches:
+        generator(l)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    generator.eval()
 
 
 def keep_norm_statistics(module: nn.Module) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.generator import Generator, is_whole, keep_norm_statistics, zero_hint_conv
+from colorize.models.generator import Generator, check_head, is_whole, keep_norm_statistics, zero_hint_conv
 
 # MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
 _STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
@@ -23,6 +23,7 @@ _FIRST_CHANNELS = 32
 @dataclass(frozen=True)
 class MobileUNetSettings:
     widths: tuple[int, ...] = (256, 128, 64, 32)  # decoder channels at strides 16, 8, 4, 2
+    head: str = "ab"  # or bins: a choice among colours (`AbBins`), for the cross-entropy loss
 
     def __post_init__(self) -> None:
         widths: object = self.widths  # a file may hold anything
@@ -33,6 +34,7 @@ class MobileUNetSettings:
         ):
             raise ConfigError(f"mobile-unet: widths must be 4 whole numbers from 1 to 2048, got {widths!r}")
         object.__setattr__(self, "widths", tuple(widths))  # JSON has lists
+        check_head("mobile-unet", self.head)
 
 
 class MobileUNet(Generator):
@@ -62,6 +64,9 @@ class MobileUNet(Generator):
         for width, skip in zip(settings.widths, reversed(_STAGE_CHANNELS[:-1]), strict=True):
             self.ups.append(_Up(incoming, skip, width))
             incoming = width
+        if self.bins is not None:
+            self.head = nn.Conv2d(incoming, len(self.bins), 1)
+            return
         self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
         assert self.head.bias is not None
         nn.init.normal_(self.head.weight, 0.0, 0.01)  # starts out almost grey
@@ -77,8 +82,8 @@ class MobileUNet(Generator):
             keep_norm_statistics(self.encoder)
         return self
 
-    def forward(self, l: Tensor, hints: Tensor | None = None) -> Tensor:
-        self.check_input(l, hints)
+    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor:
+        self.check_input(l, hints, logits)
         stem, bottleneck = cast(nn.Sequential, self.encoder[0])
         conv, norm, activation = cast(nn.Sequential, stem)
         x = conv(l)  # (B, 32, H/2, W/2)
@@ -91,7 +96,10 @@ class MobileUNet(Generator):
         x = self.neck(skips.pop())  # (B, 256, H/32, W/32)
         for up in self.ups:
             x = up(x, skips.pop())  # back up to (B, 32, H/2, W/2)
-        ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
+        x = self.head(x)
+        if self.bins is not None:
+            return x if logits else self.decode(x)
+        ab = torch.tanh(x)  # (B, 2, H/2, W/2)
         return F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
 
     def load_imagenet(self, start: str | Path) -> None:
@@ -99,17 +107,7 @@ class MobileUNet(Generator):
 
         Raises `WeightsError` if the file is not a MobileNetV2, or torchvision's weights cannot be downloaded.
         """
-        if start == "hub":
-            state, half_std, shift = _download_hub_weights(), _HUB_HALF_STD, _HUB_SHIFT
-        else:
-            from colorize.models.weights import read_tensors  # it imports this module
-
-            state, _ = read_tensors(start)
-            half_std, shift = torch.ones(3), torch.zeros(3)
-        state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
-        for key, value in state.items():
-            if not value.isfinite().all():
-                raise WeightsError(f"{start}: the weight features.{key} is not finite")
+        state, half_std, shift = read_imagenet(start)
         try:
             rgb_conv = state["0.0.weight"]  # (32, 3, 3, 3)
             # All three channels see (l − shift)/(2 std): fold that into one channel and the norm that follows.
@@ -132,6 +130,25 @@ class MobileUNet(Generator):
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights ({reason})") from error
+
+
+def read_imagenet(start: str | Path) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """Weights of MobileNetV2's `features`, and half_std and shift (3,): v in [−1, 1] goes in as (v − shift)/half_std.
+
+    `start` is a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own. Raises `WeightsError`.
+    """
+    if start == "hub":
+        state, half_std, shift = _download_hub_weights(), _HUB_HALF_STD, _HUB_SHIFT
+    else:
+        from colorize.models.weights import read_tensors  # it imports this module
+
+        state, _ = read_tensors(start)
+        half_std, shift = torch.ones(3), torch.zeros(3)
+    state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
+    for key, value in state.items():
+        if not value.isfinite().all():
+            raise WeightsError(f"{start}: the weight features.{key} is not finite")
+    return state, half_std, shift
 
 
 def _download_hub_weights() -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError
-from colorize.models.generator import Generator, is_whole, zero_hint_conv
+from colorize.models.generator import Generator, check_head, is_whole, zero_hint_conv
 
 _DROPOUT_BLOCKS = 3  # the three innermost up-blocks
 
@@ -19,6 +19,7 @@ class UNetSettings:
     ngf: int = 64  # channels of the first convolution; doubled up to 8 × ngf
     depth: int = 8  # halvings: 256 px become 1 px
     dropout: float = 0.5  # probability, in the three innermost up-blocks
+    head: str = "ab"  # or bins: a choice among colours (`AbBins`), for the cross-entropy loss
 
     def __post_init__(self) -> None:
         if not is_whole(self.ngf, 1, 512):
@@ -28,6 +29,7 @@ class UNetSettings:
         dropout: object = self.dropout  # a file may hold anything
         if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
             raise ConfigError(f"unet: dropout must be at least 0 and below 1, got {dropout!r}")
+        check_head("unet", self.head)
 
 
 class UNet(Generator):
@@ -52,7 +54,10 @@ class UNet(Generator):
             incoming = widths[i] if i == depth - 1 else 2 * widths[i]
             dropout = settings.dropout if depth - 1 - i < _DROPOUT_BLOCKS else 0.0
             self.ups.append(_up(incoming, widths[i - 1], dropout))
-        self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], 2, 4, 2, 1), nn.Tanh())
+        if self.bins is not None:  # ends at half size: 261 channels at full size would outweigh all the rest
+            self.last = nn.Sequential(nn.ReLU(), nn.Conv2d(2 * widths[0], len(self.bins), 1))
+        else:
+            self.last = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(2 * widths[0], 2, 4, 2, 1), nn.Tanh())
         self.apply(_init_as_paper)
         nn.init.zeros_(self.hint.weight)
 
@@ -60,8 +65,8 @@ class UNet(Generator):
     def stride(self) -> int:
         return int(2**self.settings.depth)
 
-    def forward(self, l: Tensor, hints: Tensor | None = None) -> Tensor:
-        self.check_input(l, hints)
+    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor:
+        self.check_input(l, hints, logits)
         x = self.first(l)  # (B, ngf, H/2, W/2)
         if hints is not None:
             x = x + self.hint(hints)
@@ -71,8 +76,8 @@ class UNet(Generator):
         x = skips.pop()
         for up in self.ups:
             x = torch.cat([up(x), skips.pop()], dim=1)  # back up to (B, 2 ngf, H/2, W/2)
-        ab: Tensor = self.last(x)  # (B, 2, H, W)
-        return ab
+        answer: Tensor = self.last(x)  # ab (B, 2, H, W), or logits (B, Q, H/2, W/2)
+        return answer if self.bins is None or logits else self.decode(answer)
 
 
 def _down(in_channels: int, out_channels: int, *, norm: bool) -> nn.Sequential:

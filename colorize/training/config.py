@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 from colorize.errors import ConfigError
 from colorize.models import GENERATORS
 from colorize.models.patchgan import DiscriminatorKind, DiscriminatorNorm, DiscriminatorSettings
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
+from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS
 
 PRECISIONS = ("auto", "bf16", "fp32")
 DEVICES = ("auto", "cpu")
@@ -54,9 +54,11 @@ class TrainConfig:
     # Losses
     objective: str = _option("bce", f"adversarial objective: {', '.join(OBJECTIVES)}", among=OBJECTIVES)
     reconstruction: str = _option(
-        "l1", f"reconstruction loss on ab: {', '.join(RECONSTRUCTIONS)}", among=RECONSTRUCTIONS
+        "l1",
+        f"reconstruction loss on ab: {', '.join(RECONSTRUCTIONS)}, or {CROSS_ENTROPY} (of a head of bins)",
+        among=(*RECONSTRUCTIONS, CROSS_ENTROPY),
     )
-    adversarial_weight: float = _option(1.0, "weight of G's adversarial loss", least=0)
+    adversarial_weight: float = _option(1.0, "weight of G's adversarial loss; 0: D is left out", least=0)
     reconstruction_weight: float = _option(
         100.0, "λ, weight of the reconstruction loss in the adversarial phase", least=0
     )

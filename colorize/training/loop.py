@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,13 @@ from colorize.training.augment import Augment, to_batch, to_float
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig
 from colorize.training.data import PhotoBatches, Sources, validation_photos
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
+from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS, cross_entropy
 from colorize.training.step import Batch, Step, StepLosses
 
 PHASES = ("generator", "discriminator", "adversarial")
 _WARM_UP = 0.05  # of the generator phase
 _VALIDATION_BATCH = 32
+_PRIOR_PHOTOS = 512  # that tell how often each colour occurs
 _SAMPLES = 8  # validation photos in the sample grids
 
 
@@ -90,8 +93,16 @@ class _Trainer:
         self.generator = build(config, fresh=not has_state).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = Discriminators(config.discriminator_settings(), config.discriminator_scale)
         self.discriminator = self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.reconstruction == CROSS_ENTROPY and not has_state:
+            measure_prior(self.generator, sources, config, hold_out=validation is None)
         self.ema = AveragedModel(self.generator, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
         torch.manual_seed(config.seed + self.accelerator.process_index)
+
+        by_bins = config.reconstruction == CROSS_ENTROPY
+        assert self.generator.bins is not None or not by_bins
+        reconstruction: Callable[[Tensor, Tensor], Tensor] = (
+            partial(cross_entropy, bins=self.generator.bins) if by_bins else RECONSTRUCTIONS[config.reconstruction]
+        )
 
         # The step of the paper, on what accelerate makes of the networks.
         self.step = Step(
@@ -100,9 +111,10 @@ class _Trainer:
             discriminator=self.accelerator.prepare_model(self.discriminator),
             discriminator_alone=self.discriminator,
             objective=OBJECTIVES[config.objective],
-            reconstruction=RECONSTRUCTIONS[config.reconstruction],
+            reconstruction=reconstruction,
             adversarial_weight=config.adversarial_weight,
             reconstruction_weight=config.reconstruction_weight,
+            decode=self.generator.decode if by_bins else None,
         )
         self.d_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2)
@@ -488,7 +500,10 @@ def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
     Raises `ConfigError` if the settings do not fit each other or the model to start from, `WeightsError` if that is
     none.
     """
-    generator = build_generator(config.architecture, config.generator_settings)
+    by_bins = {"head": "bins"} if config.reconstruction == CROSS_ENTROPY else {}
+    generator = build_generator(config.architecture, {**by_bins, **config.generator_settings})
+    if by_bins and generator.bins is None:
+        raise ConfigError(f"reconstruction {CROSS_ENTROPY} needs the generator's head to be 'bins', got 'ab'")
     if config.size % generator.stride:
         raise ConfigError(f"size must be a multiple of {generator.stride} for {config.architecture}, got {config.size}")
     if isinstance(generator, MobileUNet):
@@ -505,6 +520,18 @@ def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
         generator.load_imagenet(config.encoder_start)
     generator.hint.weight.requires_grad_(False)  # no hints are shown here, so it has no gradient
     return generator
+
+
+def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *, hold_out: bool) -> None:
+    """Set the prior of the generator's bins to how often the photos to train on use each colour."""
+    bins = generator.bins
+    assert bins is not None
+    counts = torch.zeros_like(bins.prior)
+    batches = PhotoBatches(sources, dataclasses.replace(config, workers=0), hold_out=hold_out)
+    for _ in range(math.ceil(_PRIOR_PHOTOS / config.batch_size)):
+        _, ab = to_batch(to_float(next(batches), counts.device))
+        counts += bins.count(nn.functional.avg_pool2d(ab, 2))
+    bins.prior.copy_(counts / counts.sum())
 
 
 def _use_bf16(config: TrainConfig) -> bool:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F
 
+from colorize.models.bins import AbBins
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -85,6 +87,17 @@ def huber(ab: Tensor, truth: Tensor) -> Tensor:
     return F.smooth_l1_loss(ab, truth, beta=HUBER_DELTA)
 
 
+def cross_entropy(logits: Tensor, truth: Tensor, bins: AbBins) -> Tensor:
+    """−w Σ z log ẑ over the bins of `ab`, rare colours weighing more (Zhang et al. 2016, eq. 2 and 3); ẑ = softmax.
+
+    Its best answer is the whole distribution of the colours that are possible, weighted. `truth` (B, 2, H, W) is
+    brought to the size of the logits (B, Q, H', W'). z shares each pixel out to the 5 nearest bins; w is the nearest's.
+    """
+    nearest, shares = bins.encode(F.adaptive_avg_pool2d(truth, (logits.shape[2], logits.shape[3])))  # (B, 5, H', W')
+    at_nearest = (shares * logits.gather(1, nearest)).sum(dim=1)  # (B, H', W')
+    return (bins.weights()[nearest[:, 0]] * (logits.logsumexp(dim=1) - at_nearest)).mean()
+
+
 def none(ab: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG001  # the same shape as its siblings
     """0: the adversarial loss alone."""
     return ab.sum() * 0
@@ -100,3 +113,4 @@ OBJECTIVES = {
     "wgan-gp": Objective(wasserstein_discriminator, wasserstein_generator, penalty_weight=10.0),
 }
 RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "mse": mse, "huber": huber, "none": none}
+CROSS_ENTROPY = "cross-entropy"  # compares logits instead of ab

@@ -32,7 +32,8 @@ class Step:
 
     `batches` are the micro-batches of a step (one, unless gradients are accumulated). `generator` and `discriminator`
     are as `accelerate` prepared them; `discriminator_alone` is D without the wrapper that exchanges gradients between
-    processes, for G's update, where D has none.
+    processes, for G's update, where D has none. With `decode`, the reconstruction loss compares G's logits instead of
+    its ab, and D sees what `decode` makes of them.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Step:
         reconstruction: Callable[[Tensor, Tensor], Tensor],
         adversarial_weight: float,
         reconstruction_weight: float,
+        decode: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.accelerator = accelerator
         self.generator = generator
@@ -54,12 +56,13 @@ class Step:
         self.reconstruction = reconstruction
         self.adversarial_weight = adversarial_weight
         self.reconstruction_weight = reconstruction_weight
+        self.decode = decode
 
     def generator_step(self, batches: Sequence[Batch], g_optimizer: Optimizer) -> StepLosses:
         """G alone on the reconstruction loss."""
         g_reconstruction = torch.zeros((), device=self.accelerator.device)
         for batch in self._accumulate(batches, self.generator):
-            loss = self.reconstruction(self.generator(batch.l), batch.ab)
+            loss = self.reconstruction(self._answer(batch.l), batch.ab)
             self.accelerator.backward(loss / len(batches))
             g_reconstruction += loss.detach() / len(batches)
         _update(g_optimizer)
@@ -99,23 +102,38 @@ class Step:
         return torch.stack(penalties).mean()
 
     def adversarial_step(self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer) -> StepLosses:
-        """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4)."""
+        """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4).
+
+        Without an adversarial weight nobody asks D: it is left out.
+        """
+        if not self.adversarial_weight:
+            return self.generator_step(batches, g_optimizer)
         # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
-        shared = [self.generator(batches[0].l)] if len(batches) == 1 else None
-        d_loss = self.discriminator_step(batches, d_optimizer, shared).d
+        shared = [self._answer(batches[0].l)] if len(batches) == 1 else None
+        fakes = [self._colours(answer) for answer in shared] if shared else None
+        d_loss = self.discriminator_step(batches, d_optimizer, fakes).d
         g_adversarial, g_reconstruction = torch.zeros_like(d_loss), torch.zeros_like(d_loss)
         with frozen(self.discriminator_alone):
             for batch in self._accumulate(batches, self.generator):
-                fake_ab = shared[0] if shared else self.generator(batch.l)  # (B, 2, H, W)
+                answer = shared[0] if shared else self._answer(batch.l)
+                fake_ab = fakes[0] if fakes else self._colours(answer)  # (B, 2, H, W)
                 logits = self.discriminator_alone(batch.l, fake_ab)
                 adversarial = torch.stack([self.objective.generator(each) for each in logits]).mean()
-                reconstruction = self.reconstruction(fake_ab, batch.ab)
+                reconstruction = self.reconstruction(answer, batch.ab)
                 loss = self.adversarial_weight * adversarial + self.reconstruction_weight * reconstruction
                 self.accelerator.backward(loss / len(batches))
                 g_adversarial += adversarial.detach() / len(batches)
                 g_reconstruction += reconstruction.detach() / len(batches)
         _update(g_optimizer)
         return StepLosses(d_loss, g_adversarial, g_reconstruction)
+
+    def _answer(self, l: Tensor) -> Tensor:
+        """What the reconstruction loss compares: ab (B, 2, H, W), or logits."""
+        answer: Tensor = self.generator(l, logits=True) if self.decode else self.generator(l)
+        return answer
+
+    def _colours(self, answer: Tensor) -> Tensor:
+        return self.decode(answer) if self.decode else answer
 
     def _accumulate(self, batches: Sequence[Batch], model: nn.Module) -> Iterator[Batch]:
         """The batches, with processes exchanging `model`'s gradients at the last one only."""

@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from colorize.models.bins import AbBins
 from colorize.training.losses import (
     HUBER_DELTA,
     OBJECTIVES,
     RECONSTRUCTIONS,
     bce_discriminator,
     bce_generator,
+    cross_entropy,
     gradient_penalty,
     hinge_discriminator,
     huber,
@@ -112,6 +114,31 @@ def test_the_best_answer_is_the_mean_for_mse_and_the_median_for_l1_and_huber_lie
     assert 0.11 < best(huber) < colours.mean() - 0.01
     two = torch.tensor([-0.5, 0.5])  # red or blue: the mean is neither
     assert mse(torch.zeros(2), two) < min(mse(two[:1].expand(2), two), mse(two[1:].expand(2), two))
+
+
+def test_cross_entropy_is_the_plain_one_under_a_uniform_prior_and_weighs_rare_colours_otherwise() -> None:
+    bins = AbBins()
+    logits, ab = torch.randn(2, len(bins), 3, 4), (torch.rand(2, 2, 6, 8) - 0.5) / 2
+    small = nn.functional.avg_pool2d(ab, 2)  # the truth at the logits' size
+    nearest, shares = bins.encode(small)
+    target = torch.zeros_like(logits).scatter_(1, nearest, shares)
+    plain = nn.functional.cross_entropy(logits, target, reduction="none")  # (2, 3, 4)
+    assert cross_entropy(logits, ab, bins).item() == pytest.approx(plain.mean().item(), rel=1e-5)
+
+    bins.prior.copy_(torch.softmax(3 * torch.randn(len(bins)), 0))
+    weighted = (bins.weights()[nearest[:, 0]] * plain).mean()
+    assert cross_entropy(logits, ab, bins).item() == pytest.approx(weighted.item(), rel=1e-5)
+    assert weighted.item() != pytest.approx(plain.mean().item(), rel=1e-2)
+
+
+def test_the_best_answer_to_cross_entropy_is_the_distribution_that_was_shared_out() -> None:
+    bins, truth = AbBins(), torch.tensor([0.1, -0.2]).view(1, 2, 1, 1)
+    nearest, shares = bins.encode(truth)
+    best = torch.full((1, len(bins), 1, 1), -50.0).scatter_(1, nearest, shares.log())
+    entropy = -(shares * shares.log()).sum()
+    assert cross_entropy(best, truth, bins).item() == pytest.approx(entropy.item(), rel=1e-4)
+    for _ in range(5):
+        assert cross_entropy(best + torch.randn_like(best), truth, bins) > entropy
 
 
 def test_huber_is_half_the_square_near_and_straight_far() -> None:

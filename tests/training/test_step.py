@@ -137,6 +137,58 @@ def test_the_adversarial_weight_0_leaves_the_reconstruction_alone(networks: tupl
     torch.testing.assert_close(weights(g), weights(twin))
 
 
+def test_without_adversarial_weight_d_is_left_out(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+    before = weights(d)
+    losses = step_of(g, d, adversarial_weight=0.0).adversarial_step([batch()], sgd(g), sgd(d))
+    assert torch.equal(weights(d), before)
+    assert d.seen == []
+    assert losses.d == losses.g_adversarial == 0
+
+
+class Chooser(nn.Module):
+    """Logits of 3 choices; decoded to two of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 3, 3, padding=1)
+
+    def forward(self, l: Tensor, *, logits: bool = False) -> Tensor:
+        answer: Tensor = self.conv(l)
+        return answer if logits else self.decode(answer)
+
+    @staticmethod
+    def decode(logits: Tensor) -> Tensor:
+        return torch.softmax(logits, dim=1)[:, :2]
+
+
+@pytest.mark.parametrize("halves", [False, True])
+def test_a_loss_on_logits_and_d_on_what_they_decode_to_teach_g_together(
+    networks: tuple[Painter, Critic], halves: bool
+) -> None:
+    _, d = networks
+    seen: list[Tensor] = []
+
+    def reconstruction(logits: Tensor, ab: Tensor) -> Tensor:
+        seen.append(logits)
+        return logits.square().mean()
+
+    whole = batch(4)
+    batches = [Batch(whole.l[:2], whole.ab[:2]), Batch(whole.l[2:], whole.ab[2:])] if halves else [whole]
+    for reconstruction_weight in (0.0, 1.0):
+        g = Chooser()
+        before = weights(g)
+        step = Step(
+            Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], reconstruction, 1.0, reconstruction_weight, g.decode
+        )
+        losses = step.adversarial_step(batches, sgd(g), sgd(d))
+        assert seen[-1].shape[1] == 3
+        assert losses.g_adversarial > 0
+        assert not torch.equal(weights(g), before)  # by D alone at first
+        step.generator_step(batches, sgd(g))
+        step.discriminator_step(batches, sgd(d))
+
+
 @pytest.mark.parametrize("phase", ["generator", "discriminator", "adversarial"])
 def test_accumulated_halves_are_the_whole_batch(networks: tuple[Painter, Critic], phase: str) -> None:
 

@@ -101,6 +101,24 @@ def test_a_pretrained_generator_keeps_its_batchnorm_statistics_against_d(shard: 
     assert all(not torch.equal(fresh[name], torch.ones_like(fresh[name])) for name in statistics)
 
 
+def test_cross_entropy_brings_its_own_head_and_a_prior_that_travels(
+    shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    options = [str(shard), "--run", str(run), *SMALL, "--reconstruction", "cross-entropy"]
+    assert main([*options, "--generator-settings", '{"ngf": 2, "depth": 4, "head": "ab"}']) == 2
+    assert "head to be 'bins', got 'ab'" in capfd.readouterr().err
+    assert main(options) == 0
+    generator, info = load_generator(run / "last.safetensors")
+    assert info.settings["head"] == "bins"
+    assert generator.bins is not None
+    prior = generator.bins.prior
+    assert prior.sum().item() == pytest.approx(1, abs=1e-4)
+    assert prior.max() > 3 * prior.mean()  # measured, not uniform
+    train = [entry for entry in log(run) if entry["kind"] == "train"]
+    assert [entry["g_reconstruction"] > 0 for entry in train] == [entry["phase"] != "discriminator" for entry in train]
+
+
 def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
     options = [str(photo_folder), *SMALL, "--workers", "1", "--accumulation", "2"]
     assert main([*options, "--run", str(tmp_path / "whole")]) == 0
