@@ -395,7 +395,7 @@ def write_strips(study: Study) -> dict[str, Any]:
         pictures = {"truth": truth, "grey": grey.convert("RGB")}
         pictures |= {arm: colorizer(grey, size=study.size) for arm, colorizer in colorizers.items()}
         for name, picture in pictures.items():
-            photo.save(picture, study.out / "strips" / name / f"{Path(file).stem}.png")
+            photo.save(photo.Photo(picture), study.out / "strips" / name / f"{Path(file).stem}.png")
     photos = [{"name": Path(f).stem, "file": f"{Path(f).stem}.png", "credit": CREDITS[Path(f).stem]} for f in SAMPLES]
     return {"photos": photos, "arms": ["truth", "grey", *(arm for arm in ARMS if arm in colorizers)]}
 
