@@ -2,7 +2,8 @@
 
 Every arm trains the same generator from the same start for the same number of steps, on the same photos in the same
 order, with the same optimizer; only the loss differs. Then all are measured on the validation photos and judged. A
-finished arm is skipped when the command is given again, an interrupted one goes on where it was.
+finished arm is skipped when the command is given again, an interrupted one goes on where it was. To train on several
+processors at once, give the command several times with different `--arms` and `--train-only`, then once without.
 
 The folder afterwards:
 
@@ -403,8 +404,8 @@ def write_strips(study: Study) -> dict[str, Any]:
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
-def run_study(study: Study) -> Path:
-    """Train what is missing, then measure everything finished; gives the path of study.json."""
+def train_arms(study: Study) -> None:
+    """Train what is missing. Raises `Interrupted` after a signal, when all is saved."""
     from colorize.memory import keep_freed_memory
 
     keep_freed_memory()
@@ -414,6 +415,10 @@ def run_study(study: Study) -> Path:
             continue
         print(f"study: {run.name}", file=sys.stderr, flush=True)
         train_arm(study, run)
+
+
+def write_study(study: Study) -> Path:
+    """Measure everything finished and show it on the sample photos; gives the path of study.json."""
     result = measure(study) | {"strips": write_strips(study)}
     target = study.out / STUDY
     temporary = target.with_suffix(".tmp")
@@ -460,6 +465,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--arms", nargs="+", metavar="ARM", default=[], help=f"only these of {', '.join(ARMS)}")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help=f"of {', '.join(TWICE)} [%(default)s]")
     parser.add_argument("--steps", type=int, metavar="N", help=f"of each arm [{COMMON['adversarial_steps']}]")
+    parser.add_argument("--train-only", action="store_true", help="leave measuring to another run of the command")
     parser.add_argument("--quick", action="store_true", help="a few steps of tiny networks: does it all run?")
     given = parser.parse_args(arguments)
     try:
@@ -467,10 +473,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from colorize.training.loop import Interrupted
 
         try:
-            target = run_study(study)
+            train_arms(study)
         except Interrupted:
             print("study: stopped and saved; the same command goes on", file=sys.stderr)
             return 130
+        if given.train_only:
+            return 0
+        target = write_study(study)
     except ColorizeError as error:
         print(f"study: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
