@@ -37,11 +37,6 @@ def lab_to_rgb(l: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
     return _kornia_lab_to_rgb(lab, clip=clip)
 
 
-def ab_units(distance: float) -> float:
-    """A distance in units of a* and b* in the units of `ab`."""
-    return distance / AB_RANGE
-
-
 @lru_cache
 def ab_grid(step: float) -> Tensor:
     """Points (Q, 2) of a square grid of `ab`, `step` units of a* and b* apart, that an sRGB colour is nearest to.
@@ -57,6 +52,6 @@ def ab_grid(step: float) -> Tensor:
             channels.insert(position, torch.full_like(first, end))
             faces.append(torch.stack(channels))
     _, ab = rgb_to_lab(torch.stack(faces))  # (6, 2, 65, 65)
-    on_grid = (ab / ab_units(step)).round().transpose(0, 1).flatten(1)
+    on_grid = (ab * (AB_RANGE / step)).round().transpose(0, 1).flatten(1)
     points: Tensor = on_grid.unique(dim=1)  # (2, Q)
-    return points.t().contiguous() * ab_units(step)
+    return points.t().contiguous() * (step / AB_RANGE)

@@ -38,7 +38,7 @@ ROOMS = {
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch", "kornia"}),
-    "models": Room({"errors", "color"}, {"torch", "torchvision", "safetensors"}),
+    "models": Room({"errors", "color", "units"}, {"torch", "torchvision", "safetensors"}),
     "engine": Room({"errors", "models", "options", "units"}, {"torch", "numpy"}),
     "colorizer": Room(
         {"errors", "engine", "lightness", "models", "options", "photo", "units", "upsample"}, {"numpy", "PIL"}
@@ -58,7 +58,19 @@ ROOMS = {
         {"torch", "torchvision", "kornia", "numpy", "PIL", "accelerate", "webdataset", "rich"},
     ),
     "evaluation": Room(
-        {"errors", "color", "colorizer", "lightness", "memory", "metrics", "models", "options", "photo", "training"},
+        {
+            "errors",
+            "color",
+            "colorizer",
+            "files",
+            "lightness",
+            "memory",
+            "metrics",
+            "models",
+            "options",
+            "photo",
+            "training",
+        },
         {"torch", "torchvision", "numpy", "PIL", "rich"},
     ),
     "package": Room({"errors", "colorizer", "options"}, set()),  # colorize/__init__.py: names, imported when asked for

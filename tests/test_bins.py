@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorize.color import ab_units, rgb_to_lab
+from colorize.color import rgb_to_lab
 from colorize.errors import ConfigError
 from colorize.models import build_generator
 from colorize.models.bins import AbBins
 from colorize.models.weights import load_generator, save_generator
+from colorize.units import AB_RANGE
 
 HEADS: dict[str, dict[str, Any]] = {
     "unet": {"ngf": 2, "depth": 4, "head": "bins"},
@@ -40,12 +41,12 @@ def soft(bins: AbBins, ab: Tensor) -> Tensor:
 
 def test_the_bins_are_the_261_of_a_grid_of_10_units_that_hold_an_srgb_colour(bins: AbBins) -> None:
     assert len(bins) == 261
-    on_grid = bins.centres / ab_units(10)
+    on_grid = bins.centres / (10 / AB_RANGE)
     torch.testing.assert_close(on_grid, on_grid.round())
     rgb = torch.rand(1, 3, 200, 200)
     _, ab = rgb_to_lab(rgb)
     nearest = torch.cdist(ab.permute(0, 2, 3, 1).flatten(0, 2), bins.centres).min(dim=1).values
-    in_a_bin = nearest <= ab_units(5 * math.sqrt(2)) + 1e-5
+    in_a_bin = nearest <= 5 * math.sqrt(2) / AB_RANGE + 1e-5
     assert in_a_bin.float().mean() > 0.9999  # a corner of one more is touched by very few
 
 
@@ -57,10 +58,10 @@ def test_a_centre_is_shared_out_by_a_gaussian_to_itself_and_its_four_neighbours(
 
 
 def test_what_is_encoded_comes_back(bins: AbBins) -> None:
-    inside = torch.randint(-30, 31, (200, 2)) / 110  # away from the border of sRGB, where neighbours lack
+    inside = torch.randint(-30, 31, (200, 2)) / AB_RANGE  # away from the border of sRGB, where neighbours lack
     logits = soft(bins, pixels(inside)).clamp_min(1e-30).log()
     back = bins.decode(logits, temperature=1.0)
-    assert (back - pixels(inside)).abs().max() < ab_units(2)
+    assert (back - pixels(inside)).abs().max() < 2 / AB_RANGE
     torch.testing.assert_close(bins.decode(soft(bins, pixels(bins.centres)) * 100), pixels(bins.centres))
 
 

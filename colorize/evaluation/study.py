@@ -59,11 +59,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from colorize import files
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.evaluation.samples import SAMPLES, sample_folder
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from colorize.evaluation.measures import PhotoMeasures
@@ -222,12 +224,13 @@ def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None
 
 def measure(study: Study) -> dict[str, Any]:
     """Measure and judge every finished run; gives what study.json holds. Raises `DataError` without photos."""
+    import numpy as np
     import torch
 
     from colorize import __version__
-    from colorize.color import merge
     from colorize.evaluation.judge import Eye, judge_arms
     from colorize.evaluation.measures import SCALES, draw_weights, measure_photos, summarize
+    from colorize.lightness import to_levels
     from colorize.metrics import KL_SMOOTHING
     from colorize.training.augment import to_batch, to_float
     from colorize.training.data import validation_photos
@@ -239,7 +242,8 @@ def measure(study: Study) -> dict[str, Any]:
         raise DataError(f"expected at least 2 validation photos with colour, got {len(photos)}")
     device = _device(config)
     truth = to_float(photos, torch.device("cpu"))  # (N, 3, S, S)
-    l, ab = to_batch(truth)
+    l, _ = to_batch(truth)
+    levels = to_levels(photos.permute(0, 2, 3, 1).numpy())  # (N, S, S)
     weights = draw_weights(len(photos), study.resamples)
     eye = Eye(study.encoder_start).to(device)
 
@@ -247,11 +251,11 @@ def measure(study: Study) -> dict[str, Any]:
         return torch.cat([eye(part.to(device)).cpu() for part in rgb.split(32)])
 
     true = measure_photos(truth, truth)
-    grey = measure_photos(as_shown(merge(l, torch.zeros_like(ab))), truth)
+    grey = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)
     measured: dict[str, PhotoMeasures] = {}
     features: dict[str, Tensor] = {}
     for run in runs:
-        rgb = colour(study.folder(run) / MODEL, l, device)
+        rgb = colour(study.folder(run) / MODEL, levels, l, device)
         measured[run.name], features[run.name] = measure_photos(rgb, truth), looked_at(rgb)
         print(f"study: measured {run.name}", file=sys.stderr, flush=True)
     together, alone = judge_arms(looked_at(truth), features, [run.arm for run in runs])
@@ -295,8 +299,8 @@ def measure(study: Study) -> dict[str, Any]:
 
 
 PROTOCOL = (
-    "middle squares, coloured from their L* and merged with it as for users (chroma outside sRGB lowered), rounded to "
-    "8 bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
+    "middle squares, coloured from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
+    "bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
     "again with replacement, the same draws for every run"
 )
 JUDGE_PROTOCOL = (
@@ -351,24 +355,27 @@ def _histograms(measured: PhotoMeasures) -> dict[str, list[float]]:
     return {name: [round(share, 8) for share in shares[c].tolist()] for c, name in enumerate("ab")}
 
 
-def colour(model: Path, l: Tensor, device: torch.device) -> Tensor:
-    """`rgb` (N, 3, S, S) of `l` (N, 1, S, S), as users would see it."""
+def colour(model: Path, levels: NDArray[Any], l: Tensor, device: torch.device) -> Tensor:
+    """`rgb` (N, 3, S, S) of grey levels (N, S, S) and their `l` (N, 1, S, S), as users would see it."""
+    import numpy as np
     import torch
 
-    from colorize.color import merge
+    from colorize.lightness import merge
     from colorize.models.weights import load_generator
 
     generator = load_generator(model)[0].to(device)
     with torch.no_grad():
-        parts = [as_shown(merge(part, generator(part.to(device)).cpu())) for part in l.split(32)]
-    return torch.cat(parts)
+        ab = torch.cat([generator(part.to(device)).cpu() for part in l.split(32)]).numpy()  # (N, 2, S, S)
+    return _as_rgb(np.stack([merge(*each) for each in zip(levels, ab, strict=True)]))
 
 
-def as_shown(rgb: Tensor) -> Tensor:
-    """Rounded to 8 bit, as the true photos are: no judge may tell by that."""
-    from colorize.training.augment import to_float, to_uint8
+def _as_rgb(pictures: NDArray[Any]) -> Tensor:
+    """uint8 (N, S, S, 3) to `rgb` (N, 3, S, S)."""
+    import torch
 
-    return to_float(to_uint8(rgb), rgb.device)
+    from colorize.training.augment import to_float
+
+    return to_float(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.device("cpu"))
 
 
 def _device(config: TrainConfig) -> torch.device:
@@ -421,9 +428,8 @@ def write_study(study: Study) -> Path:
     """Measure everything finished and show it on the sample photos; gives the path of study.json."""
     result = measure(study) | {"strips": write_strips(study)}
     target = study.out / STUDY
-    temporary = target.with_suffix(".tmp")
-    temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    os.replace(temporary, target)
+    with files.atomic(target) as file:
+        file.write((json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
     return target
 
 

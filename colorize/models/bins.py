@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from colorize.color import ab_grid, ab_units
+from colorize.color import ab_grid
+from colorize.units import AB_RANGE
 
 STEP = 10.0  # units of a* and b* between the bins' centres
 NEIGHBOURS = 5  # bins that a colour is shared out to
@@ -42,7 +43,7 @@ class AbBins(nn.Module):
         """
         pixels = ab.permute(0, 2, 3, 1)  # (B, H, W, 2)
         distances, nearest = torch.cdist(pixels.flatten(0, 2), self.centres).topk(NEIGHBOURS, largest=False)
-        shares = torch.softmax(-(distances / ab_units(SIGMA)).square() / 2, dim=1)  # (B·H·W, 5)
+        shares = torch.softmax(-(distances / (SIGMA / AB_RANGE)).square() / 2, dim=1)  # (B·H·W, 5)
         shape = (*pixels.shape[:3], NEIGHBOURS)
         return nearest.view(shape).permute(0, 3, 1, 2), shares.view(shape).permute(0, 3, 1, 2)
 

@@ -39,11 +39,6 @@ def to_float(photos: Tensor, device: torch.device) -> Tensor:
     return photos.to(device, non_blocking=True).float() / _LAST_LEVEL
 
 
-def to_uint8(rgb: Tensor) -> Tensor:
-    """`rgb` as photos hold it, rounded to the nearest level."""
-    return (rgb * _LAST_LEVEL).round().byte()
-
-
 def to_batch(rgb: Tensor) -> Batch:
     """`rgb` (B, 3, H, W) to its `l` and `ab`, laid out as convolutions like them."""
     pieces = [rgb_to_lab(piece) for piece in rgb.split(_LAB_CHUNK)] if rgb.device.type == "cpu" else [rgb_to_lab(rgb)]
