@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 _DEFAULTS = ColorizeOptions()
 _STREAM = "-"
+_NOT_TOGETHER = {
+    "--watch": ("--dry-run", "--verify"),
+    "--dry-run": ("--verify", "--report"),
+    "--verify": ("--report", "--overwrite"),
+}
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -112,6 +117,9 @@ def colorize(
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Go on with what arrives in the folders.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be done, and do nothing.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Colorize nothing: check that results have kept the lightness.")
+    ] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
@@ -131,6 +139,7 @@ def colorize(
         {
             "--watch": watch,
             "--dry-run": dry_run,
+            "--verify": verify,
             "--report": report is not None,
             "--overwrite": overwrite,
             "--output": output is not None,
@@ -153,7 +162,11 @@ def colorize(
         jobs = plan(paths, output, file_format)
         for line in jobs.left_out:
             tell(line)
-        return work.preview(jobs) if dry_run else work.run([jobs], len(jobs), report)
+        if dry_run:
+            return work.preview(jobs)
+        if verify:
+            return work.verify(jobs)
+        return work.run([jobs], len(jobs), report)
     except KeyboardInterrupt:
         tell("interrupted")
         return INTERRUPTED
@@ -161,12 +174,14 @@ def colorize(
 
 def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
     """Tell what does not go together, rather than leave part of it undone."""
-    others = [option for option, wanted in given.items() if wanted] + [path for path in paths if path != _STREAM]
-    if _STREAM in paths and (others or len(paths) > 1):
-        raise ConfigError(f"{_STREAM} stands for one photo: it does not go with {' '.join(others) or 'another one'}")
-    for one, other in (("--watch", "--dry-run"), ("--dry-run", "--report")):
-        if given[one] and given[other]:
-            raise ConfigError(f"{one} and {other} do not go together")
+    if _STREAM in paths:
+        rest = [option for option, wanted in given.items() if wanted] + [path for path in paths if path != _STREAM]
+        if rest or len(paths) > 1:
+            raise ConfigError(f"{_STREAM} stands for one photo: it does not go with {' '.join(rest) or 'another one'}")
+    for one, others in _NOT_TOGETHER.items():
+        for other in others:
+            if given[one] and given[other]:
+                raise ConfigError(f"{one} and {other} do not go together")
 
 
 def _load(model: Path | None, device: str) -> Colorizer:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from colorize import files
 from colorize.batch import Outcome, PhotoColorizer, Result, is_done, run, run_stream
+from colorize.check import Verdict, check
 from colorize.errors import ConfigError, DataError, PhotoError
 from colorize.options import ColorizeOptions, ResultOptions
 from colorize.plan import Job, Plan
@@ -99,6 +100,22 @@ class Session:
                 counts["to do"] += 1
         tell(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True)))
         return SOME_FAILED if counts["cannot be done"] else OK
+
+    def verify(self, jobs: Plan) -> int:
+        """Print how well results kept the lightness of their sources, and give the exit status."""
+        verdicts: Counter[Verdict] = Counter()
+        with display(len(jobs)) as shown:
+            for each in check(jobs):
+                verdicts[each.verdict] += 1
+                if each.fidelity is None:
+                    shown.tell(each.message)
+                else:
+                    shown.result(f"{each.job.target}: {each.fidelity}")
+                    if each.verdict is Verdict.BROKEN:
+                        shown.tell(f"{each.job.target}: the lightness of {each.job.source} was not kept")
+                shown.advance()
+        tell(", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict]))
+        return SOME_FAILED if verdicts[Verdict.BROKEN] or verdicts[Verdict.FAILED] else OK
 
     def stream(self) -> int:
         """Standard input to standard output, and give the exit status."""

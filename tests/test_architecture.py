@@ -46,9 +46,10 @@ ROOMS = {
     "plan": Room({"errors", "photo"}, set()),
     "batch": Room({"errors", "files", "options", "photo", "plan"}, set()),
     "report": Room({"errors", "batch"}, set()),
+    "check": Room({"errors", "batch", "fidelity", "photo", "plan"}, set()),
     "watch": Room({"errors", "batch", "plan"}, set()),
     "terminal": Room(set(), {"rich"}),
-    "session": Room({"errors", "batch", "files", "options", "plan", "report", "terminal"}, set()),
+    "session": Room({"errors", "batch", "check", "files", "options", "plan", "report", "terminal"}, set()),
     "cli": Room({"errors", "colorizer", "memory", "options", "plan", "session", "terminal", "watch"}, {"typer"}),
     "web": Room(
         {"errors", "plan", "colorizer", "memory", "options", "photo"}, {"gradio", "fastapi", "starlette", "uvicorn"}

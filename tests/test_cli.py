@@ -91,6 +91,7 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--quality", "0"], "quality must be a whole number from 1 to 100, got 0"),
         (["{in}", "--watch", "--dry-run"], "--watch and --dry-run do not go together"),
         (["{in}", "--dry-run", "--report", "{in}/report"], "--dry-run and --report do not go together"),
+        (["{in}", "--verify", "--overwrite"], "--verify and --overwrite do not go together"),
         (["{in}", "--report", "{in}/a.png"], "a.png: expected a report of earlier runs (JSON lines)"),
         (["{in}", "--report", "{missing}/report"], "report: the report cannot be written (No such file or directory)"),
         (["{in}/a.png", "--watch"], "a.png: expected a folder to watch, this is a file"),
@@ -281,7 +282,7 @@ def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     told = capfd.readouterr().out
     options = ["--output", "--overwrite", "--format", "--quality", "--strength", "--size", "--device", "--model"]
-    options += ["--report", "--watch", "--dry-run"]
+    options += ["--report", "--watch", "--dry-run", "--verify"]
     for option in options:
         assert option in told
 
