@@ -51,6 +51,7 @@ class Session:
         self._began = time.monotonic()
         self._counts: Counter[Outcome] = Counter()
         self._other_suffixes: Counter[str] = Counter()  # of sources whose results have another one, unasked
+        self._shown = Lines()
         self._report_failed = False
         self._nobody_reads = False
 
@@ -60,12 +61,12 @@ class Session:
         if report:
             self._report = Report(report)
         try:
-            with display(total) as shown, self._interrupt.gently(shown.finishing):
+            with display(total) as self._shown, self._interrupt.gently(self._shown.finishing):
                 for jobs in batches:
                     for result in run(
                         jobs, self._load, self._options, self._written, overwrite=self._overwrite, stop=stop
                     ):
-                        self._take(result, shown)
+                        self._take(result)
         except KeyboardInterrupt:
             stop.set()
         finally:
@@ -133,11 +134,14 @@ class Session:
     def _load(self) -> PhotoColorizer:
         """The model, loaded when it is first needed. One Ctrl-C is enough to stop meanwhile."""
         if self._colorizer is None:
+            self._shown.doing("loading the model")
             self._colorizer = self._interrupt.at_once(self._load_model)
+            self._shown.doing("")
             self._began = time.monotonic()
         return self._colorizer
 
-    def _take(self, result: Result, shown: Lines) -> None:
+    def _take(self, result: Result) -> None:
+        shown = self._shown
         self._counts[result.outcome] += 1
         if result.message:
             shown.tell(result.message)

@@ -66,6 +66,9 @@ class Lines:
     def advance(self) -> None:
         pass
 
+    def doing(self, what: str) -> None:
+        """What takes time at the moment, where there is a place to show it."""
+
     def finishing(self) -> None:
         """Called by a signal handler, which may have interrupted a `print`."""
         os.write(2, f"colorize: {_FINISHING}\n".encode())
@@ -92,6 +95,9 @@ class _Bar(Lines):
 
     def advance(self) -> None:
         self._progress.advance(self._task)
+
+    def doing(self, what: str) -> None:
+        self._progress.update(self._task, description=what, refresh=True)  # importing torch lets no thread do so
 
     def finishing(self) -> None:
         self._progress.update(self._task, description=_FINISHING)
