@@ -50,18 +50,26 @@ SAYS_WHEN_IT_THINKS = (
 )
 
 
-def command(
-    *arguments: str | Path, seconds: float = 0.0, before: str = "", output: int = subprocess.PIPE
-) -> subprocess.Popen[str]:
+def command(*arguments: str | Path, seconds: float = 0.0, before: str = "") -> subprocess.Popen[bytes]:
     code = COMMAND.format(seconds=seconds, before=before)
-    words = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(words, cwd=ROOT, stdout=output, stderr=subprocess.PIPE, text=True)
+    return started([sys.executable, "-c", code, *map(str, arguments)])
 
 
-def first_line(process: subprocess.Popen[str]) -> str:
-    stream: IO[str] | None = process.stdout
+def started(words: list[str]) -> subprocess.Popen[bytes]:
+    """Without a buffer on this side: what a line is read from keeps the lines after it for `finish`."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(words, cwd=ROOT, bufsize=0, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment)
+
+
+def next_line(stream: IO[bytes] | None) -> str:
     assert stream is not None
-    return stream.readline()
+    return stream.readline().decode()
+
+
+def finish(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+    """Wait for its end; the rest of stdout and stderr."""
+    stdout, stderr = process.communicate(timeout=60)
+    return (stdout or b"").decode(), stderr.decode()
 
 
 def photos(folder: Path, count: int, size: tuple[int, int] = (40, 30)) -> list[Path]:
@@ -95,15 +103,14 @@ def report(path: Path) -> dict[str, set[str]]:
 def kill_again_and_again(start: list[str], folder: Path, out: Path, count: int, kills: int, longest: float) -> None:
     """Kill the command at random moments; then let it finish, and see that it did only the rest."""
     moments = random.Random(0)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for turn in range(kills):
         words = [*start, str(folder), "-o", str(out), "--report", str(folder.parent / f"{turn}.jsonl")]
         done_before = set(results(out))
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=environment)
-        first_line(process)
+        process = started(words)
+        next_line(process.stdout)
         time.sleep(moments.uniform(0, longest))
         process.kill()
-        process.communicate()
+        finish(process)
         done = set(results(out))  # no damaged file
         assert done_before < done
         told = report(folder.parent / f"{turn}.jsonl")
@@ -111,10 +118,10 @@ def kill_again_and_again(start: list[str], folder: Path, out: Path, count: int, 
         assert told["done"] <= done - done_before
     assert len(done) < count, "it was killed too late to prove anything"
     words = [*start, str(folder), "-o", str(out), "--report", str(folder.parent / "last.jsonl")]
-    finished = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True, env=environment)
+    stdout, _ = finish(started(words))
     every = {path.name for path in folder.iterdir()}
     assert report(folder.parent / "last.jsonl") == {"skipped": done, "done": every - done}
-    assert {Path(line).name for line in finished.stdout.splitlines()} == every - done
+    assert {Path(line).name for line in stdout.splitlines()} == every - done
     assert set(results(out)) == every
     assert temporaries(out) == []
 
@@ -137,7 +144,7 @@ def test_the_same_with_the_real_model(tmp_path: Path) -> None:
 def test_two_runs_at_once_do_no_harm(tmp_path: Path) -> None:
     photos(tmp_path / "in", 60)
     both = [command(tmp_path / "in", "-o", tmp_path / "out", "--report", tmp_path / "report") for _ in range(2)]
-    told = [process.communicate() for process in both]
+    told = [finish(process) for process in both]
     assert [process.returncode for process in both] == [0, 0], told
     assert len(results(tmp_path / "out")) == 60
     assert temporaries(tmp_path / "out") == []
@@ -149,9 +156,9 @@ def test_two_runs_at_once_do_no_harm(tmp_path: Path) -> None:
 def test_ctrl_c_finishes_the_photo_at_hand_and_the_same_command_goes_on(tmp_path: Path) -> None:
     photos(tmp_path / "in", 60)
     process = command(tmp_path / "in", "-o", tmp_path / "out", seconds=0.01)
-    line = first_line(process)
+    line = next_line(process.stdout)
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = finish(process)
     done = results(tmp_path / "out")
     assert process.returncode == 130
     assert [Path(each).name for each in [line, *stdout.splitlines(keepends=True)]] == [f"{name}\n" for name in done]
@@ -162,7 +169,7 @@ def test_ctrl_c_finishes_the_photo_at_hand_and_the_same_command_goes_on(tmp_path
     assert 0 < len(done) < 60
     assert temporaries(tmp_path / "out") == []
     again = command(tmp_path / "in", "-o", tmp_path / "out")
-    stdout, stderr = again.communicate(timeout=20)
+    stdout, stderr = finish(again)
     assert again.returncode == 0
     assert len(stdout.splitlines()) == 60 - len(done)
     assert f"{60 - len(done)} colorized, {len(done)} already there" in stderr
@@ -171,12 +178,11 @@ def test_ctrl_c_finishes_the_photo_at_hand_and_the_same_command_goes_on(tmp_path
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     photos(tmp_path / "in", 9)
     process = command(tmp_path / "in", "-o", tmp_path / "out", before=SAYS_WHEN_IT_THINKS)
-    assert first_line(process) == "thinking\n"
+    assert next_line(process.stdout) == "thinking\n"
     process.send_signal(signal.SIGINT)
-    assert process.stderr
-    assert "Ctrl-C again stops at once" in process.stderr.readline()
+    assert "Ctrl-C again stops at once" in next_line(process.stderr)
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = finish(process)
     assert process.returncode == -signal.SIGINT  # which a shell tells as 130
     assert stderr == ("colorize: interrupted, 0 colorized; the same command goes on from here\n")
     assert temporaries(tmp_path / "out") == []
@@ -186,9 +192,9 @@ def test_ctrl_c_while_the_model_is_loaded_needs_no_second(tmp_path: Path) -> Non
     photos(tmp_path / "in", 2)
     load = "cli._load = lambda *_: (print('loading', flush=True), time.sleep(30))"
     process = command(tmp_path / "in", before=load)
-    assert first_line(process) == "loading\n"
+    assert next_line(process.stdout) == "loading\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=10)
+    _, stderr = finish(process)
     assert process.returncode == 130
     assert stderr == "colorize: interrupted, 0 colorized; the same command goes on from here\n"
 
@@ -200,7 +206,7 @@ def test_a_full_disk_costs_only_the_photos_that_do_not_fit(tmp_path: Path) -> No
     (tmp_path / "large/001.png").rename(tmp_path / "in/large.png")
     limit = "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
     process = command(tmp_path / "in", "-o", tmp_path / "out", before=limit)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = finish(process)
     assert process.returncode == 1
     assert len(stdout.splitlines()) == len(results(tmp_path / "out")) == 6
     assert f"{tmp_path / 'out/large.png'}: cannot be written (File too large)" in stderr
@@ -225,7 +231,7 @@ def test_folders_that_may_not_be_read_or_written_are_told_and_the_rest_is_done(o
     (open_folder / "out").chmod(0o777)
     (open_folder / "out/sub").chmod(0o555)
     process = command(open_folder / "in", "-o", open_folder / "out", before=NO_LONGER_ROOT)
-    stdout, stderr = process.communicate(timeout=20)
+    stdout, stderr = finish(process)
     assert process.returncode == 1, stderr
     assert stdout == f"{open_folder / 'out/000.jpg'}\n"
     assert stderr.splitlines() == [
@@ -241,13 +247,12 @@ def test_folders_that_may_not_be_read_or_written_are_told_and_the_rest_is_done(o
 def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path: Path) -> None:
     photos(tmp_path / "in", 60)
     process = command(tmp_path / "in", "-o", tmp_path / "out", seconds=0.005)
-    first_line(process)
+    next_line(process.stdout)
     assert process.stdout
     process.stdout.close()
-    assert process.stderr
-    stderr = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=20) == 1
+    process.stdout = None
+    _, stderr = finish(process)
+    assert process.returncode == 1
     assert "standard output was closed" in stderr
     assert "Traceback" not in stderr
     assert 0 < len(results(tmp_path / "out")) < 60
@@ -260,9 +265,9 @@ def test_a_folder_is_watched_until_ctrl_c(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         Image.new("L", (12, 9)).save(tmp_path / name)
         (tmp_path / name).rename(tmp_path / "in" / name)
-        assert first_line(process) == f"{tmp_path / 'out' / name}\n"
+        assert next_line(process.stdout) == f"{tmp_path / 'out' / name}\n"
     process.send_signal(signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=10)
+    stdout, stderr = finish(process)
     assert process.returncode == 130
     assert stdout == ""
     assert stderr.splitlines()[-1] == "colorize: interrupted, 2 colorized; the same command goes on from here"
