@@ -40,20 +40,18 @@ def check(jobs: Iterable[Job]) -> Iterator[Check]:
             yield Check(job, Verdict.FAILED, message=job.problem or f"{job.target}: no such result of {job.source}")
             continue
         try:
-            _, settings = photo.writer(job.target)
+            lossy = photo.writer(job.target).quality is not None
             fidelity = _compare(job)
         except PhotoError as error:
             yield Check(job, Verdict.FAILED, message=str(error))
             continue
-        lossy = "quality" in settings
         verdict = Verdict.LOSSY if lossy else Verdict.KEPT if fidelity.kept else Verdict.BROKEN
         yield Check(job, verdict, fidelity)
 
 
 def _compare(job: Job) -> Fidelity:
     """Of all pages that the result's format can hold."""
-    file_format, _ = photo.writer(job.target)
-    sources = islice(photo.pages(job.source), None if file_format == "TIFF" else 1)
+    sources = islice(photo.pages(job.source), None if photo.writer(job.target).pages else 1)
     worst, same, pixels = 0.0, 0.0, 0
     for source, result in zip_longest(sources, photo.pages(job.target)):
         if source is None or result is None:

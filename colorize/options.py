@@ -11,7 +11,7 @@ from colorize.errors import ConfigError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)
-FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "tif", "tiff", "bmp")
+FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "tif", "tiff")
 QUALITY_RANGE = (1, 100)
 
 

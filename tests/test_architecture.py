@@ -34,7 +34,7 @@ ROOMS = {
     "color": Room({"units"}, {"torch", "kornia"}),
     "lightness": Room({"units"}, {"numpy"}),
     "files": Room(set(), set()),
-    "photo": Room({"errors", "files"}, {"PIL", "numpy"}),
+    "photo": Room({"errors", "files"}, {"PIL", "numpy", "tifffile", "pillow_heif", "rawpy"}),
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch", "kornia"}),
@@ -81,10 +81,19 @@ ROOMS = {
 HOUSE_OF = {"__init__": "package", "__main__": "cli"}  # modules that are not called like their room
 
 # What takes a noticeable time to import, and so must not be imported before it is needed.
-HEAVY = ("torch", "torchvision", "kornia", "gradio", "PIL", "numpy", "accelerate", "webdataset", "skimage", "pandas")
+HEAVY = (
+    *("torch", "torchvision", "kornia", "gradio", "PIL", "numpy", "tifffile", "accelerate", "webdataset"),
+    *("skimage", "pandas"),
+)
 
 # Import names that are not those of the package index, and what comes along with a declared dependency for certain.
-DISTRIBUTIONS = {"PIL": "pillow", "fastapi": "gradio", "starlette": "gradio", "uvicorn": "gradio"}
+DISTRIBUTIONS = {
+    "PIL": "pillow",
+    "pillow_heif": "pillow-heif",
+    "fastapi": "gradio",
+    "starlette": "gradio",
+    "uvicorn": "gradio",
+}
 
 
 class Import(NamedTuple):
@@ -181,7 +190,9 @@ def test_every_room_of_the_table_exists() -> None:
 
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = {re.split(r"[<>=!~\[ ]", requirement)[0].lower() for requirement in project["dependencies"]}
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["heic"], *extras["raw"]]
+    declared = {re.split(r"[<>=!~\[ ]", requirement)[0].lower() for requirement in wanted}
     for path in sources():
         for line, module in imports_of(path.read_text(encoding="utf-8")):
             first = module.split(".")[0]

@@ -38,7 +38,7 @@ def verdicts(source: Path, target: Path) -> dict[str, Verdict]:
 
 def test_what_this_program_makes_is_kept_and_lossy_formats_are_not_judged(coloured: tuple[Path, Path]) -> None:
     kept, lossy = Verdict.KEPT, Verdict.LOSSY
-    assert verdicts(*coloured) == {"a.png": kept, "b.bmp": kept, "c.jpg": lossy, "d.tif": kept}
+    assert verdicts(*coloured) == {"a.png": kept, "b.bmp.png": kept, "c.jpg": lossy, "d.tif": kept}
 
 
 def test_results_with_other_light_pages_or_size_and_missing_ones_are_told(
@@ -47,7 +47,7 @@ def test_results_with_other_light_pages_or_size_and_missing_ones_are_told(
     source, target = coloured
     with Image.open(target / "a.png") as image:
         image.point(lambda level: min(level + 4, 255)).save(target / "a.png")
-    Image.new("RGB", (9, 9)).save(target / "b.bmp")
+    Image.new("RGB", (9, 9)).save(target / "b.bmp.png")
     with Image.open(target / "d.tif") as image:
         image.copy().save(target / "d.tif")  # its first page alone
     (target / "c.jpg").unlink()
@@ -55,14 +55,14 @@ def test_results_with_other_light_pages_or_size_and_missing_ones_are_told(
     (target / "e.png").write_text("no photo")
     assert verdicts(source, target) == {
         "a.png": Verdict.BROKEN,
-        **dict.fromkeys(("b.bmp", "c.jpg", "d.tif", "e.png"), Verdict.FAILED),
+        **dict.fromkeys(("b.bmp.png", "c.jpg", "d.tif", "e.png"), Verdict.FAILED),
     }
     assert main(["--verify", str(source), "-o", str(target)]) == 1
     stdout, stderr = capfd.readouterr()
     assert stdout.startswith(f"{target / 'a.png'}: lightness kept at ")
     assert stderr.splitlines() == [
         f"colorize: {target / 'a.png'}: the lightness of {source / 'a.png'} was not kept",
-        f"colorize: {target / 'b.bmp'}: expected a result of 40×30 px like its source, got 9×9",
+        f"colorize: {target / 'b.bmp.png'}: expected a result of 40×30 px like its source, got 9×9",
         f"colorize: {target / 'c.jpg'}: no such result of {source / 'c.jpg'}",
         f"colorize: {target / 'd.tif'}: fewer pages than {source / 'd.tif'} has",
         f"colorize: {source / 'e.png'}: expected a photo, this is no image format that can be read",

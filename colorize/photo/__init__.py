@@ -1,0 +1,28 @@
+"""Photo files in and out: the one place that opens or writes them.
+
+Whatever a file holds comes out as sRGB levels the right way up, with what has to travel along beside them (`reading`),
+and goes into a file again whole or not at all (`writing`).
+"""
+
+from __future__ import annotations
+
+from colorize.photo.formats import MAX_PIXELS, SUFFIXES, result_suffix, writer
+from colorize.photo.page import Levels, Photo
+from colorize.photo.reading import Header, header, open, pages, to_photo
+from colorize.photo.writing import losses, save
+
+__all__ = [
+    "Photo",
+    "Levels",
+    "open",
+    "pages",
+    "to_photo",
+    "Header",
+    "header",
+    "save",
+    "losses",
+    "writer",
+    "result_suffix",
+    "SUFFIXES",
+    "MAX_PIXELS",
+]

@@ -1,0 +1,109 @@
+"""Which formats are read and written, and what each of them holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from colorize.errors import PhotoError
+
+MAX_PIXELS = 175_000_000  # more is a mistake or an attack: half a gigabyte in RGB; Pillow itself stops a little above
+MAX_PAGES = 10_000  # of a TIFF file
+
+# What is opened at all, by the module of Pillow that does it. Pillow knows more, among it formats that are programs: it
+# has EPS run by Ghostscript.
+READERS = {
+    "AVIF": "Avif",
+    "BMP": "Bmp",
+    "DIB": "Bmp",
+    "GIF": "Gif",
+    "JPEG": "Jpeg",
+    "JPEG2000": "Jpeg2K",
+    "PCX": "Pcx",
+    "PNG": "Png",
+    "PPM": "Ppm",
+    "PSD": "Psd",
+    "QOI": "Qoi",
+    "SGI": "Sgi",
+    "TGA": "Tga",
+    "TIFF": "Tiff",
+    "WEBP": "WebP",
+}
+
+# Names under which photos are looked for in folders; what a file really is, its content decides.
+_NAMES = "avif bmp dib gif j2k jfif jp2 jpe jpeg jpg mpo pbm pcx pgm png pnm ppm psd qoi sgi tga tif tiff webp"
+# Those that need one package more are looked for all the same: what cannot be read is told, not passed over.
+_HEIF_NAMES = "heic heif hif"
+_RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
+
+HEIF_SUFFIXES = frozenset(f".{name}" for name in _HEIF_NAMES.split())
+RAW_SUFFIXES = frozenset(f".{name}" for name in _RAW_NAMES.split())
+SUFFIXES = frozenset(f".{name}" for name in _NAMES.split()) | HEIF_SUFFIXES | RAW_SUFFIXES
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that photos are written in."""
+
+    name: str
+    quality: int | None = None  # the default, 1 to 100; None where there is nothing to choose
+    sixteen_bit: bool = False
+    alpha: bool = False
+    pages: bool = False
+    iptc: bool = False
+    text: str = ""  # which of the photo's texts: "Comment", or "all"
+    segment: int | None = None  # bytes that EXIF, XMP and IPTC may have each
+    longest: int = 1 << 31  # px of a side
+
+
+JPEG = Format("JPEG", quality=95, iptc=True, text="Comment", segment=65_533, longest=65_500)
+PNG = Format("PNG", sixteen_bit=True, alpha=True, text="all")
+TIFF = Format("TIFF", sixteen_bit=True, alpha=True, pages=True, iptc=True)
+WEBP = Format("WebP", quality=95, alpha=True, longest=16_383)
+AVIF = Format("AVIF", quality=90, alpha=True, longest=65_536)
+
+WRITERS: dict[str, Format] = {
+    ".jpg": JPEG,
+    ".jpeg": JPEG,
+    ".jpe": JPEG,
+    ".jfif": JPEG,
+    ".png": PNG,
+    ".tif": TIFF,
+    ".tiff": TIFF,
+    ".webp": WEBP,
+    ".avif": AVIF,
+}
+
+
+def writer(target: Path) -> Format:
+    """The format that `target` asks for. Raises `PhotoError`."""
+    try:
+        return WRITERS[target.suffix.lower()]
+    except KeyError:
+        known = ", ".join(WRITERS)
+        raise PhotoError(
+            f"{target}: cannot write {target.suffix or 'a file without suffix'}, expected {known}"
+        ) from None
+
+
+def result_suffix(source: Path, file_format: str | None = None) -> str:
+    """The suffix of a source's result: its own, or another where its format cannot hold what a result is.
+
+    JPEG for photos of cameras and telephones, which are compressed already or more than anybody wants to keep; PNG,
+    which loses nothing, for the rest. With `file_format`, one of `options.FORMATS`, its own only if it stands for that
+    one.
+    """
+    suffix = source.suffix.lower()
+    if file_format is not None:
+        wanted = f".{file_format}"
+        return source.suffix if WRITERS.get(suffix) is WRITERS[wanted] else wanted
+    if suffix in WRITERS:
+        return source.suffix
+    return ".jpg" if suffix in HEIF_SUFFIXES | RAW_SUFFIXES | {".mpo"} else ".png"
+
+
+def suffix_of(kind: str) -> str:
+    """The suffix for results of photos in a format, by Pillow's name of it."""
+    if kind in ("HEIF", "MPO"):
+        return ".jpg"
+    return next((suffix for suffix, format_ in WRITERS.items() if format_.name.upper() == kind), ".png")

@@ -1,0 +1,128 @@
+"""ICC profiles: what a photo's levels mean, turned into sRGB."""
+
+from __future__ import annotations
+
+import io
+import struct
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+_LAST_LEVEL = 255
+_STEP = 257  # a level of 8 bit in 16 bit
+_ROUNDING = 2  # levels by which lcms misses grey
+_GAMMAS = 0.1, 4.0  # that make sense
+
+_SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def srgb() -> bytes:
+    """sRGB's profile, the same bytes each time: lcms puts in when it was made."""
+    made = bytearray(_SRGB.tobytes())
+    made[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
+    return bytes(made)
+
+
+def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
+    """RGB, L or CMYK converted from an embedded profile; an unusable one is ignored, as viewers do."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if image.mode == "L":
+            table = _grey_table(profile, _space(source))
+            return image.point(((table[::_STEP].astype(np.uint32) + _STEP // 2) // _STEP).tolist())
+        if image.mode == "RGB" and _is_srgb(profile):
+            return image
+        return _to_rgb(image, source)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+
+
+def grey_to_srgb(levels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
+    """16-bit grey (H, W) converted from an embedded profile; an unusable one is ignored."""
+    try:
+        return _grey_table(profile, _space(ImageCms.ImageCmsProfile(io.BytesIO(profile))))[levels]
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return levels
+
+
+def neutral_table(profile: bytes) -> list[int] | None:
+    """sRGB's level for each level (256) of grey that is saved as RGB with this profile; None if it has a tint there."""
+    try:
+        ramp = np.repeat(np.arange(_LAST_LEVEL + 1, dtype=np.uint8)[None, :, None], 3, axis=2)
+        converted = np.asarray(to_srgb(Image.fromarray(ramp), profile))[0].astype(np.int16)
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return None
+    return converted[:, 1].tolist() if np.ptp(converted, axis=1).max() <= _ROUNDING else None
+
+
+def gamma_table(gamma: float) -> list[int] | None:
+    """sRGB's level for each level (256) whose light is level ** (1 / gamma); None if that is about sRGB itself."""
+    if not _GAMMAS[0] <= gamma <= _GAMMAS[1] or abs(gamma * 2.2 - 1) < 0.05:
+        return None
+    light = np.linspace(0, 1, _LAST_LEVEL + 1) ** (1 / gamma)
+    srgb_ = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1
+    return [round(value * _LAST_LEVEL) for value in srgb_.tolist()]
+
+
+def _to_rgb(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
+    converted = ImageCms.profileToProfile(image, source, _SRGB, outputMode="RGB")
+    assert converted is not None  # it is None only when done in place
+    return converted
+
+
+def _space(profile: ImageCms.ImageCmsProfile) -> str:
+    return str(profile.profile.xcolor_space).strip()
+
+
+@lru_cache(maxsize=8)  # the photos of a folder come from the same scanner
+def _grey_table(profile: bytes, space: str) -> NDArray[np.uint16]:
+    """sRGB's 16-bit level for each 16-bit level of grey (65536,).
+
+    Raises `PyCMSError` for a profile that is not one of grey.
+    """
+    if space != "GRAY":
+        raise ImageCms.PyCMSError(f"a profile of {space} for grey")
+    ramp = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
+    # Exactly: lcms, left to itself, takes too few points in the darks of grey profiles.
+    transform = ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.ImageCmsProfile(io.BytesIO(_grey_srgb())),
+        "I;16",
+        "I;16",
+        flags=ImageCms.Flags.NOOPTIMIZE,
+    )
+    return np.asarray(transform.apply(Image.fromarray(ramp))).reshape(-1)
+
+
+@lru_cache(maxsize=8)
+def _is_srgb(profile: bytes) -> bool:
+    """Whether converting would change no level by more than the rounding: sRGB has been written down in many ways."""
+    steps = np.linspace(0, _LAST_LEVEL, 18).astype(np.uint8)
+    probe = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(18, -1, 3)
+    converted = np.asarray(_to_rgb(Image.fromarray(probe), ImageCms.ImageCmsProfile(io.BytesIO(profile))))
+    return int(np.abs(converted.astype(np.int16) - probe).max()) <= 1
+
+
+def _grey_srgb() -> bytes:
+    """A grey profile with sRGB's curve (IEC 61966-2-1), as a parametric curve of type 3 (ICC.1:2022, 10.18)."""
+    constants = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    white = struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061)  # D50
+    curve = struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in constants))
+    directory_size = 128 + 4 + 2 * 12
+    directory = struct.pack(
+        ">I4sII4sII",
+        2,
+        *(b"wtpt", directory_size, len(white)),
+        *(b"kTRC", directory_size + len(white), len(curve)),
+    )
+    header = struct.pack(
+        ">I4xI4s4s4s12x4s28x3i48x",
+        directory_size + len(white) + len(curve),
+        0x04200000,
+        *(b"mntr", b"GRAY", b"XYZ "),
+        b"acsp",
+        *(63190, 65536, 54061),
+    )
+    return header + directory + white + curve

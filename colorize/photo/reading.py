@@ -1,0 +1,392 @@
+"""Photos out of files: whatever they hold comes out as sRGB levels the right way up; or one line says why not."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+import warnings
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from colorize.errors import PhotoError
+from colorize.photo import exif, extras, guards, profiles, xmp
+from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, suffix_of
+from colorize.photo.page import Levels, Photo, strips, to_array
+
+_SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
+_LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535
+_IPTC_RESOURCE = 0x0404  # of Photoshop's
+
+
+def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
+    """Read a photo from a path or a binary file; of several pages or frames, the first.
+
+    Any mode of Pillow's: palettes are resolved, ICC profiles converted to sRGB, orientation applied; grey of more than
+    8 bit gets 16. Raises `PhotoError`, naming the file (or `name`), if it is not a photo, is damaged or has more than
+    `MAX_PIXELS` pixels.
+    """
+    with closing(pages(source, name)) as every_page:
+        return next(every_page)
+
+
+def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Generator[Photo]:
+    """Every page of a photo file, one at a time, as `open` gives the first.
+
+    Only TIFF files have pages; of an animation the first frame is the photo. Raises `PhotoError` when it comes to a
+    page that is damaged.
+    """
+    name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
+    try:
+        if isinstance(source, str | os.PathLike):
+            # Not left to Pillow: it would map uncompressed files into memory, and mix up the rows of TIFF files that
+            # lie on their side (12.3).
+            with Path(source).open("rb") as file:
+                yield from _pages(file, name)
+        else:
+            yield from _pages(source, name)
+    except PhotoError:
+        raise
+    except FileNotFoundError as error:
+        raise PhotoError(f"{name}: no such file") from error
+    except IsADirectoryError as error:
+        raise PhotoError(f"{name}: expected a photo, this is a folder") from error
+    except PermissionError as error:
+        raise PhotoError(f"{name}: may not be read (permission denied)") from error
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{name}: expected a photo, this is no image format that can be read") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: more than the {MAX_PIXELS // 10**6} million pixels accepted") from error
+    except MemoryError as error:
+        raise PhotoError(f"{name}: not enough memory for a photo of this size") from error
+    except Exception as error:  # a damaged file makes decoders raise nearly anything
+        raise PhotoError(f"{name}: a damaged photo ({one_line(error)})") from error
+
+
+def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
+    kind = guards.check(file, name)
+    if extras.is_raw(file, name):
+        yield extras.read_raw(file, name)
+        return
+    if kind == "HEIF":
+        extras.register_heif(name)
+    if kind == "TIFF":
+        yield from _tiff_pages(file, name)
+        return
+    with _silent(), Image.open(file, formats=_readers(kind)) as image:
+        _check_size(image, name)
+        image.load()
+        photo = _own(_photo(image, _told(image)), image)
+    yield photo
+
+
+def _own(photo: Photo, image: Image.Image) -> Photo:
+    """With an image that tells nothing any more, if its pixels are those of a file's."""
+    if isinstance(photo.pixels, Image.Image):
+        photo.pixels.info.clear()
+        if photo.pixels is image:
+            image.getexif().clear()  # what is upright is not to be turned again
+    return photo
+
+
+def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
+    count = exif.count_pages(file, MAX_PAGES + 1)
+    if count > MAX_PAGES:
+        raise PhotoError(f"{name}: more than the {MAX_PAGES} pages accepted")
+    with ExitStack() as opened:
+        image = None
+        for number, page in enumerate(exif.read_pages(file)):
+            if count and not page.is_main:
+                continue
+            if page.claims_too_much:
+                raise PhotoError(f"{name}: a damaged photo (its tags claim more bytes than the file has)")
+            with _silent():
+                if image is None:
+                    image = opened.enter_context(Image.open(file, formats=_readers("TIFF")))
+                if number:
+                    image.seek(number)
+                _check_size(image, name)
+                image.load()  # which applies the orientation of TIFF files, too
+                told = _Told(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
+                told = replace(told, white_is_zero=page.white_is_zero)
+                photo = replace(_photo(image, told, turned=True), pages=max(count, 1))
+                if count > 1 and photo.pixels is image:
+                    photo = replace(photo, pixels=image.copy())  # the next page takes the same memory
+                photo = _own(photo, image)
+            yield photo
+            del photo
+        if image is None:
+            raise UnidentifiedImageError
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a photo file says of itself."""
+
+    pixels: int  # of its first page
+    suffix: str  # of its results, whatever the file is called
+
+
+def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
+    """Read no more than a photo's header; None if that is not to be had: `open` will tell why."""
+    name = str(source) if isinstance(source, str | os.PathLike) else ""
+    try:
+        with ExitStack() as opened:
+            file = opened.enter_context(Path(source).open("rb")) if isinstance(source, str | os.PathLike) else source
+            kind = guards.check(file, name)
+            if extras.is_raw(file, name):
+                return Header(extras.raw_pixels(file, name), ".jpg")
+            if kind == "HEIF":
+                extras.register_heif(name)
+            if kind == "TIFF" and (page := next(exif.read_pages(file), None)) and page.claims_too_much:
+                return None
+            with _silent(), Image.open(file, formats=_readers(kind)) as image:
+                return Header(image.width * image.height, suffix_of(image.format or ""))
+    except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
+        return None
+
+
+def to_photo(image: Image.Image) -> Photo:
+    """What `open` makes of an image that is already in memory, which is left as it is.
+
+    Of its metadata those go along that Pillow keeps in `image.info`. Raises `PhotoError` for an image without pixels.
+    """
+    if 0 in image.size:
+        raise PhotoError(f"expected an image of 1×1 px or more, got {image.width}×{image.height}")
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # noqa: BLE001  # damaged metadata make Pillow raise nearly anything, and are no reason to refuse
+        orientation = 1
+    return _photo(image, replace(_told(image), orientation=orientation))
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a file tells of itself, besides what Pillow makes of it."""
+
+    orientation: int = 1
+    exif: exif.Exif = field(default_factory=exif.Exif)
+    xmp: bytes = b""
+    iptc: bytes = b""
+    text: Mapping[str, str] = field(default_factory=dict)
+    bits: int = 16  # of those that have more than 8
+    white_is_zero: bool = False
+
+
+def _told(image: Image.Image) -> _Told:
+    """What Pillow has found, of any format but TIFF."""
+    info = image.info
+    data = info.get("exif", b"")
+    if not data and isinstance(packed := info.get("Raw profile type exif"), str):  # ImageMagick's, in PNG
+        with suppress(ValueError):
+            data = bytes.fromhex("".join(packed.split("\n")[3:]))
+    if not isinstance(data, bytes):
+        data = b""
+    packet = info.get("xmp", b"")
+    resources = info.get("photoshop")
+    iptc = resources.get(_IPTC_RESOURCE, b"") if isinstance(resources, dict) else b""
+    text = {key: str(value) for key, value in getattr(image, "text", {}).items() if not _is_carried(key)}
+    if isinstance(comment := info.get("comment"), bytes) and comment:
+        text["Comment"] = comment.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    return _Told(
+        exif.orientation(data),
+        exif.parse(data),
+        xmp.of_picture(packet if isinstance(packet, bytes) else str(packet).encode()),
+        iptc if isinstance(iptc, bytes) else b"",
+        text,
+    )
+
+
+def _is_carried(keyword: str) -> bool:
+    """Whether a PNG text is what travels as EXIF, XMP or a profile."""
+    return keyword == "XML:com.adobe.xmp" or keyword.startswith(("Raw profile type exif", "Raw profile type ic"))
+
+
+# What each EXIF orientation asks for. Not left to `ImageOps.exif_transpose`: it writes the EXIF anew, and where one tag
+# of it is badly typed gives up, with the photo still on its side.
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_ITS_SIDE = (5, 6, 7, 8)
+
+
+def _photo(image: Image.Image, told: _Told, *, turned: bool = False) -> Photo:
+    """The photo in an image; `turned` if Pillow has applied its orientation already."""
+    dpi = _dpi(image, told.exif)
+    if told.orientation in _ON_ITS_SIDE and dpi:
+        dpi = dpi[::-1]
+    for tag in exif.RESOLUTION:  # which `dpi` tells from now on
+        told.exif.main.pop(tag, None)
+    info = image.info
+    if told.orientation in _TURNS and not turned:
+        image = image.transpose(_TURNS[told.orientation])
+        image.info = info
+    pixels, alpha = _deep(image, told) if image.mode in (*_SIXTEEN_BIT, "I", "F") else _shallow(image)
+    return Photo(pixels, alpha, told.exif.to_bytes(), told.xmp, told.iptc, told.text, dpi)
+
+
+def _dpi(image: Image.Image, told: exif.Exif) -> tuple[float, float] | None:
+    info = image.info
+    # For those that do not tell, Pillow takes 72 in JPEG files and 1 in TIFF files.
+    told_by_file = image.format != "TIFF" and (image.format not in ("JPEG", "MPO") or info.get("jfif_unit") in (1, 2))
+    try:
+        x, y = (
+            (float(value) for value in info["dpi"]) if told_by_file and "dpi" in info else told.resolution() or (0, 0)
+        )
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
+
+
+def _deep(image: Image.Image, told: _Told) -> tuple[NDArray[np.uint16], Levels | None]:
+    """Grey of more than 8 bit, as 16 bit."""
+    width, height = image.size
+    levels = np.empty((height, width), np.uint16)
+    if image.mode in _SIXTEEN_BIT:
+        low, high = 0.0, float((1 << told.bits) - 1 if told.bits in (10, 12, 14) else _LAST_LEVEL_16)
+    else:
+        low, high = _range(image)
+    for rows, values in strips(image):
+        if (low, high) == (0, _LAST_LEVEL_16):
+            levels[rows] = values
+        else:
+            unit = (np.nan_to_num(values.astype(np.float32), nan=low, posinf=high, neginf=low) - low) / (high - low)
+            levels[rows] = np.rint(np.clip(unit, 0, 1) * _LAST_LEVEL_16)
+    transparent = image.info.get("transparency")
+    alpha = np.where(levels == transparent, 0, _LAST_LEVEL_16).astype(np.uint16) if transparent is not None else None
+    if told.white_is_zero:  # which Pillow leaves to us in these modes
+        np.subtract(_LAST_LEVEL_16, levels, out=levels)
+    if profile := image.info.get("icc_profile"):
+        levels = profiles.grey_to_srgb(levels, profile)
+    return levels, None if alpha is None or alpha.min() == _LAST_LEVEL_16 else alpha
+
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Which values are black and white: those of 1, 8 or 16 bit if all values lie within, else the extremes."""
+    low, high = np.inf, -np.inf
+    for _, values in strips(image):
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    for most in (1, _LAST_LEVEL, _LAST_LEVEL_16) if image.mode == "F" else (_LAST_LEVEL_16,):
+        if 0 <= low <= high <= most:
+            return 0.0, float(most)
+    return (low, high) if low < high else (0.0, 1.0)
+
+
+def _shallow(image: Image.Image) -> tuple[Image.Image, Levels | None]:
+    """Everything else, as L or RGB of 8 bit."""
+    info = image.info
+    image, alpha = _split_alpha(image)
+    profile = info.get("icc_profile")
+    if image.mode == "CMYK" and profile:  # which takes it to RGB better than Pillow does
+        image, profile = profiles.to_srgb(image, profile), None
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    if image.mode == "RGB" and _is_grey(image):
+        grey = image.getchannel("G")
+        if not profile:
+            image = grey
+        elif (table := profiles.neutral_table(profile)) is not None:
+            image, profile = grey.point(table), None
+    if profile:
+        image = profiles.to_srgb(image, profile)
+    elif (table := _gamma_table(info)) is not None:
+        image = image.point(table * len(image.getbands()))
+    return image, alpha
+
+
+def _gamma_table(info: Mapping[Any, Any]) -> list[int] | None:
+    """For PNG files that tell their gamma, and that it is not about sRGB's."""
+    gamma = info.get("gamma")
+    if "icc_profile" in info or "srgb" in info or not isinstance(gamma, float):
+        return None
+    return profiles.gamma_table(gamma)
+
+
+def _is_grey(image: Image.Image) -> bool:
+    """Whether red, green and blue are the same at every pixel: scanners often save grey so."""
+    return all(
+        np.array_equal(values[..., 0], values[..., 1]) and np.array_equal(values[..., 1], values[..., 2])
+        for _, values in strips(image)
+    )
+
+
+def _split_alpha(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8] | None]:
+    """The image without its alpha, and the alpha if any pixel is not opaque."""
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        if image.mode == "La" or image.mode in ("L", "1"):
+            image = image.convert("LA")
+        elif image.mode not in ("LA", "RGBA"):
+            image = image.convert("RGBA")
+        alpha = to_array(image.getchannel("A"))
+        image = image.getchannel("L") if image.mode == "LA" else image.convert("RGB")
+        return image, alpha if alpha.min() < _LAST_LEVEL else None
+    return image, None
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise PhotoError(f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted")
+
+
+@cache
+def _readers(kind: str) -> tuple[str, ...]:
+    """Pillow's readers of a format, or all that are allowed if it is not known which; imported, as far as there are."""
+    if kind == "HEIF":  # registered already, if it is there
+        return (kind,)
+    # Of an unknown kind can only be what the guards do not know.
+    wanted = [kind] if kind else [format_ for format_ in READERS if format_ not in guards.KNOWN]
+    for format_ in wanted:
+        with suppress(ImportError):
+            importlib.import_module(f"PIL.{READERS[format_]}ImagePlugin")
+    return tuple(format_ for format_ in wanted if format_ in Image.OPEN)
+
+
+_quiet_lock = threading.Lock()
+_quiet_depth = 0
+_quiet: warnings.catch_warnings[None] | None = None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Silence Pillow: what is odd in a file becomes an error here, or is of no consequence.
+
+    The filters are the whole process's. Several threads that each put them back as they found them would leave them
+    wrong, so the first one in changes them and the last one out restores them; other modules' warnings go on.
+    """
+    global _quiet_depth, _quiet
+    with _quiet_lock:
+        if not _quiet_depth:
+            _quiet = warnings.catch_warnings()
+            _quiet.__enter__()
+            warnings.filterwarnings("ignore", module=r"PIL\.")
+        _quiet_depth += 1
+    try:
+        yield
+    finally:
+        with _quiet_lock:
+            _quiet_depth -= 1
+            if not _quiet_depth and _quiet is not None:
+                _quiet.__exit__(None, None, None)
+
+
+def one_line(error: BaseException) -> str:
+    reason = error.strerror if isinstance(error, OSError) else None  # without the number and the name of our own file
+    text = reason or str(error).strip() or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,126 @@
+"""Photos into files: in the format of the file's suffix, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from PIL import Image, features
+
+from colorize import files
+from colorize.errors import PhotoError
+from colorize.photo import metadata, png, profiles, tiff
+from colorize.photo.formats import AVIF, JPEG, PNG, TIFF, WEBP, Format, writer
+from colorize.photo.page import Photo, to_8_bit, to_16_bit
+from colorize.photo.reading import one_line
+
+
+def save(
+    photo: Photo | Iterable[Photo],
+    target: str | os.PathLike[str],
+    quality: int | None = None,
+    *,
+    overwrite: bool = True,
+) -> None:
+    """Write a photo, or the pages of one, in the format of the target's suffix, whole or not at all.
+
+    What travels with the photo goes along as far as the format holds it (`losses` tells what does not); where its
+    colours are generated, EXIF and XMP say so. `quality`, 1 to 100, is that of JPEG, WebP and AVIF files. Folders are
+    made. Raises `PhotoError` if the suffix is unknown or the file cannot be written; a file that was there stays.
+    Without `overwrite` it raises `FileExistsError` for it.
+    """
+    target = Path(target)
+    format_ = writer(target)
+    if quality is not None and not 1 <= quality <= 100:
+        raise PhotoError(f"{target}: expected a quality of 1 to 100, got {quality}")
+    pages = iter([photo] if isinstance(photo, Photo) else photo)
+    try:
+        with files.atomic(target, overwrite=overwrite) as file:
+            if format_ is TIFF:
+                tiff.write(file, _sheets(pages))
+            else:
+                _write(next(pages), file, format_, quality or format_.quality, target)
+    except (PhotoError, FileExistsError):
+        raise
+    except MemoryError as error:
+        raise PhotoError(f"{target}: not enough memory to write it") from error
+    except Exception as error:  # encoders raise nearly anything
+        raise PhotoError(f"{target}: cannot be written ({one_line(error)})") from error
+
+
+def losses(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
+    """What of a photo the format of the target's suffix does not hold, in words; empty if nothing is lost."""
+    format_ = writer(Path(target))
+    lost = []
+    if photo.more_pages and not format_.pages:
+        lost.append(f"all of its {photo.pages} pages but one")
+    if photo.is_deep and not format_.sixteen_bit:
+        lost.append("more than 8 bit")
+    if photo.alpha is not None and not format_.alpha:
+        lost.append("transparency")
+    return (*lost, *metadata.of_result(photo, format_).lost)
+
+
+def _sheets(pages: Iterable[Photo]) -> Iterator[tiff.Sheet]:
+    for page in pages:
+        photo = _of_one_depth(page)
+        yield tiff.Sheet(photo, metadata.of_result(photo, TIFF), _profile(photo))
+
+
+def _of_one_depth(photo: Photo) -> Photo:
+    """With its alpha in as many bit as the pixels."""
+    if photo.alpha is None:
+        return photo
+    return replace(photo, alpha=to_16_bit(photo.alpha) if photo.is_deep else to_8_bit(photo.alpha))
+
+
+def _profile(photo: Photo) -> bytes:
+    """sRGB's, for colour: without one, some programs show colours as the screen happens to have them."""
+    return profiles.srgb() if photo.is_colour else b""
+
+
+def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, target: Path) -> None:
+    if max(photo.size) > format_.longest:
+        raise PhotoError(
+            f"{target}: {format_.name} holds {format_.longest} px a side at most, the photo has "
+            f"{photo.size[0]}×{photo.size[1]}; choose another format"
+        )
+    told = metadata.of_result(photo, format_)
+    icc = _profile(photo)
+    if format_ is PNG:
+        png.write(file, _of_one_depth(photo), told, icc)
+        return
+    settings: dict[str, Any] = {"quality": quality, "icc_profile": icc or None}
+    if exif := told.exif.to_bytes():
+        settings["exif"] = b"Exif\0\0" + exif
+    if told.xmp:
+        settings["xmp"] = told.xmp
+    if format_ is JPEG:
+        # All of the colour (4:4:4): it is what this program adds.
+        settings |= {"subsampling": 0, "dpi": told.dpi or (0, 0), "extra": _photoshop_segment(told.iptc)}
+        settings["comment"] = told.text.get("Comment", "").encode("utf-8", "surrogateescape")
+        photo.image.save(file, "JPEG", **settings)
+        return
+    image = photo.image
+    if photo.alpha is not None:
+        image = image.convert("RGB")
+        image.putalpha(Image.fromarray(to_8_bit(photo.alpha)))
+    if format_ is AVIF:
+        if not features.check("avif"):
+            raise PhotoError(f"{target}: cannot be written (this Pillow has no AVIF)")
+        image.save(file, "AVIF", subsampling="4:4:4", **settings)
+    else:
+        assert format_ is WEBP
+        image.save(file, "WEBP", exact=True, **settings)  # the colours of what is transparent are kept, too
+
+
+def _photoshop_segment(iptc: bytes) -> bytes:
+    """IPTC records as JPEG files hold them: a resource in an APP13 segment."""
+    if not iptc:
+        return b""
+    resource = b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", 0x0404, 0, len(iptc)) + iptc + b"\0" * (len(iptc) % 2)
+    return b"\xff\xed" + struct.pack(">H", len(resource) + 2) + resource
