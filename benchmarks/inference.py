@@ -68,12 +68,12 @@ def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of each part and of the whole, in this process."""
     from PIL import Image
 
-    from colorize.colorizer import _levels, _shrink
+    from colorize.colorizer import _shrink
     from colorize.photo import Photo
 
     colorizer = load(options)
     grey = photo(megapixels)
-    small = _shrink(_levels(Photo(grey)), options.size)
+    small = _shrink(Photo(grey), options.size)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "grey.jpg", Path(folder) / "colour.jpg"
         grey.save(source, quality=92)

@@ -16,7 +16,7 @@ from PIL import Image
 from colorize import photo
 from colorize.engine import Engine, TorchEngine, resolve_device
 from colorize.errors import ConfigError, PhotoError, WeightsError
-from colorize.lightness import Merger, levels_to_l, to_levels
+from colorize.lightness import Merger, levels_to_l, to_8_bit, to_levels
 from colorize.models.weights import ModelInfo, load_generator
 from colorize.options import ColorizeOptions
 from colorize.photo import Photo
@@ -91,12 +91,11 @@ class Colorizer:
         Those that the network sees in the same shape go through it together. Raises `MemoryError` if they are too much.
         """
         options = ColorizeOptions(strength=strength, size=size)
-        levels = [_levels(each) for each in photos]
-        small_levels = [_shrink(each, options.size) for each in levels]
+        small_levels = [_shrink(each, options.size) for each in photos]
         small_ab = self._predict(small_levels)
         return [
-            each.with_colours(_paint(full, small, ab * np.float32(options.strength)))
-            for each, full, small, ab in zip(photos, levels, small_levels, small_ab, strict=True)
+            each.with_colours(_paint(each, small, ab * np.float32(options.strength)))
+            for each, small, ab in zip(photos, small_levels, small_ab, strict=True)
         ]
 
     def colorize_file(
@@ -148,44 +147,38 @@ class Colorizer:
         return [results[index] for index in range(len(padded))]
 
 
-def _levels(page: Photo) -> Levels:
-    """Its grey levels (H, W)."""
-    levels = page.levels
-    return levels if levels.ndim == 2 else to_levels(levels)
-
-
-def _shrink(levels: Levels, size: int) -> NDArray[np.uint8]:
+def _shrink(page: Photo, size: int) -> NDArray[np.uint8]:
     """Grey levels (h, w) with h · w ≈ size² in the photo's aspect, as the network sees it."""
-    height, width = levels.shape
+    width, height = page.size
     scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = Image.fromarray(levels if levels.dtype == np.uint8 else (levels >> 8).astype(np.uint8))
-    return np.asarray(image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0))
+    resized = page.image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return to_8_bit(to_levels(np.asarray(resized)))
 
 
-def _paint(levels: Levels, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
-    """Colours for `levels` (H, W), of 8 or 16 bit as they are, from small `ab` (2, h, w)."""
-    height, width = levels.shape
-    if levels.dtype == np.uint16:
+def _paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
+    """A page's pixels in colour, of 8 or 16 bit as they are, from small `ab` (2, h, w)."""
+    width, height = page.size
+    if not isinstance(page.pixels, Image.Image):
         deep = np.empty((height, width, 3), np.uint16)
-        for top, rgbx in _strips(levels, small_levels, ab):
+        for top, rgbx in _strips(page, small_levels, ab):
             deep[top : top + len(rgbx)] = rgbx[..., :3]
         return deep
-    image = Image.new("RGB", (width, height))
-    for top, rgbx in _strips(levels, small_levels, ab):
+    image = Image.new("RGB", page.size)
+    for top, rgbx in _strips(page, small_levels, ab):
         # Four bytes a pixel is how Pillow itself keeps RGB: they are copied as they are.
         image.paste(Image.frombuffer("RGB", (width, len(rgbx)), rgbx, "raw", "RGBX", 0, 1), (0, top))
     return image
 
 
-def _strips(levels: Levels, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
-    """The coloured photo from top to bottom: a row's number, and (n, W, 4) from there."""
-    merger = Merger(ab, levels.size)
-    upsampler = Upsampler(merger.steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), *levels.shape)
-    rows = max(1, _STRIP // levels.shape[1])
-    for top in range(0, len(levels), rows):
-        strip = levels[top : top + rows]
-        yield top, merger.merge(strip, upsampler.rows(strip, top))
+def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
+    """The coloured page from top to bottom: a row's number, and (n, W, 4) from there."""
+    width, height = page.size
+    merger = Merger(ab, width * height)
+    upsampler = Upsampler(merger.steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), height, width)
+    for place, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
+        levels = to_levels(pixels)
+        yield place.start, merger.merge(levels, upsampler.rows(levels, place.start))
 
 
 def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:

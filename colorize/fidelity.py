@@ -8,7 +8,7 @@ import numpy as np
 
 from colorize.errors import PhotoError
 from colorize.lightness import lightness_of, to_8_bit, to_levels
-from colorize.photo import Photo
+from colorize.photo import Photo, strips
 
 _WORST = 0.5  # of L*
 _KEPT = 0.999  # of the pixels
@@ -36,13 +36,11 @@ def compare(source: Photo, result: Photo) -> Fidelity:
     if source.size != result.size:
         raise PhotoError("expected a result of {}×{} px like its source, got {}×{}".format(*source.size, *result.size))
     worst, same = 0.0, 0
-    before, after = source.levels, result.levels
-    for top in range(0, len(before), _ROWS):
-        mine, theirs = before[top : top + _ROWS], after[top : top + _ROWS]
+    width, height = source.size
+    for (_, mine), (_, theirs) in zip(strips(source.pixels, _ROWS), strips(result.pixels, _ROWS), strict=True):
         worst = max(worst, float(np.abs(lightness_of(mine) - lightness_of(theirs)).max()))
         wanted, got = to_levels(mine), to_levels(theirs)
         if wanted.dtype != got.dtype:  # a 16-bit photo in a format that holds 8
             wanted, got = to_8_bit(wanted), to_8_bit(got)
         same += int(np.count_nonzero(wanted == got))
-    width, height = source.size
     return Fidelity(worst, same / (width * height))

@@ -17,8 +17,10 @@ from PIL import Image
 from colorize.units import FloatArray, Levels
 
 _FINER = 2  # bicubic up to this many times the small size, bilinear from there: nearly as good, and faster
-_AT_ONCE = 4  # times that size: up to here all rows are made at once
+_ROWS_BETWEEN = 4  # from so many rows between the same two on they are done together, each row by itself before
 _EPSILON = 0.0125  # variance of the level, on [0, 1], below which colour no longer follows it
+
+_Between = tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]  # of each pixel: two smaller ones, and how far between
 
 
 class Upsampler:
@@ -29,45 +31,43 @@ class Upsampler:
 
     def __init__(self, ab: FloatArray, levels: FloatArray, height: int, width: int) -> None:
         """Small `ab` (2, h, w) and the grey levels (h, w) it belongs to, on [0, 1]; the full size in pixels."""
-        self._height = height
         self._guided = ab.shape[1] < height or ab.shape[2] < width
         if self._guided:
             slope = _slope(ab, levels)
             fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
-            fields = _stretched(_finer(fields.swapaxes(1, 2)), width).swapaxes(1, 2)  # (4, h, W)
-            fields = _finer(np.ascontiguousarray(fields))  # (4, 2h, W)
-            # A small photo is done at once; of a large one rows are made when they are asked for.
-            self._fields = _stretched(fields, height) if height < _AT_ONCE * fields.shape[1] else fields
-            self._above, self._below, self._weight = _between(fields.shape[1], height)
+            self._fields = _finer(_finer(fields.swapaxes(1, 2)).swapaxes(1, 2))  # (4, 2h, 2w)
+            self._down = _between(self._fields.shape[1], height)
+            self._across = _between(self._fields.shape[2], width)
         else:  # the photo is no larger than what the network saw
             shrunk = [Image.fromarray(each).resize((width, height), Image.Resampling.BILINEAR) for each in ab]
             self._fields = np.stack([np.asarray(each) for each in shrunk])  # (2, H, W)
 
     def rows(self, levels: Levels, top: int) -> FloatArray:
         """`ab` (2, n, W) of the n rows from `top`, whose full-size grey levels are `levels` (n, W)."""
-        fields = self._rows(top, len(levels))  # (4, n, W), or (2, n, W) if nothing guides
         if not self._guided:
-            return fields
+            return self._fields[:, top : top + len(levels)].copy()
+        fields = self._rows(top, len(levels))  # (4, n, W)
         ab, offset = fields[:2], fields[2:]
         ab *= levels * np.float32(1 / np.iinfo(levels.dtype).max)
         ab += offset
         return ab
 
     def _rows(self, top: int, count: int) -> FloatArray:
-        """The n rows of the fields from `top` of the full height, not shared with anybody."""
-        if self._fields.shape[1] == self._height:
-            return self._fields[:, top : top + count].copy()
-        above, below, weight = self._above, self._below, self._weight
-        result = np.empty((len(self._fields), count, self._fields.shape[2]), np.float32)
-        row = top
-        while row < top + count:  # all rows between the same two of the fields
-            stop = min(int(np.searchsorted(above, above[row], side="right")), top + count)
-            first = self._fields[:, above[row], None]
-            step = self._fields[:, below[row], None] - first
-            some = result[:, row - top : stop - top]
-            np.multiply(step, weight[row:stop, None], out=some)
-            some += first
-            row = stop
+        """The n rows of the fields (4, n, W) from `top` of the full height: those they lie between first get wide."""
+        rows = slice(top, top + count)
+        above, below, weight = self._down[0][rows], self._down[1][rows], self._down[2][rows]
+        first, last = above[0], below[-1]
+        wide = _lerp(self._fields[:, first : last + 1], self._across, axis=2)  # (4, k, W)
+        above, below = above - first, below - first
+        if count < _ROWS_BETWEEN * wide.shape[1]:
+            return _lerp(wide, (above, below, weight), axis=1)
+        result = np.empty((len(wide), count, wide.shape[2]), np.float32)
+        starts = np.flatnonzero(np.diff(above, prepend=-1))
+        for start, stop in zip(starts, [*starts[1:], count], strict=True):  # all rows between the same two at once
+            upper = wide[:, above[start], None]
+            some = result[:, start:stop]
+            np.multiply(wide[:, below[start], None] - upper, weight[start:stop, None], out=some)
+            some += upper
         return result
 
 
@@ -110,19 +110,19 @@ def _finer(x: FloatArray) -> FloatArray:
     return result.reshape(channels, height * _FINER, width)
 
 
-def _stretched(x: FloatArray, height: int) -> FloatArray:
-    """As many rows (C, H, w) as asked for, bilinear."""
-    above, below, weight = _between(x.shape[1], height)
-    result = np.take(x, above, axis=1)
-    step = np.take(x, below, axis=1)
+def _lerp(x: FloatArray, between: _Between, axis: int) -> FloatArray:
+    """Interpolate linearly along axis 1 or 2 of (C, h, w)."""
+    first, second, weight = between
+    result = np.take(x, first, axis=axis)
+    step = np.take(x, second, axis=axis)
     step -= result
-    step *= weight[:, None]
+    step *= weight if axis == 2 else weight[:, None]
     result += step
     return result
 
 
-def _between(small: int, height: int) -> tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]:
-    """For each of `height` rows the two of `small` rows that it lies between, and how far on the way (height,)."""
-    position = ((np.arange(height) + 0.5) * (small / height) - 0.5).clip(0, small - 1)
+def _between(small: int, full: int) -> _Between:
+    """For each of `full` pixels the two of `small` pixels that it lies between, and how far on the way."""
+    position = ((np.arange(full) + 0.5) * (small / full) - 0.5).clip(0, small - 1)
     above = position.astype(np.intp)
     return above, np.minimum(above + 1, small - 1), (position - above).astype(np.float32)

@@ -208,3 +208,14 @@ def test_importing_the_package_and_its_programs_imports_nothing_heavy() -> None:
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == []
+
+
+def test_colouring_a_photo_imports_no_more_than_it_needs() -> None:
+    code = (
+        "import sys; from PIL import Image; from colorize import Colorizer;"
+        "Colorizer.load(device='cpu')(Image.new('L', (40, 40)));"
+        "print(*sorted({'torchvision', 'kornia', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == []

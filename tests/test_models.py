@@ -21,6 +21,7 @@ from colorize.errors import ConfigError, WeightsError
 from colorize.models import GENERATORS, Generator, build_generator
 from colorize.models.generator import recompute_norm_statistics
 from colorize.models.mobile_unet import MobileUNet
+from colorize.models.mobilenet import mobilenet_v2_features
 
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"ngf": 4, "depth": 4},
@@ -304,6 +305,15 @@ def encoder_features(generator: MobileUNet, l: Tensor) -> Iterator[Tensor]:
     for stage in generator.encoder:
         x = stage(x)
         yield x
+
+
+def test_the_encoder_is_torchvisions_mobilenet_weight_for_weight(mobilenet: nn.Module) -> None:
+    theirs = mobilenet.get_submodule("features").eval()
+    ours = nn.Sequential(*mobilenet_v2_features()).eval()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    rgb = torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        torch.testing.assert_close(ours(rgb), theirs(rgb))
 
 
 def test_a_file_in_the_symmetric_convention_sees_grey_as_three_equal_channels(

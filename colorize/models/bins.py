@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from colorize.color import ab_grid
 from colorize.units import AB_RANGE
 
 STEP = 10.0  # units of a* and b* between the bins' centres
@@ -27,6 +26,8 @@ class AbBins(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        from colorize.color import ab_grid  # kornia: seconds, which other models do without
+
         with torch.device("cpu"):  # which bins there are is known even where weights get no memory yet
             centres = ab_grid(STEP)
         meta = torch.empty(0).device.type == "meta"

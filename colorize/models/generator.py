@@ -97,6 +97,15 @@ def recompute_norm_statistics(generator: Generator, batches: Iterable[Tensor]) -
     generator.eval()
 
 
+def draw_normal(weight: Tensor, mean: float, deviation: float) -> None:
+    """Fill a fresh weight with N(mean, deviation²); on the meta device nothing is drawn.
+
+    It would only be replaced by what a file holds, and drawing there imports torch's compiler: seconds.
+    """
+    if not weight.is_meta:
+        nn.init.normal_(weight, mean, deviation)
+
+
 def keep_norm_statistics(module: nn.Module) -> None:
     """Put the BatchNorm layers in eval mode until the next `train()`: their statistics are used and left alone."""
     for each in module.modules():

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.generator import Generator, check_head, is_whole, keep_norm_statistics, zero_hint_conv
+from colorize.models.generator import Generator, check_head, draw_normal, is_whole, keep_norm_statistics, zero_hint_conv
+from colorize.models.mobilenet import mobilenet_v2_features
 
 # MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
 _STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
@@ -52,10 +53,7 @@ class MobileUNet(Generator):
     def __init__(self, settings: MobileUNetSettings) -> None:
         super().__init__(settings)
         self.encoder_is_trained = False
-        from torchvision.models import mobilenet_v2  # takes seconds: only when such a model is built
-
-        features = mobilenet_v2(weights=None).features
-        features[0][0] = nn.Conv2d(1, _FIRST_CHANNELS, 3, 2, 1, bias=False)  # grey: one channel instead of three
+        features = mobilenet_v2_features(in_channels=1)  # grey: one channel instead of three
         self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in _STAGES)
         self.hint = zero_hint_conv(_FIRST_CHANNELS, kernel_size=3)
         self.neck = _conv(_STAGE_CHANNELS[-1], settings.widths[0], kernel_size=1)
@@ -69,7 +67,7 @@ class MobileUNet(Generator):
             return
         self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
         assert self.head.bias is not None
-        nn.init.normal_(self.head.weight, 0.0, 0.01)  # starts out almost grey
+        draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost grey
         nn.init.zeros_(self.head.bias)
 
     @property

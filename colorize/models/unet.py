@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError
-from colorize.models.generator import Generator, check_head, is_whole, zero_hint_conv
+from colorize.models.generator import Generator, check_head, draw_normal, is_whole, zero_hint_conv
 
 _DROPOUT_BLOCKS = 3  # the three innermost up-blocks
 
@@ -101,9 +101,9 @@ def _up(in_channels: int, out_channels: int, dropout: float) -> nn.Sequential:
 def _init_as_paper(module: nn.Module) -> None:
     """N(0, 0.02) for convolutions and N(1, 0.02) for norms (sec. 6.2 and the authors' code)."""
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(module.weight, 0.0, 0.02)
+        draw_normal(module.weight, 0.0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
     elif isinstance(module, nn.BatchNorm2d):
-        nn.init.normal_(module.weight, 1.0, 0.02)
+        draw_normal(module.weight, 1.0, 0.02)
         nn.init.zeros_(module.bias)
