@@ -29,7 +29,7 @@ _DEFAULTS = ColorizeOptions()
 _LAST_LEVEL = 255
 _LONGEST = 4  # the network sees at most this many times `size` on the long side
 _LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
-_STRIP = 1 << 17  # pixels merged at once, in whole rows: their temporaries fit into the processor's cache
+_STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
 
 
 class Colorizer:

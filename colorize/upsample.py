@@ -35,8 +35,9 @@ class Upsampler:
         if self._guided:
             slope = _slope(ab, levels)
             fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
-            self._fields = _finer(_finer(fields.swapaxes(1, 2)).swapaxes(1, 2))  # (4, 2h, 2w)
-            self._down = _between(self._fields.shape[1], height)
+            fields = _finer(_finer(fields.swapaxes(1, 2)).swapaxes(1, 2))  # (4, 2h, 2w)
+            self._fields = np.ascontiguousarray(fields.swapaxes(0, 1))  # (2h, 4, 2w): a row is one piece of memory
+            self._down = _between(len(self._fields), height)
             self._across = _between(self._fields.shape[2], width)
         else:  # the photo is no larger than what the network saw
             shrunk = [Image.fromarray(each).resize((width, height), Image.Resampling.BILINEAR) for each in ab]
@@ -46,28 +47,27 @@ class Upsampler:
         """`ab` (2, n, W) of the n rows from `top`, whose full-size grey levels are `levels` (n, W)."""
         if not self._guided:
             return self._fields[:, top : top + len(levels)].copy()
-        fields = self._rows(top, len(levels))  # (4, n, W)
+        fields = self._rows(top, len(levels)).swapaxes(0, 1)  # (4, n, W)
         ab, offset = fields[:2], fields[2:]
         ab *= levels * np.float32(1 / np.iinfo(levels.dtype).max)
         ab += offset
         return ab
 
     def _rows(self, top: int, count: int) -> FloatArray:
-        """The n rows of the fields (4, n, W) from `top` of the full height: those they lie between first get wide."""
-        rows = slice(top, top + count)
-        above, below, weight = self._down[0][rows], self._down[1][rows], self._down[2][rows]
-        first, last = above[0], below[-1]
-        wide = _lerp(self._fields[:, first : last + 1], self._across, axis=2)  # (4, k, W)
+        """The n rows of the fields (n, 4, W) from `top` of the full height: those they lie between first get wide."""
+        above, below, weight = self._down
+        above, below, weight = above[top : top + count], below[top : top + count], weight[top : top + count]
+        first, last = int(above[0]), int(below[-1])
+        wide = _lerp(self._fields[first : last + 1], self._across, axis=2)  # (k, 4, W)
         above, below = above - first, below - first
-        if count < _ROWS_BETWEEN * wide.shape[1]:
-            return _lerp(wide, (above, below, weight), axis=1)
-        result = np.empty((len(wide), count, wide.shape[2]), np.float32)
+        if count < _ROWS_BETWEEN * len(wide):
+            return _lerp(wide, (above, below, weight[:, None, None]), axis=0)
+        result = np.empty((count, *wide.shape[1:]), np.float32)
         starts = np.flatnonzero(np.diff(above, prepend=-1))
         for start, stop in zip(starts, [*starts[1:], count], strict=True):  # all rows between the same two at once
-            upper = wide[:, above[start], None]
-            some = result[:, start:stop]
-            np.multiply(wide[:, below[start], None] - upper, weight[start:stop, None], out=some)
-            some += upper
+            upper = wide[above[start]]
+            np.multiply(wide[below[start]] - upper, weight[start:stop, None, None], out=result[start:stop])
+            result[start:stop] += upper
         return result
 
 
@@ -104,19 +104,17 @@ def _finer(x: FloatArray) -> FloatArray:
             (t**3 - t**2) / 2,
         )
         taps = [padded[:, first + 1 + tap : first + 1 + tap + height] for tap in range(4)]
-        np.multiply(taps[0], np.float32(weights[0]), out=result[:, :, phase])
-        for tap, weight in zip(taps[1:], weights[1:], strict=True):
-            result[:, :, phase] += tap * np.float32(weight)
+        result[:, :, phase] = sum(tap * np.float32(weight) for tap, weight in zip(taps, weights, strict=True))
     return result.reshape(channels, height * _FINER, width)
 
 
 def _lerp(x: FloatArray, between: _Between, axis: int) -> FloatArray:
-    """Interpolate linearly along axis 1 or 2 of (C, h, w)."""
+    """Interpolate linearly along an axis."""
     first, second, weight = between
     result = np.take(x, first, axis=axis)
     step = np.take(x, second, axis=axis)
     step -= result
-    step *= weight if axis == 2 else weight[:, None]
+    step *= weight
     result += step
     return result
 

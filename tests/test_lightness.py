@@ -45,7 +45,7 @@ def test_the_grey_level_comes_back_at_every_pixel(reach: float) -> None:
 
 @pytest.mark.slow
 def test_the_grey_level_comes_back_for_every_colour_there_is() -> None:
-    a, b = (axis.reshape(-1, 1) for axis in np.meshgrid(*[np.arange(-128, 128.1, 0.75, dtype=np.float32)] * 2))
+    a, b = (axis.reshape(-1, 1) for axis in np.meshgrid(*[np.arange(-128, 129, dtype=np.float32)] * 2))
     for top in range(0, len(a), 500):
         some = slice(top, top + 500)
         levels = every_level(len(a[some]))
