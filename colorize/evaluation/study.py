@@ -95,7 +95,7 @@ COMMON: dict[str, Any] = {
     "reconstruction_weight": 10.0,
     "generator_steps": 0,
     "discriminator_steps": 0,
-    "adversarial_steps": 1000,
+    "adversarial_steps": 400,
     "batch_size": 16,
     "g_lr": 1e-3,
     "d_lr": 4e-4,
@@ -160,7 +160,10 @@ class Study:
         return self.out / "runs" / run.name
 
     def finished(self) -> list[Run]:
-        return [run for run in all_runs() if (self.folder(run) / MODEL).is_file()]
+        """All that a folder holds, whatever is asked for this time."""
+        seeds = [path.parent.name.rpartition("-")[2] for path in self.out.glob(f"runs/*-*/{MODEL}")]
+        runs = all_runs(seeds=1 + max(map(int, seeds), default=0))
+        return [run for run in runs if (self.folder(run) / MODEL).is_file()]
 
 
 def all_runs(arms: Sequence[str] = (), seeds: int = 2) -> tuple[Run, ...]:

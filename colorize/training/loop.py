@@ -512,7 +512,8 @@ def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
         given, info = load_generator(config.start)
         if (info.architecture, given.settings) != (config.architecture, generator.settings):
             raise ConfigError(
-                f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture}"
+                f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture} "
+                f"{dataclasses.asdict(generator.settings)}"
             )
         generator.load_state_dict(given.state_dict())
     if config.encoder_start and fresh:
