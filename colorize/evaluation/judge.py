@@ -8,7 +8,7 @@ it nor any colouring of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -100,21 +100,3 @@ class _Judge:
     def __call__(self, features: Tensor) -> Tensor:
         """Logits (M,) of "real"."""
         return ((features - self.mean) / self.std) @ self.slope + self.offset
-
-
-def judge_arms(
-    real: Tensor, coloured: Mapping[str, Tensor], arms: Sequence[str]
-) -> tuple[dict[str, Tensor], dict[str, tuple[Tensor, Tensor]]]:
-    """The verdicts of one judge on all runs, and those of a judge of each run's own on it and on the real photos.
-
-    The one judge has learned from every arm alike (`arms`: of each run, in the order of `coloured`; seeds of an arm
-    share its weight), so all are measured by one threshold. A run that resembles the others' is easier for it, which a
-    judge of its own does not know: that is why there are both.
-    """
-    share = {name: 1 / arms.count(arm) for name, arm in zip(coloured, arms, strict=True)}
-    together = taken_for_real(real, coloured, share)
-    alone = {}
-    for name, features in coloured.items():
-        verdicts = taken_for_real(real, {name: features}, {name: 1.0})
-        alone[name] = verdicts[name], verdicts["real"]
-    return together, alone

@@ -30,8 +30,8 @@ interval, by drawing the photos again.
         steps, photos_seen
         measures           {NAME: measure}, see MEASURES
         histograms         {"a": [shares…], "b": [shares…]} of all pixels, from −110 to 110 in equal bins
-    judge          {"real": measure, "trained_on": [run names], "own": {RUN: measure}}: the share of real photos that
-                   the one judge takes for real, and that each run's own judge does
+    judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
+                   photos that the one judge takes for real, at full and at half size, and that each run's own does
     strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "grey", ARM…]}
 
 MEASURES
@@ -41,7 +41,9 @@ MEASURES
     sharpness_1, _2, _4, _8     gradient energy of ab over the truth's, blocks of so many px; 1 is the best
     psnr (dB), ssim             on RGB: higher is closer; where averaging over colours should win
     taken_for_real              share of its photos that the one judge takes for real
-    taken_for_real_own          the same by the judge that learned from this run alone; `real` in `judge` beside it
+    taken_for_real_half         the same by one that sees them at half their size, where every arm's network ends: finer
+                                detail is missing from all arms alike and gives all of them away
+    taken_for_real_own          by the judge that learned from this run alone, at full size; `own` in `judge` beside it
 """
 
 from __future__ import annotations
@@ -92,7 +94,7 @@ COMMON: dict[str, Any] = {
     "ndf": 32,
     "spectral_norm": True,
     "reconstruction": "l1",
-    "reconstruction_weight": 10.0,
+    "reconstruction_weight": 5.0,
     "generator_steps": 0,
     "discriminator_steps": 0,
     "adversarial_steps": 400,
@@ -229,9 +231,10 @@ def measure(study: Study) -> dict[str, Any]:
     """Measure and judge every finished run; gives what study.json holds. Raises `DataError` without photos."""
     import numpy as np
     import torch
+    from torch.nn.functional import avg_pool2d
 
     from colorize import __version__
-    from colorize.evaluation.judge import Eye, judge_arms
+    from colorize.evaluation.judge import Eye, taken_for_real
     from colorize.evaluation.measures import SCALES, draw_weights, measure_photos, summarize
     from colorize.lightness import to_levels
     from colorize.metrics import KL_SMOOTHING
@@ -256,24 +259,32 @@ def measure(study: Study) -> dict[str, Any]:
     true = measure_photos(truth, truth)
     grey = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)
     measured: dict[str, PhotoMeasures] = {}
-    features: dict[str, Tensor] = {}
+    seen: dict[str, Tensor] = {}
+    seen_half: dict[str, Tensor] = {}
     for run in runs:
         rgb = colour(study.folder(run) / MODEL, levels, l, device)
-        measured[run.name], features[run.name] = measure_photos(rgb, truth), looked_at(rgb)
+        measured[run.name] = measure_photos(rgb, truth)
+        seen[run.name], seen_half[run.name] = looked_at(rgb), looked_at(avg_pool2d(rgb, 2))
         print(f"study: measured {run.name}", file=sys.stderr, flush=True)
-    together, alone = judge_arms(looked_at(truth), features, [run.arm for run in runs])
-    judged = {
-        name: {"taken_for_real": together[name], "taken_for_real_own": alone[name][0], "real_own": alone[name][1]}
-        for name in features
-    }
+
+    # Judges: one for all, one for all at half size, one for each run.
+    real, real_half = looked_at(truth), looked_at(avg_pool2d(truth, 2))
+    share = {run.name: 1 / sum(other.arm == run.arm for other in runs) for run in runs}  # seeds share their arm's
+    one, one_half = taken_for_real(real, seen, share), taken_for_real(real_half, seen_half, share)
+    own = {name: taken_for_real(real, {name: features}, {name: 1}) for name, features in seen.items()}
+    on_real = summarize(
+        true, true, weights, {"real": one["real"], "half": one_half["real"], **{n: v["real"] for n, v in own.items()}}
+    )
 
     rows = []
-    own = {}
     for run in runs:
-        measures = summarize(measured[run.name], true, weights, judged[run.name])
-        own[run.name] = measures.pop("real_own")
+        judged = {
+            "taken_for_real": one[run.name],
+            "taken_for_real_half": one_half[run.name],
+            "taken_for_real_own": own[run.name][run.name],
+        }
+        measures = summarize(measured[run.name], true, weights, judged)
         rows.append(_row(study, run) | {"measures": measures, "histograms": _histograms(measured[run.name])})
-    real = summarize(true, true, weights, {"real": together["real"]})["real"]
     return {
         "format": 1,
         "command": study.command,
@@ -297,7 +308,12 @@ def measure(study: Study) -> dict[str, Any]:
         "truth": {"measures": summarize(true, true, weights), "histograms": _histograms(true)},
         "grey": {"measures": summarize(grey, true, weights)},
         "runs": rows,
-        "judge": {"real": real, "trained_on": [run.name for run in runs], "own": own},
+        "judge": {
+            "trained_on": [run.name for run in runs],
+            "real": on_real["real"],
+            "real_half": on_real["half"],
+            "own": {run.name: on_real[run.name] for run in runs},
+        },
     }
 
 
@@ -309,7 +325,8 @@ PROTOCOL = (
 JUDGE_PROTOCOL = (
     "logistic regression on an ImageNet MobileNetV2's channel means and deviations at five strides, 5-fold over "
     "photos, so that no photo is judged by what has seen it or a colouring of it; one judge learns from all arms "
-    "alike, and one of its own for each run; real and coloured count for the same, and above ½ is taken for real"
+    "alike, seeds of an arm sharing its weight, so that all are measured by one threshold; another one does so at half "
+    "size; and each run has one of its own; real and coloured count for the same, and above ½ is taken for real"
 )
 
 
@@ -451,12 +468,14 @@ def made_up_photos(folder: Path, count: int = 12, side: int = 112) -> Path:
 def format_table(result: Mapping[str, Any]) -> str:
     """The main measures, for people."""
     columns = ["histogram_a", "histogram_b", "kl_a", "kl_b", "cf_difference", "sharpness_2", "psnr", "ssim"]
-    columns += ["taken_for_real", "taken_for_real_own"]
-    lines = [f"{'':16}" + "".join(f"{name.replace('histogram', 'hist')[:13]:>14}" for name in columns)]
+    columns += ["taken_for_real", "taken_for_real_half", "taken_for_real_own"]
+    heads = [name.replace("histogram", "hist").replace("taken_for_", "") for name in columns]
+    lines = [f"{'':16}" + "".join(f"{head:>14}" for head in heads)]
     for row in ({"name": "grey", **result["grey"]}, *result["runs"]):
         cells = (row["measures"].get(name) for name in columns)
         lines.append(f"{row['name']:16}" + "".join(f"{c['value']:14.3f}" if c else f"{'':14}" for c in cells))
-    lines.append(f"real photos taken for real: {result['judge']['real']['value']:.3f}")
+    real, half = (result["judge"][name]["value"] for name in ("real", "real_half"))
+    lines.append(f"real photos taken for real: {real:.3f}, at half size {half:.3f}")
     return "\n".join(lines)
 
 

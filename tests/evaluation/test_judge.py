@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from colorize.evaluation.judge import Eye, judge_arms, taken_for_real
+from colorize.evaluation.judge import Eye, taken_for_real
 
 PHOTOS, FEATURES = 200, 20
 
@@ -25,16 +25,17 @@ def test_no_photo_is_judged_by_a_judge_that_has_seen_it() -> None:
     assert 0.25 < verdicts["real"].mean() < 0.75
 
 
-def test_one_judge_for_all_gives_seeds_of_an_arm_one_arms_weight_and_each_run_has_its_own_judge_too() -> None:
+def test_one_judge_for_all_weighs_runs_as_told() -> None:
     real = torch.randn(PHOTOS, FEATURES)
     near, far = real + torch.randn_like(real), torch.randn(PHOTOS, FEATURES) + 4
-    together, alone = judge_arms(real, {"a-0": far, "a-1": far, "b-0": near}, ["a", "a", "b"])
+    together = taken_for_real(real, {"a-0": far, "a-1": far, "b-0": near}, {"a-0": 0.5, "a-1": 0.5, "b-0": 1})
     assert set(together) == {"a-0", "a-1", "b-0", "real"}
-    assert set(alone) == {"a-0", "a-1", "b-0"}
     assert torch.equal(together["a-0"], together["a-1"])
     assert together["a-0"].mean() < 0.05 < together["b-0"].mean()
-    weighed = taken_for_real(real, {"a": far, "b": near}, {"a": 1, "b": 1})
-    assert (weighed["b"] == together["b-0"]).float().mean() > 0.99
+    two = taken_for_real(real, {"a": far, "b": near}, {"a": 1, "b": 1})
+    assert (two["b"] == together["b-0"]).float().mean() > 0.99
+    unasked = taken_for_real(real, {"a": far, "b": near}, {"a": 1, "b": 0})
+    assert unasked["b"].mean() > two["b"].mean() + 0.05  # a judge that never met it
 
 
 def test_the_eye_sees_colour_and_gives_finite_features() -> None:
