@@ -99,7 +99,7 @@ def test_the_wheel_says_what_it_is(wheel: Path, project: dict[str, Any]) -> None
     assert "License-Expression: Apache-2.0" in metadata
     assert f"Requires-Python: {project['project']['requires-python']}" in metadata
     assert (ROOT / "README.md").read_text(encoding="utf-8").strip() in metadata
-    assert "colorize = colorize.cli:main" in entry_points
+    assert "colorize = colorize.__main__:run" in entry_points
 
 
 # make
