@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run app test check clean
+.PHONY: help run app test fuzz check clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
@@ -24,6 +24,10 @@ app: $(INSTALLED) ## serve the page on this computer
 
 test: $(INSTALLED) ## run the tests
 	@$(PY) -m pytest $(ARGS)
+
+fuzz: $(INSTALLED) ## try broken photo files for a minute (Linux)
+	@$(PY) -m pip install --quiet --editable '.[fuzz]'
+	@$(PY) -m tests.photo.fuzz -max_total_time=60 $(ARGS)
 
 check: $(INSTALLED) ## lint, format and types
 	@$(PY) -m ruff check .

@@ -35,6 +35,7 @@ _OF_THE_FILE = frozenset(
     | {*range(512, 533), XMP, IPTC, 33421, 33422, 34377, 34675, 37724, DETAILS, GPS, _INTEROPERABILITY}
 )
 _LARGEST = 1 << 24  # bytes of EXIF that are kept at all
+_TOLERATED = 1 << 20  # bytes that fields may have twice: one that is damaged claims all that follows
 _LARGEST_OFFSET = 65_535  # up to which a maker's note stays where it was: what JPEG can hold
 
 
@@ -222,13 +223,13 @@ def orientation(data: bytes) -> int:
 
 
 def claims_too_much(data: bytes) -> bool:
-    """Whether the fields of the first directory are said to have more bytes than there are.
+    """Whether the fields of the first directory have more bytes together than there are.
 
     They may overlap; a few hundred bytes can so claim gigabytes, of which Pillow makes copies.
     """
     reader = _Reader.of(io.BytesIO(data.removeprefix(_HEADER)))
     directory = reader and reader.directory(reader.first)
-    return bool(reader and directory and directory.claimed > reader.length)
+    return bool(reader and directory and directory.claimed > reader.length + _TOLERATED)
 
 
 class Page(NamedTuple):
@@ -262,7 +263,7 @@ def read_pages(file: IO[bytes]) -> Iterator[Page]:
             _is_main(kind),
             # A DNG says what it is. In others the first directory is a small picture, and the large one further in.
             _DNG_VERSION in directory.entries or bool(kind & 1 and {_INNER_PAGES, _MAKE} <= directory.entries.keys()),
-            directory.claimed > reader.length,
+            directory.claimed > reader.length + _TOLERATED,
         )
 
 
@@ -293,7 +294,7 @@ class _Entry(NamedTuple):
 
 class _Directory(NamedTuple):
     entries: dict[int, _Entry]
-    claimed: int  # bytes that they are said to have elsewhere
+    claimed: int  # bytes that they have elsewhere, those that several have counted as often
     following: int  # where the next one is
 
 
@@ -356,9 +357,9 @@ class _Reader:
             value = table[place + each - link : place + each]
             size = sizes.get(kind, 0) * number
             inside = size <= len(value)
-            claimed += 0 if inside else size
+            there = 0 if inside else struct.unpack(f"{self.order}{offset}", value)[0]
+            claimed += 0 if inside else min(size, max(0, self.length - there))
             if size:
-                there = 0 if inside else struct.unpack(f"{self.order}{offset}", value)[0]
                 entries.setdefault(tag, _Entry(kind, size, value[:size] if inside else b"", there))
         following = self._read(at + head + count * each, link)
         return _Directory(entries, claimed, struct.unpack(f"{self.order}{offset}", following)[0] if following else 0)

@@ -13,7 +13,7 @@ from PIL import Image
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
 
 _STEP = 257  # a level of 8 bit in 16 bit
-_STRIP = 1 << 22  # values that are turned into others at a time
+_STRIP = 1 << 18  # pixels that are turned into others at a time: what this takes fits into the processor's cache
 
 
 @dataclass(frozen=True, eq=False)

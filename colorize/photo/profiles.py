@@ -32,7 +32,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         if image.mode == "L":
             table = _grey_table(profile, _space(source))
             return image.point(((table[::_STEP].astype(np.uint32) + _STEP // 2) // _STEP).tolist())
-        if image.mode == "RGB" and _is_srgb(profile):
+        if image.mode == "RGB" and is_srgb(profile):
             return image
         return _to_rgb(image, source)
     except (ImageCms.PyCMSError, OSError, ValueError):
@@ -49,12 +49,35 @@ def grey_to_srgb(levels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint1
 
 def neutral_table(profile: bytes) -> list[int] | None:
     """sRGB's level for each level (256) of grey that is saved as RGB with this profile; None if it has a tint there."""
+    if is_srgb(profile):
+        return list(range(_LAST_LEVEL + 1))
     try:
         ramp = np.repeat(np.arange(_LAST_LEVEL + 1, dtype=np.uint8)[None, :, None], 3, axis=2)
         converted = np.asarray(to_srgb(Image.fromarray(ramp), profile))[0].astype(np.int16)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
     return converted[:, 1].tolist() if np.ptp(converted, axis=1).max() <= _ROUNDING else None
+
+
+def neutral_profile(profile: bytes) -> bytes | None:
+    """A profile of grey for grey that is saved as RGB with this one, whose three curves are one; None if they are not.
+
+    lcms converts 16 bit exactly for grey only, as Pillow has it.
+    """
+    tags = _tags(profile)
+    curves = [tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")]
+    if b"A2B0" in tags or curves[0] is None or curves.count(curves[0]) < 3:
+        return None
+    return _grey_profile(curves[0])
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    """The contents of a profile by their names (ICC.1:2022, 7.3)."""
+    count = int.from_bytes(profile[128:132], "big")
+    entries = (
+        struct.unpack_from(">4sII", profile, 132 + 12 * each) for each in range(min(count, (len(profile) - 132) // 12))
+    )
+    return {name: profile[at : at + size] for name, at, size in entries}
 
 
 def gamma_table(gamma: float) -> list[int] | None:
@@ -97,29 +120,31 @@ def _grey_table(profile: bytes, space: str) -> NDArray[np.uint16]:
 
 
 @lru_cache(maxsize=8)
-def _is_srgb(profile: bytes) -> bool:
-    """Whether converting would change no level by more than the rounding: sRGB has been written down in many ways."""
+def is_srgb(profile: bytes) -> bool:
+    """Whether it is RGB's and changes no level by more than the rounding: sRGB has been written down in many ways."""
     steps = np.linspace(0, _LAST_LEVEL, 18).astype(np.uint8)
     probe = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(18, -1, 3)
-    converted = np.asarray(_to_rgb(Image.fromarray(probe), ImageCms.ImageCmsProfile(io.BytesIO(profile))))
+    try:
+        converted = np.asarray(_to_rgb(Image.fromarray(probe), ImageCms.ImageCmsProfile(io.BytesIO(profile))))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return False
     return int(np.abs(converted.astype(np.int16) - probe).max()) <= 1
 
 
 def _grey_srgb() -> bytes:
     """A grey profile with sRGB's curve (IEC 61966-2-1), as a parametric curve of type 3 (ICC.1:2022, 10.18)."""
     constants = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    return _grey_profile(struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in constants)))
+
+
+def _grey_profile(curve: bytes) -> bytes:
+    """A grey profile with this curve."""
     white = struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061)  # D50
-    curve = struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in constants))
-    directory_size = 128 + 4 + 2 * 12
-    directory = struct.pack(
-        ">I4sII4sII",
-        2,
-        *(b"wtpt", directory_size, len(white)),
-        *(b"kTRC", directory_size + len(white), len(curve)),
-    )
+    start = 128 + 4 + 2 * 12
+    directory = struct.pack(">I4sII4sII", 2, *(b"wtpt", start, len(white)), *(b"kTRC", start + len(white), len(curve)))
     header = struct.pack(
         ">I4xI4s4s4s12x4s28x3i48x",
-        directory_size + len(white) + len(curve),
+        start + len(white) + len(curve),
         0x04200000,
         *(b"mntr", b"GRAY", b"XYZ "),
         b"acsp",

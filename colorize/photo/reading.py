@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import importlib
 import os
-import threading
-import warnings
 from collections.abc import Generator, Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from colorize.errors import PhotoError
-from colorize.photo import exif, extras, guards, profiles, xmp
+from colorize.photo import deep_colour, exif, extras, guards, profiles, silence, xmp
 from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, suffix_of
 from colorize.photo.page import Levels, Photo, strips, to_array
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535
+_PNG_CHUNK = 1 << 23
+_PIXELS_AT_ONCE = 1 << 18
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
 
@@ -81,11 +81,19 @@ def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
     if kind == "TIFF":
         yield from _tiff_pages(file, name)
         return
-    with _silent(), Image.open(file, formats=_readers(kind)) as image:
+    open_again = partial(Image.open, file, formats=_readers(kind))
+    with silence.kept(), open_again() as image:
         _check_size(image, name)
-        image.load()
-        photo = _own(_photo(image, _told(image)), image)
+        deep = deep_colour.load(image, open_again)
+        photo = _own(_photo(image, _told(image), deep), image)
     yield photo
+
+
+def _open_page(file: IO[bytes], number: int) -> Image.Image:
+    image = Image.open(file, formats=_readers("TIFF"))
+    if number:
+        image.seek(number)
+    return image
 
 
 def _own(photo: Photo, image: Image.Image) -> Photo:
@@ -108,16 +116,17 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                 continue
             if page.claims_too_much:
                 raise PhotoError(f"{name}: a damaged photo (its tags claim more bytes than the file has)")
-            with _silent():
+            with silence.kept():
                 if image is None:
                     image = opened.enter_context(Image.open(file, formats=_readers("TIFF")))
                 if number:
                     image.seek(number)
                 _check_size(image, name)
-                image.load()  # which applies the orientation of TIFF files, too
+                deep = deep_colour.load(image, partial(_open_page, file, number))
                 told = _Told(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
                 told = replace(told, white_is_zero=page.white_is_zero)
-                photo = replace(_photo(image, told, turned=True), pages=max(count, 1))
+                # Pillow applies the orientation of TIFF files by itself.
+                photo = replace(_photo(image, told, deep, turned=True), pages=max(count, 1))
                 if count > 1 and photo.pixels is image:
                     photo = replace(photo, pixels=image.copy())  # the next page takes the same memory
                 photo = _own(photo, image)
@@ -148,7 +157,7 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
                 extras.register_heif(name)
             if kind == "TIFF" and (page := next(exif.read_pages(file), None)) and page.claims_too_much:
                 return None
-            with _silent(), Image.open(file, formats=_readers(kind)) as image:
+            with silence.kept(), Image.open(file, formats=_readers(kind)) as image:
                 return Header(image.width * image.height, suffix_of(image.format or ""))
     except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
         return None
@@ -224,8 +233,11 @@ _TURNS = {
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
-def _photo(image: Image.Image, told: _Told, *, turned: bool = False) -> Photo:
-    """The photo in an image; `turned` if Pillow has applied its orientation already."""
+def _photo(image: Image.Image, told: _Told, deep: NDArray[np.uint16] | None = None, *, turned: bool = False) -> Photo:
+    """The photo in an image that is loaded, or of whose 16 bit per channel `deep` has them all.
+
+    `turned` if Pillow has applied its orientation already.
+    """
     dpi = _dpi(image, told.exif)
     if told.orientation in _ON_ITS_SIDE and dpi:
         dpi = dpi[::-1]
@@ -233,10 +245,28 @@ def _photo(image: Image.Image, told: _Told, *, turned: bool = False) -> Photo:
         told.exif.main.pop(tag, None)
     info = image.info
     if told.orientation in _TURNS and not turned:
+        if deep is not None:
+            deep = np.ascontiguousarray(_turned(deep, told.orientation))
         image = image.transpose(_TURNS[told.orientation])
         image.info = info
-    pixels, alpha = _deep(image, told) if image.mode in (*_SIXTEEN_BIT, "I", "F") else _shallow(image)
+    pixels: Image.Image | NDArray[np.uint16]
+    alpha: Levels | None
+    found = deep_colour.to_srgb(deep, info.get("icc_profile")) if deep is not None else None
+    if found is not None:
+        pixels, alpha = found
+    elif image.mode in (*_SIXTEEN_BIT, "I", "F"):
+        pixels, alpha = _deep(image, told)
+    else:
+        pixels, alpha = _shallow(image)
     return Photo(pixels, alpha, told.exif.to_bytes(), told.xmp, told.iptc, told.text, dpi)
+
+
+def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
+    """What `Image.transpose` does for `_TURNS`, of an array (H, W, …)."""
+    if orientation in _ON_ITS_SIDE:
+        values = values.swapaxes(0, 1)
+    down, right = (orientation in each for each in ((3, 4, 7, 8), (2, 3, 6, 7)))
+    return values[:: -1 if down else 1, :: -1 if right else 1]
 
 
 def _dpi(image: Image.Image, told: exif.Exif) -> tuple[float, float] | None:
@@ -320,10 +350,14 @@ def _gamma_table(info: Mapping[Any, Any]) -> list[int] | None:
 
 def _is_grey(image: Image.Image) -> bool:
     """Whether red, green and blue are the same at every pixel: scanners often save grey so."""
-    return all(
-        np.array_equal(values[..., 0], values[..., 1]) and np.array_equal(values[..., 1], values[..., 2])
-        for _, values in strips(image)
-    )
+    width, height = image.size
+    rows = max(1, _PIXELS_AT_ONCE // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        pixels = np.frombuffer(strip.tobytes("raw", "RGBX"), "<u4")  # as Pillow keeps them: copied, not repacked
+        if ((pixels ^ (pixels >> 8)) & 0xFFFF).any():  # red against green, green against blue
+            return False
+    return True
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8] | None]:
@@ -355,35 +389,11 @@ def _readers(kind: str) -> tuple[str, ...]:
     for format_ in wanted:
         with suppress(ImportError):
             importlib.import_module(f"PIL.{READERS[format_]}ImagePlugin")
+    if kind == "TIFF":
+        silence.libtiff()
+    if kind == "PNG":  # whose limit for profiles and texts, unpacked, is too low for some scanners' profiles
+        PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, _PNG_CHUNK)
     return tuple(format_ for format_ in wanted if format_ in Image.OPEN)
-
-
-_quiet_lock = threading.Lock()
-_quiet_depth = 0
-_quiet: warnings.catch_warnings[None] | None = None
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Silence Pillow: what is odd in a file becomes an error here, or is of no consequence.
-
-    The filters are the whole process's. Several threads that each put them back as they found them would leave them
-    wrong, so the first one in changes them and the last one out restores them; other modules' warnings go on.
-    """
-    global _quiet_depth, _quiet
-    with _quiet_lock:
-        if not _quiet_depth:
-            _quiet = warnings.catch_warnings()
-            _quiet.__enter__()
-            warnings.filterwarnings("ignore", module=r"PIL\.")
-        _quiet_depth += 1
-    try:
-        yield
-    finally:
-        with _quiet_lock:
-            _quiet_depth -= 1
-            if not _quiet_depth and _quiet is not None:
-                _quiet.__exit__(None, None, None)
 
 
 def one_line(error: BaseException) -> str:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageCms
 from skimage import data
 
+from colorize import photo
+from colorize.errors import PhotoError
 from colorize.photo import Photo
 
 DESCRIPTION, ORIENTATION, ARTIST = 0x010E, 0x0112, 0x013B
@@ -131,9 +133,9 @@ def pages(*images: Image.Image) -> bytes:
     return encoded(images[0], "TIFF", save_all=True, append_images=list(images[1:]), compression="tiff_lzw")
 
 
-def whole() -> dict[str, bytes]:
+def whole(step: int = 4) -> dict[str, bytes]:
     """Small photos of every format and mode that is read, by a name for each."""
-    colour = cat()
+    colour = cat(step)
     grey = colour.convert("L")
     deep = np.asarray(grey).astype(np.uint16) * 257
     transparent = colour.copy()
@@ -166,7 +168,7 @@ def whole() -> dict[str, bytes]:
         "cmyk.tif": encoded(colour.convert("CMYK"), "TIFF", compression="tiff_lzw"),
         "lab.tif": encoded(_lab(colour), "TIFF"),
         "ycbcr.tif": encoded(colour.convert("YCbCr"), "TIFF", compression="tiff_lzw"),
-        "tiles.tif": tiff(np.asarray(grey), tile=(32, 32), compression="zlib", predictor=True),
+        "tiles.tif": tiff(np.asarray(grey), tile=(16, 16), compression="zlib", predictor=True),
         "forty-eight.tif": tiff(np.asarray(colour).astype(np.uint16) * 257, photometric="rgb"),
         "large.tif": tiff(np.asarray(grey), bigtiff=True),
         "pages.tif": pages(grey, colour, grey.convert("1")),
@@ -194,14 +196,42 @@ def _lab(image: Image.Image) -> Image.Image:
     return lab
 
 
+def heic(image: Image.Image, **settings: Any) -> bytes:
+    """A photo of a telephone. Needs pillow-heif."""
+    import pillow_heif
+
+    buffer = io.BytesIO()
+    pillow_heif.from_pillow(image).save(buffer, quality=95, chroma=444, **settings)
+    return buffer.getvalue()
+
+
+def dng() -> bytes:
+    """Camera raw as simple as it can be: a mosaic of light, red twice as bright as blue."""
+    mosaic = np.zeros((64, 96), np.uint16)
+    mosaic[0::2, 0::2], mosaic[0::2, 1::2], mosaic[1::2, 0::2], mosaic[1::2, 1::2] = 30_000, 20_000, 20_000, 15_000
+    identity = [value for row in np.eye(3, dtype=int).tolist() for each in row for value in (each, 1)]
+    tags: list[Any] = [
+        (50706, "B", 4, (1, 4, 0, 0), True),  # DNG version
+        (50708, "s", 0, "A Camera", True),
+        (33421, "H", 2, (2, 2), True),  # the mosaic's pattern: red, green, green, blue
+        (33422, "B", 4, (0, 1, 1, 2), True),
+        (50717, "I", 1, 65535, True),  # white
+        (50721, "2i", 9, identity, True),  # XYZ to camera
+        (50728, "2I", 3, (1, 1, 1, 1, 1, 1), True),  # neutral
+        (271, "s", 0, "A Maker", True),
+        (DESCRIPTION, "s", 0, "negative 17", True),
+    ]
+    return tiff(mosaic, photometric=32803, subfiletype=0, extratags=tags)
+
+
 def bombs() -> Iterator[tuple[str, bytes]]:
     """Small files that want much."""
-    zeros = zlib.compress(bytes(200_000_000), 9)
+    zeros = zlib.compress(bytes(70_000_000), 9)
     small = encoded(Image.new("L", (8, 8), 100), "PNG")
     jpeg = encoded(Image.new("L", (8, 8), 100), "JPEG")
     yield "pixels.png", png_header(100_000, 100_000)
     yield "more-pixels.png", png_header(17_600, 10_001)
-    yield "pixels.tif", encoded(Image.new("1", (16_000, 12_000)), "TIFF", compression="group4")
+    yield "pixels.tif", encoded(Image.new("1", (17_600, 10_000)), "TIFF", compression="group4")
     yield "data.png", small[:33] + chunk(b"IDAT", zeros) + chunk(b"IEND", b"")
     yield "profile.png", with_chunk(small, b"iCCP", b"x\0\0" + zeros)
     yield "text.png", with_chunk(small, b"zTXt", b"x\0\0" + zeros)
@@ -214,7 +244,7 @@ def bombs() -> Iterator[tuple[str, bytes]]:
     yield "pictures.jpg", with_segments(jpeg, segment(0xE2, b"MPF\0" + greedy_exif(60_000, 4_900)))
     yield "tags.tif", greedy_exif(5_000_000, 20_000)
     yield "circle.tif", _circle()
-    yield "pages.tif", _empty_pages(50_000)
+    yield "pages.tif", empty_pages(50_000)
     yield "scans.jpg", _scans(5_000)
     yield "entities.png", with_chunk(small, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + _laughs())
     # Made harmless first: Pillow itself falls for it when it writes one.
@@ -233,7 +263,7 @@ def _circle() -> bytes:
     return bytes(page)
 
 
-def _empty_pages(count: int) -> bytes:
+def empty_pages(count: int) -> bytes:
     """A TIFF file of so many pages without anything."""
     directories = (struct.pack("<HI", 0, 8 + 6 * (number + 1)) for number in range(count - 1))
     return b"II*\0" + struct.pack("<I", 8) + b"".join(directories) + struct.pack("<HI", 0, 0)
@@ -251,3 +281,36 @@ def _scans(count: int) -> bytes:
 def _laughs() -> bytes:
     entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
     return f'<!DOCTYPE x [<!ENTITY l0 "ha">{entities}]><x>&l11;</x>'.encode()
+
+
+# What is promised of any file
+
+
+def attempt(content: bytes, name: str) -> list[photo.Photo] | None:
+    """The pages of a file, or None for one that is refused as it should be."""
+    try:
+        pages = list(photo.pages(io.BytesIO(content), name))
+    except PhotoError as error:
+        message = str(error)
+        assert message.startswith(f"{name}: "), message
+        assert len(message) > len(name) + 10
+        assert "\n" not in message
+        return None
+    assert pages
+    for page in pages:
+        check(page)
+    return pages
+
+
+def check(page: photo.Photo) -> None:
+    """It is what `Photo` says that it is, and can be written."""
+    width, height = page.size
+    assert width * height <= photo.MAX_PIXELS
+    assert page.levels.shape[:2] == (height, width)
+    assert page.levels.ndim == 2 or page.levels.shape[2] == 3
+    assert page.levels.dtype in (np.uint8, np.uint16)
+    assert page.alpha is None or page.alpha.shape == (height, width)
+    if width * height < 100_000:
+        buffer = io.BytesIO()
+        told = photo.metadata.of_result(in_colour(page), photo.formats.PNG)
+        photo.png.write(buffer, page, told, b"")

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, TiffImagePlugin
 
 from colorize import photo
 from colorize.errors import PhotoError
-from colorize.photo.formats import READERS
+from colorize.photo.formats import PNG, READERS
 from tests.photo import corpus
 from tests.photo.corpus import DESCRIPTION, ORIENTATION, SRGB, encoded, from_linear, linear_profile
 
@@ -186,6 +186,65 @@ def test_sixteen_bit_grey_is_kept_to_the_last_bit(tmp_path: Path) -> None:
         ("white-is-zero.tif", corpus.tiff(65535 - levels, photometric="miniswhite")),
     ):
         np.testing.assert_array_equal(photo.open(io.BytesIO(content), name).levels, levels, err_msg=name)
+
+
+NOISE = np.random.default_rng(1).integers(0, 65536, (40, 30, 4)).astype(np.uint16)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"byteorder": ">"},
+        {"compression": "zlib", "predictor": True},
+        {"byteorder": ">", "compression": "zlib"},
+        {"tile": (16, 16), "compression": "zlib"},
+        {"rowsperstrip": 7},
+        {"iccprofile": SRGB},
+    ],
+)
+def test_sixteen_bit_colour_in_tiff_files_is_kept_to_the_last_bit(layout: dict[str, Any]) -> None:
+    colour = NOISE[..., :3]
+    opened = photo.open(io.BytesIO(corpus.tiff(colour, photometric="rgb", **layout)))
+    np.testing.assert_array_equal(opened.levels, colour)
+    opened = photo.open(io.BytesIO(corpus.tiff(NOISE, photometric="rgb", extrasamples=["UNASSALPHA"], **layout)))
+    np.testing.assert_array_equal(opened.levels, colour)
+    np.testing.assert_array_equal(opened.alpha, NOISE[..., 3])
+
+
+def test_planes_are_read_right_or_refused() -> None:
+    planes = np.ascontiguousarray(np.moveaxis(NOISE[..., :3], 2, 0))
+    packed = corpus.tiff(planes, photometric="rgb", planarconfig="separate", compression="zlib")
+    assert np.abs(photo.open(io.BytesIO(packed)).levels - NOISE[..., :3] / 257).max() < 1
+    with pytest.raises(PhotoError, match="planes of 16 bit that are not compressed cannot be read"):
+        photo.open(io.BytesIO(corpus.tiff(planes, photometric="rgb", planarconfig="separate")))
+
+
+def test_sixteen_bit_grey_that_is_saved_in_three_channels_is_grey_also_by_its_profile() -> None:
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    three = np.repeat(levels[..., None], 3, axis=2)
+    np.testing.assert_array_equal(photo.open(io.BytesIO(corpus.tiff(three, photometric="rgb"))).levels, levels)
+    linear = photo.open(io.BytesIO(corpus.tiff(three, photometric="rgb", iccprofile=linear_profile(b"RGB "))))
+    assert np.abs(linear.levels - from_linear(levels / 65535) * 65535).max() <= 1
+    # Colour with such a profile is converted in 8 bit: lcms has no more for it, by way of Pillow.
+    coloured = corpus.tiff(NOISE[..., :3], photometric="rgb", iccprofile=linear_profile(b"RGB "))
+    assert photo.open(io.BytesIO(coloured)).levels.dtype == np.uint8
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sixteen_bit_colour_is_turned_as_8_bit_is(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    told = photo.Photo(np.ascontiguousarray(NOISE[..., :3]), NOISE[..., 3])
+    buffer = io.BytesIO()
+    photo.png.write(buffer, told, photo.metadata.of_result(told, PNG), b"")
+    png = corpus.with_chunk(buffer.getvalue(), b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))
+    shallow = Image.fromarray((NOISE[..., :3] >> 8).astype(np.uint8))
+    expected = photo.to_photo(Image.open(io.BytesIO(encoded(shallow, "PNG", exif=exif)))).levels
+    opened = photo.open(io.BytesIO(png))
+    np.testing.assert_array_equal(opened.levels >> 8, expected)
+    assert opened.alpha is not None
+    assert opened.alpha.shape == opened.levels.shape[:2]
 
 
 def test_scans_of_twelve_bit_are_as_bright_as_they_should_be() -> None:
@@ -415,51 +474,26 @@ def test_pillows_warnings_go_nowhere_and_the_filters_are_afterwards_as_they_were
 # Extras
 
 
-def heic(image: Image.Image, **settings: Any) -> bytes:
-    pillow_heif = pytest.importorskip("pillow_heif")
-    buffer = io.BytesIO()
-    pillow_heif.from_pillow(image).save(buffer, quality=95, chroma=444, **settings)
-    return buffer.getvalue()
-
-
 def test_heic_is_read_with_what_it_tells() -> None:
+    pytest.importorskip("pillow_heif")
     exif = Image.Exif()
     exif[DESCRIPTION] = "from a telephone"
     packet = corpus.PACKET.replace(b' tiff:Orientation="6"', b"")  # which the encoder would apply
     colour = corpus.cat()
-    opened = photo.open(io.BytesIO(heic(colour, exif=exif.tobytes(), xmp=packet)), "a.jpg")
+    opened = photo.open(io.BytesIO(corpus.heic(colour, exif=exif.tobytes(), xmp=packet)), "a.jpg")
     assert np.abs(opened.levels.astype(int) - np.asarray(colour)).mean() < 3
     assert b"from a telephone" in opened.exif
     assert "Müllers Hof" in opened.xmp.decode()
 
 
-def dng() -> bytes:
-    """Camera raw as simple as it can be: a mosaic of light, red twice as bright as blue."""
-    mosaic = np.zeros((64, 96), np.uint16)
-    mosaic[0::2, 0::2], mosaic[0::2, 1::2], mosaic[1::2, 0::2], mosaic[1::2, 1::2] = 30_000, 20_000, 20_000, 15_000
-    identity = [value for row in np.eye(3, dtype=int).tolist() for each in row for value in (each, 1)]
-    tags: list[Any] = [
-        (50706, "B", 4, (1, 4, 0, 0), True),  # DNG version
-        (50708, "s", 0, "A Camera", True),
-        (33421, "H", 2, (2, 2), True),  # the mosaic's pattern: red, green, green, blue
-        (33422, "B", 4, (0, 1, 1, 2), True),
-        (50717, "I", 1, 65535, True),  # white
-        (50721, "2i", 9, identity, True),  # XYZ to camera
-        (50728, "2I", 3, (1, 1, 1, 1, 1, 1), True),  # neutral
-        (271, "s", 0, "A Maker", True),
-        (DESCRIPTION, "s", 0, "negative 17", True),
-    ]
-    return corpus.tiff(mosaic, photometric=32803, subfiletype=0, extratags=tags)
-
-
 def test_camera_raw_is_developed() -> None:
     pytest.importorskip("rawpy")
-    opened = photo.open(io.BytesIO(dng()), "a.dng")
+    opened = photo.open(io.BytesIO(corpus.dng()), "a.dng")
     assert (opened.levels.shape, opened.levels.itemsize) == ((64, 96, 3), 1)
     red, _, blue = opened.levels[20:40, 20:70].mean((0, 1))
     assert red > blue + 20
     assert b"negative 17" in opened.exif
-    broken = bytearray(dng())
+    broken = bytearray(corpus.dng())
     del broken[3000:]
     with pytest.raises(PhotoError, match=r"^a\.dng: a damaged photo \("):
         photo.open(io.BytesIO(bytes(broken)), "a.dng")
@@ -467,11 +501,12 @@ def test_camera_raw_is_developed() -> None:
 
 @pytest.mark.parametrize(
     ("package", "extra", "make"),
-    [("pillow_heif", "heic", lambda: heic(corpus.cat())), ("rawpy", "raw", dng)],
+    [("pillow_heif", "heic", lambda: corpus.heic(corpus.cat())), ("rawpy", "raw", corpus.dng)],
 )
 def test_without_the_extra_the_hint_is_one_line(
     package: str, extra: str, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    pytest.importorskip(package)
     content = make()
     monkeypatch.setitem(__import__("sys").modules, package, None)
     with pytest.raises(PhotoError, match=rf"^a\.xyz: .*one package more: pip install 'colorize\[{extra}\]'$"):
