@@ -1,8 +1,8 @@
 """Many photos: skip what is done, colorize the rest in a bounded pipeline, say how each went.
 
-Reading and writing have threads of their own, in which Pillow's codecs run beside the network, which has the caller's
-thread. What is under way is bounded by number and by pixels, so that memory does not depend on how many photos there
-are.
+Reading, colorizing and writing have threads of their own; Pillow's codecs, the network and the arithmetic on arrays run
+side by side in them. What is under way is bounded by number and by pixels, so that memory does not depend on how many
+photos there are. The caller's thread only says what is next.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
 from itertools import islice
@@ -30,6 +30,7 @@ from colorize.plan import Job
 
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 _READERS = min(4, _CORES)
+_COLORIZERS = min(4, _CORES)  # the network takes them one by one: while it has one, others paint at full size
 _WRITERS = min(8, _CORES)
 _PHOTOS_UNDER_WAY = 32
 _PIXELS_UNDER_WAY = 16_000_000 * min(10, 1 + _CORES)  # at 4 bytes each and more; a larger photo goes alone
@@ -47,9 +48,10 @@ class Outcome(Enum):
 class Result:
     job: Job
     outcome: Outcome
-    message: str = ""  # why it failed, or what is not as it was asked for
+    message: str = ""  # why it failed, or how it was not done as asked for
     seconds: float = 0.0  # of reading, thinking and writing
     size: tuple[int, int] | None = None  # width and height in pixels; of several pages, the first one's
+    lost: tuple[str, ...] = ()  # what of the photo the result's format does not hold
 
 
 class PhotoColorizer(Protocol):
@@ -113,15 +115,16 @@ def run_stream(
 
 class _State(Enum):
     MEASURING = "its header is being read"
-    MEASURED = "its turn has not come"
+    MEASURED = "there has been no room for it"
     READING = "it is being read"
-    READ = "it waits for the network"
-    WRITING = "it has its colours and is being written"
+    READ = "its turn has not come"
+    COLORIZING = "it is being colorized, perhaps with others"
+    WRITING = "it is being written"
     PUT_OFF = "memory ran out: it is to be done alone"
     FINISHED = "its result is known"
 
 
-_IN_MEMORY = (_State.READING, _State.READ, _State.WRITING)
+_IN_MEMORY = (_State.READING, _State.READ, _State.COLORIZING, _State.WRITING)
 
 
 class _Opened(NamedTuple):
@@ -139,6 +142,7 @@ class _Flight:
         self.future: Future[Any] | None = None  # what it waits for
         self.header: photo.Header | None = None
         self.opened: _Opened | None = None
+        self.place: int | None = None  # among several that are colorized together
         self.result: Result | None = None
 
     @property
@@ -177,6 +181,7 @@ class _Pipeline:
         self._line: deque[_Flight] = deque()  # in the order of the jobs
         self._cleaned: set[Path] = set()
         self._readers = ThreadPoolExecutor(_READERS, "read")
+        self._colorizers = ThreadPoolExecutor(_COLORIZERS, "colorize")
         self._writers = ThreadPoolExecutor(_WRITERS, "write")
 
     def run(self, jobs: Iterator[Job]) -> Iterator[Result]:
@@ -186,14 +191,18 @@ class _Pipeline:
                 if not self._line:
                     return
                 self._gather()
-                self._read_next()
                 while self._line and (result := self._line[0].result):
                     self._line.popleft()
                     yield result
-                _ = self._think() or self._do_one_alone() or self._wait()
-            yield from self._land()
+                self._read_next()
+                if not (self._colorize_next() or self._do_one_alone()):
+                    self._wait()
+            while any(flight.state in (_State.COLORIZING, _State.WRITING) for flight in self._line):
+                self._wait()
+                self._gather()
+            yield from (flight.result for flight in self._line if flight.result)
         finally:
-            for threads in (self._readers, self._writers):
+            for threads in (self._readers, self._colorizers, self._writers):
                 threads.shutdown(wait=False, cancel_futures=True)
 
     def _begin(self, job: Job) -> _Flight:
@@ -219,16 +228,23 @@ class _Pipeline:
             try:
                 done = flight.future.result()
             except (ColorizeError, MemoryError) as error:
-                flight.fail(error)
+                if flight.place is None:
+                    flight.fail(error)
+                else:  # perhaps it is not to blame
+                    self._colorize([flight])
                 continue
-            if flight.state is _State.MEASURING:
-                flight.header = done
-                flight.becomes(_State.MEASURED)
-            elif flight.state is _State.READING:
-                flight.opened = done
-                flight.becomes(_State.READ)
-            else:
-                flight.finish(done)
+            match flight.state:
+                case _State.MEASURING:
+                    flight.header = done
+                    flight.becomes(_State.MEASURED)
+                case _State.READING:
+                    flight.opened = done
+                    flight.becomes(_State.READ)
+                case _State.COLORIZING:
+                    photos, seconds = done
+                    self._write_later(flight, [photos[flight.place or 0]], seconds)
+                case _State.WRITING:
+                    flight.finish(done)
 
     def _read_next(self) -> None:
         """Have photos read, in order, as far as there is room; none while one waits to be alone."""
@@ -242,60 +258,65 @@ class _Pipeline:
                 used += flight.pixels
                 flight.becomes(_State.READING, self._readers.submit(_open, flight.job.source))
 
-    def _think(self) -> bool:
-        """Have the next photos coloured, small ones together; False if none is read."""
-        if any(flight.opened for flight in self._line):
+    def _colorize_next(self) -> bool:
+        """Have the next photos colorized, small ones together; False if none is read or all threads have some."""
+        if any(flight.state is _State.READ for flight in self._line):
             self._colorizer()  # loading takes seconds the first time, in which others are read
             self._gather()
-        group: list[tuple[_Flight, _Opened]] = []
+        if len({flight.future for flight in self._line if flight.state is _State.COLORIZING}) >= _COLORIZERS:
+            return False
+        group: list[_Flight] = []
         pixels = 0
         for flight in self._line:
-            if flight.state in (_State.WRITING, _State.PUT_OFF, _State.FINISHED):
-                continue
-            pixels += flight.pixels
-            if not flight.opened or (group and (flight.opened.rest or pixels > _PIXELS_TOGETHER)):
+            if flight.state in (_State.MEASURING, _State.MEASURED, _State.READING):
                 break
-            group.append((flight, flight.opened))
-            if flight.opened.rest or len(group) == _PHOTOS_TOGETHER:
-                break
+            if flight.state is _State.READ and flight.opened:
+                pixels += flight.pixels
+                if group and (flight.opened.rest or pixels > _PIXELS_TOGETHER):
+                    break
+                group.append(flight)
+                if flight.opened.rest or len(group) == _PHOTOS_TOGETHER:
+                    break
         if group:
             self._colorize(group)
         return bool(group)
 
-    def _colorize(self, group: Sequence[tuple[_Flight, _Opened]]) -> None:
-        start = time.perf_counter()
-        flight, opened = group[0]
-        if opened.rest:  # page by page, while it is written
-            pages = self._coloured(_every_page(opened), self._options.size)
-            self._write_later(flight, opened, pages, opened.seconds)
+    def _colorize(self, group: Sequence[_Flight]) -> None:
+        opened = [flight.opened for flight in group if flight.opened]
+        if opened[0].rest:  # page by page, while it is written
+            pages = self._coloured(_every_page(opened[0]), self._options.size)
+            self._write_later(group[0], pages, 0.0)
             return
-        try:
-            photos = self._colorize_photos([opened.first for _, opened in group], self._options.size)
-        except (ColorizeError, MemoryError) as error:
-            if len(group) == 1:
-                flight.fail(error)
-            else:
-                for one in group:
-                    self._colorize([one])
-            return
-        share = (time.perf_counter() - start) / len(group)
-        for (flight, opened), coloured in zip(group, photos, strict=True):
-            self._write_later(flight, opened, [coloured], opened.seconds + share)
+        future = self._colorizers.submit(self._colorize_photos, [first for first, _, _ in opened])
+        for place, flight in enumerate(group):
+            flight.place = place if len(group) > 1 else None
+            flight.becomes(_State.COLORIZING, future)
 
-    def _write_later(self, flight: _Flight, opened: _Opened, pages: Iterable[Photo], seconds: float) -> None:
-        flight.opened = None  # the grey photo is not needed any longer
-        future = self._writers.submit(self._write, flight.job, pages, opened.first.size, seconds)
-        flight.becomes(_State.WRITING, future)
+    def _colorize_photos(self, photos: Sequence[Photo]) -> tuple[Sequence[Photo], float]:
+        """In colour, and how many seconds each of them took."""
+        start = time.perf_counter()
+        options = self._options
+        coloured = self._colorizer().colorize_photos(photos, strength=options.strength, size=options.size)
+        return coloured, (time.perf_counter() - start) / len(photos)
 
-    def _write(
-        self, job: Job, pages: Iterable[Photo], size: tuple[int, int], seconds: float, message: str = ""
-    ) -> Result:
+    def _coloured(self, pages: Iterable[Photo], size: int) -> Iterator[Photo]:
+        for page in pages:
+            yield from self._colorizer().colorize_photos([page], strength=self._options.strength, size=size)
+
+    def _write_later(self, flight: _Flight, pages: Iterable[Photo], seconds: float) -> None:
+        assert flight.opened
+        result = _result(flight.job, flight.opened, seconds)
+        flight.opened = flight.place = None  # the grey photo is not needed any longer
+        flight.becomes(_State.WRITING, self._writers.submit(self._write, pages, result))
+
+    def _write(self, pages: Iterable[Photo], result: Result) -> Result:
+        """`result` with what comes out of it."""
         start = time.perf_counter()
         try:
-            photo.save(pages, job.target, self._quality, overwrite=self._overwrite)
+            photo.save(pages, result.job.target, self._quality, overwrite=self._overwrite)
         except FileExistsError:
-            return Result(job, Outcome.SKIPPED)
-        return Result(job, Outcome.DONE, message, seconds + time.perf_counter() - start, size)
+            return Result(result.job, Outcome.SKIPPED)
+        return replace(result, seconds=result.seconds + time.perf_counter() - start)
 
     def _do_one_alone(self) -> bool:
         """Try a photo again for which memory ran out, now that no other is in memory; False if there is none."""
@@ -315,34 +336,16 @@ class _Pipeline:
                 told = f"{job.source}: not enough memory to colour {'×'.join(map(str, opened.first.size))} px"
                 message = "" if size == self._options.size else f"{told} at size {self._options.size}, done at {size}"
                 pages = self._coloured(_every_page(opened), size)
-                return self._write(job, pages, opened.first.size, opened.seconds, message)
+                return self._write(pages, replace(_result(job, opened), message=message))
             except (ColorizeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     return Result(job, Outcome.FAILED, str(error))
             size //= 2
         return Result(job, Outcome.FAILED, told)
 
-    def _wait(self) -> bool:
+    def _wait(self) -> None:
         """Until a thread has finished something."""
-        pending = [flight.future for flight in self._line if flight.future]
-        if not any(future.done() for future in pending):
-            wait(pending, return_when=FIRST_COMPLETED)
-        return True
-
-    def _land(self) -> Iterator[Result]:
-        """What is being written when it is to stop."""
-        for flight in self._line:
-            if flight.state is _State.WRITING and flight.future:
-                wait([flight.future])
-        self._gather()
-        yield from (flight.result for flight in self._line if flight.result)
-
-    def _coloured(self, pages: Iterable[Photo], size: int) -> Iterator[Photo]:
-        for page in pages:
-            yield from self._colorize_photos([page], size)
-
-    def _colorize_photos(self, photos: Sequence[Photo], size: int) -> Sequence[Photo]:
-        return self._colorizer().colorize_photos(photos, strength=self._options.strength, size=size)
+        wait([flight.future for flight in self._line if flight.future], return_when=FIRST_COMPLETED)
 
 
 def _open(source: Path) -> _Opened:
@@ -353,6 +356,12 @@ def _open(source: Path) -> _Opened:
         return _Opened(first, pages, time.perf_counter() - start)
     pages.close()
     return _Opened(first, None, time.perf_counter() - start)
+
+
+def _result(job: Job, opened: _Opened, seconds: float = 0.0) -> Result:
+    """What can be told before it is written."""
+    lost = photo.losses(opened.first, job.target)
+    return Result(job, Outcome.DONE, seconds=opened.seconds + seconds, size=opened.first.size, lost=lost)
 
 
 def _every_page(opened: _Opened) -> Iterator[Photo]:

@@ -92,7 +92,7 @@ def colorize(
             "--format",
             metavar="NAME",
             help=f"Of the results: {', '.join(FORMATS)}. "
-            "Without it: each photo's own, or png where that cannot hold the colours.",
+            "Without it: each photo's own, or another where that is only read.",
         ),
     ] = None,
     quality: Annotated[
@@ -146,10 +146,12 @@ def colorize(
         },
     )
     try:
+        from colorize.memory import keep_freed_memory
         from colorize.plan import plan
         from colorize.session import Session
         from colorize.watch import arrivals
 
+        keep_freed_memory()
         interrupt = Interrupt()
         work = Session(lambda: _load(model, device), options, written, interrupt, overwrite=overwrite)
         if paths == [_STREAM]:
@@ -186,7 +188,5 @@ def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
 
 def _load(model: Path | None, device: str) -> Colorizer:
     from colorize.colorizer import Colorizer
-    from colorize.memory import keep_freed_memory
 
-    keep_freed_memory()
     return Colorizer.load(model, device)

@@ -9,6 +9,7 @@ import sys
 _M_TRIM_THRESHOLD = -1
 _M_TOP_PAD = -2
 _M_MMAP_MAX = -4
+_M_ARENA_MAX = -8
 
 
 def keep_freed_memory() -> bool:
@@ -16,7 +17,8 @@ def keep_freed_memory() -> bool:
 
     By default every block over 32 MB, and many over 128 KB, is mapped afresh and its pages are zeroed again at each
     use: a third of the time of training on a CPU and more of a forward pass. Peak memory hardly changes, but memory
-    is given back to the system only at exit. Other systems' allocators need no such help.
+    is given back to the system only at exit. All threads share one pool, or each would keep what it once needed: 0.8
+    instead of up to 1.9 GB for a folder of small photos. Other systems' allocators need no such help.
     """
     if not sys.platform.startswith("linux"):
         return False
@@ -24,4 +26,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL("libc.so.6").mallopt
     except (OSError, AttributeError):  # musl
         return False
-    return bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, 2**31 - 1) and mallopt(_M_TOP_PAD, 64 * 2**20))
+    settings = {_M_ARENA_MAX: 1, _M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**31 - 1, _M_TOP_PAD: 64 * 2**20}
+    return all(mallopt(parameter, value) for parameter, value in settings.items())

@@ -49,6 +49,7 @@ class Report:
             "height": height,
             "source_bytes": _bytes(job.source),
             "target_bytes": None if result.outcome is Outcome.FAILED else _bytes(job.target),
+            "lost": result.lost,
             "reason": result.message or None,
         }
         # ASCII, with escapes for the rest: a name that is not UTF-8 is no different from others.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,7 +50,8 @@ class Session:
         self._colorizer: PhotoColorizer | None = None
         self._began = time.monotonic()
         self._counts: Counter[Outcome] = Counter()
-        self._other_suffixes: Counter[str] = Counter()  # of sources whose results have another one, unasked
+        self._other_suffixes: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of results, of their sources
+        self._lost: Counter[str] = Counter()
         self._shown = Lines()
         self._report_failed = False
         self._nobody_reads = False
@@ -81,9 +82,11 @@ class Session:
             return INTERRUPTED
         if total != 1 or self._counts[Outcome.SKIPPED]:
             self._sum_up()
-        if self._other_suffixes:
-            suffixes = ", ".join(sorted(self._other_suffixes))
-            tell(f"{self._other_suffixes.total()} written as .png: {suffixes} cannot hold the colours")
+        for suffix, of_sources in self._other_suffixes.items():
+            those = f"{', '.join(sorted(of_sources))} {'is' if len(of_sources) == 1 else 'are'}"
+            tell(f"{of_sources.total()} written as {suffix}: {those} only read")
+        for what, count in self._lost.items():
+            tell(f"{count} written without {what}, which their format does not hold")
         all_well = not (self._counts[Outcome.FAILED] or self._report_failed or self._nobody_reads)
         return OK if all_well else SOME_FAILED
 
@@ -154,8 +157,9 @@ class Session:
                 self._report, self._report_failed = None, True
         if result.outcome is Outcome.DONE:
             source, target = result.job.source, result.job.target
+            self._lost.update(result.lost)
             if source.suffix != target.suffix and not self._written.format:
-                self._other_suffixes[source.suffix.lower() or "no suffix"] += 1
+                self._other_suffixes[target.suffix][source.suffix.lower() or "no suffix"] += 1
             if not shown.result(str(target)) and not self._nobody_reads:
                 shown.tell("standard output was closed: finishing the photo at hand")
                 self._nobody_reads = True

@@ -159,10 +159,26 @@ def test_formats_that_cannot_hold_the_colours_are_told_once(
         Image.new("L", (3, 3)).save(photos / name)
     assert main([str(photos), "-o", str(tmp_path / "out")]) == 0
     told = capfd.readouterr().err.splitlines()
-    assert told[1:] == ["colorize: 3 written as .png: .gif, .pgm cannot hold the colours"]
+    assert told[1:] == ["colorize: 3 written as .png: .gif, .pgm are only read"]
     assert main([str(photos), "-o", str(tmp_path / "as-asked"), "--format", "webp", "--quality", "50"]) == 0
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert {path.suffix for path in (tmp_path / "as-asked").rglob("*.*")} == {".webp"}
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_what_a_format_does_not_hold_is_told_once_and_reported_for_each(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png"):
+        Image.new("LA", (3, 3), (100, 100)).save(tmp_path / "in" / name)
+    Image.new("L", (3, 3)).save(tmp_path / "in/c.png")
+    arguments = [str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--report", str(tmp_path / "report.jsonl")]
+    assert main([*arguments, "--format", "jpg"]) == 0
+    told = capfd.readouterr().err.splitlines()
+    assert told[1:] == ["colorize: 2 written without transparency, which their format does not hold"]
+    lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert [line["lost"] for line in lines] == [["transparency"], ["transparency"], []]
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -45,6 +45,7 @@ def test_each_photo_is_a_line_that_says_everything(tmp_path: Path) -> None:
             "height": 300,
             "source_bytes": 10,
             "target_bytes": 30,
+            "lost": [],
             "reason": None,
         },
         {
@@ -56,6 +57,7 @@ def test_each_photo_is_a_line_that_says_everything(tmp_path: Path) -> None:
             "height": 300,
             "source_bytes": 10,
             "target_bytes": None,
+            "lost": [],
             "reason": "no photo",
         },
     ]

@@ -1,0 +1,172 @@
+"""What a folder of small photos costs: `python benchmarks/folders.py [--photos 500] [--many 10000]`
+
+Colours a folder of grey 500×375 JPEG photos as `colorize` does, and beside it measures the parts that nobody can do
+without, block by block, so that a slow moment of the machine hits all alike:
+  decode    the photos by Pillow
+  network   the network alone, on what it sees of them, eight at a time as in the pipeline
+  encode    the results by Pillow, quality 95, 4:4:4
+  whole     file to file through the pipeline, each on the disk when it is done; its ratio to the sum of these three
+CPU time of the whole process in milliseconds per photo, median of the blocks, with one thread of the network unless
+told otherwise; `photos/s` is by the clock. With --many, that many photos are coloured in a process of their own, and
+its memory after 100 of them and at the end is told (Linux only). The photos are pieces of scikit-image's astronaut.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorize.options import ColorizeOptions
+
+if TYPE_CHECKING:
+    from colorize.batch import Result
+    from colorize.colorizer import Colorizer
+
+WIDTH, HEIGHT = 500, 375
+BATCH = 8
+BLOCK = 6 * BATCH  # photos measured at once: some seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", type=Path, help="model file; without it the one that comes with the program")
+    parser.add_argument("--size", type=int, default=ColorizeOptions().size, help="as for colorize")
+    parser.add_argument("--photos", type=int, default=500, help="photos in all, 0 for none")
+    parser.add_argument("--many", type=int, default=0, help="photos of a long run, whose memory is told")
+    parser.add_argument("--threads", type=int, default=1, help="of the network; 0 leaves it the choice")
+    options = parser.parse_args()
+    if options.photos:
+        row = times(options)
+        print("| " + " | ".join(row) + " |\n" + "|---:" * len(row) + "|")
+        print("| " + " | ".join(f"{value:.4g}" for value in row.values()) + " |", flush=True)
+    if options.many:
+        early, late = memory(options)
+        print(f"{options.many} photos: {early:.0f} MB after 100, {late:.0f} MB at the end ({late / early - 1:+.1%})")
+
+
+def times(options: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds per photo of each part and of the whole."""
+    colorizer = load(options)
+    milliseconds: dict[str, list[float]] = {}
+    seconds = []
+    with tempfile.TemporaryDirectory() as folder:
+        for block in range(-1, max(1, options.photos // BLOCK)):  # the first one warms up
+            sources = make(Path(folder, f"{block}"), BLOCK)
+            for way, run in ways(sources, Path(folder, f"{block}-color"), colorizer, options):
+                clock, start = time.perf_counter(), time.process_time()
+                run()
+                if block >= 0:
+                    milliseconds.setdefault(way, []).append(1000 * (time.process_time() - start) / BLOCK)
+                    if way == "whole":
+                        seconds.append(time.perf_counter() - clock)
+    row = {way: statistics.median(milliseconds[way]) for way in ("decode", "network", "encode", "whole")}
+    ratio = row["whole"] / (row["decode"] + row["network"] + row["encode"])
+    return row | {"ratio": ratio, "photos/s": BLOCK / statistics.median(seconds)}
+
+
+def ways(
+    sources: Sequence[Path], target: Path, colorizer: Colorizer, options: argparse.Namespace
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What is measured, in this order: `encode` takes the results of `whole`."""
+    from PIL import Image
+
+    from colorize import photo
+    from colorize.colorizer import _shrink
+
+    small = [_shrink(photo.open(source), options.size) for source in sources]
+
+    def whole() -> None:
+        for result in colour(sources[0].parent, target, colorizer, options):
+            assert result.outcome.name == "DONE", result.message
+
+    def decode() -> None:
+        for source in sources:
+            Image.open(source).load()
+
+    def network() -> None:
+        for start in range(0, len(small), BATCH):
+            colorizer._predict(small[start : start + BATCH])
+
+    def encode() -> None:
+        for image in results:
+            image.save(io.BytesIO(), "JPEG", quality=95, subsampling=0)
+
+    yield "decode", decode
+    yield "network", network
+    yield "whole", whole
+    results = [photo.open(target / source.name).image for source in sources]
+    yield "encode", encode
+
+
+def memory(options: argparse.Namespace) -> tuple[float, float]:
+    """Megabytes of this process after 100 photos and after all."""
+    colorizer = load(options)
+    early = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        made = make(Path(folder, "in"), options.many)
+        for count, _ in enumerate(colour(made[0].parent, Path(folder, "out"), colorizer, options), 1):
+            if count == min(100, options.many):
+                early = resident()
+        return early, resident()
+
+
+def colour(source: Path, target: Path, colorizer: Colorizer, options: argparse.Namespace) -> Iterator[Result]:
+    """What the command line does."""
+    from colorize.batch import run
+    from colorize.plan import plan
+
+    return run(plan([source], target), lambda: colorizer, ColorizeOptions(size=options.size))
+
+
+def load(options: argparse.Namespace) -> Colorizer:
+    import torch
+
+    from colorize.colorizer import Colorizer
+    from colorize.memory import keep_freed_memory
+
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    keep_freed_memory()  # as the command line does
+    return Colorizer.load(options.model, "cpu")
+
+
+def make(folder: Path, count: int) -> list[Path]:
+    """Grey photos with grain; from the 200th on, other names of the same files."""
+    from PIL import Image
+    from skimage import data
+
+    folder.mkdir()
+    whole = Image.fromarray(data.astronaut()).convert("L")
+    rng = np.random.default_rng(count)
+    paths = [folder / f"{number:06}.jpg" for number in range(count)]
+    for number, path in enumerate(paths):
+        if number >= 200:
+            os.link(paths[number % 200], path)
+            continue
+        left, top = (int(value) for value in rng.integers(0, 212, 2))
+        piece = whole.resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC, (left, top, left + 300, top + 225))
+        grain = rng.integers(-8, 9, (HEIGHT, WIDTH), dtype=np.int16)
+        Image.fromarray((grain + np.asarray(piece)).clip(0, 255).astype(np.uint8)).save(path, quality=92)
+    return paths
+
+
+def resident() -> float:
+    """Megabytes that this process has in memory, as /proc tells; not a number elsewhere."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        return float("nan")
+    return next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
+if __name__ == "__main__":
+    main()
