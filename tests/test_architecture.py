@@ -52,7 +52,8 @@ ROOMS = {
     "session": Room({"errors", "batch", "check", "files", "options", "plan", "report", "terminal"}, set()),
     "cli": Room({"errors", "colorizer", "memory", "options", "plan", "session", "terminal", "watch"}, {"typer"}),
     "web": Room(
-        {"errors", "plan", "colorizer", "memory", "options", "photo"}, {"gradio", "fastapi", "starlette", "uvicorn"}
+        {"errors", "batch", "colorizer", "memory", "options", "photo", "plan"},
+        {"gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     ),
     "training": Room(
         {"errors", "color", "lightness", "memory", "metrics", "models", "photo"},
@@ -90,6 +91,7 @@ HEAVY = (
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "pillow_heif": "pillow-heif",
+    "prometheus_client": "prometheus-client",
     "fastapi": "gradio",
     "starlette": "gradio",
     "uvicorn": "gradio",

@@ -49,7 +49,7 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
 
 def test_every_command_leads_to_a_function(project: dict[str, Any]) -> None:
     commands = project["project"]["scripts"]
-    assert set(commands) == {"colorize"}
+    assert set(commands) == {"colorize", "colorize-app"}
     for place in commands.values():
         module, _, function = place.partition(":")
         assert callable(getattr(importlib.import_module(module), function))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from colorize.photo.formats import MAX_PIXELS, SUFFIXES, result_suffix, writer
 from colorize.photo.page import Levels, Photo, strips
-from colorize.photo.reading import Header, header, open, pages, to_photo
-from colorize.photo.writing import losses, save
+from colorize.photo.reading import Header, count_pixels, header, open, pages, to_photo
+from colorize.photo.writing import losses, save, save_preview
 
 __all__ = [
     "Photo",
@@ -20,7 +20,9 @@ __all__ = [
     "to_photo",
     "Header",
     "header",
+    "count_pixels",
     "save",
+    "save_preview",
     "losses",
     "writer",
     "result_suffix",

@@ -9,6 +9,7 @@ from colorize.errors import PhotoError
 
 MAX_PIXELS = 175_000_000  # more is a mistake or an attack: half a gigabyte in RGB; Pillow itself stops a little above
 MAX_PAGES = 10_000  # of a TIFF file
+LONGEST_JPEG = 65_500  # px, what the format holds
 
 # What is opened at all, by the module of Pillow that does it. Pillow knows more, among it formats that are programs: it
 # has EPS run by Ghostscript.

@@ -24,6 +24,7 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535
 _PNG_CHUNK = 1 << 23
 _PIXELS_AT_ONCE = 1 << 18
+_LEAST_PAGE = 10_000  # pixels that a page counts for
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
 
@@ -161,6 +162,22 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
                 return Header(image.width * image.height, suffix_of(image.format or ""))
     except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
         return None
+
+
+def count_pixels(source: str | os.PathLike[str], most: int) -> int:
+    """Pixels of all pages together, by the headers alone: what work a file will be. Counting stops beyond `most`.
+
+    A page counts for 10,000 or more, since even an empty one takes time. 0 for what is no photo: `open` will tell why.
+    """
+    first = header(source)
+    total = max(first.pixels, _LEAST_PAGE) if first else 0
+    with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
+        if guards.check(file, str(source)) == "TIFF" and not extras.is_raw(file, str(source)):
+            with silence.kept(), Image.open(file, formats=_readers("TIFF")) as image:
+                while 0 < total <= most:
+                    image.seek(image.tell() + 1)
+                    total += max(image.width * image.height, _LEAST_PAGE)
+    return total
 
 
 def to_photo(image: Image.Image) -> Photo:

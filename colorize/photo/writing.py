@@ -14,7 +14,7 @@ from PIL import Image, features
 from colorize import files
 from colorize.errors import PhotoError
 from colorize.photo import metadata, png, profiles, tiff
-from colorize.photo.formats import AVIF, JPEG, PNG, TIFF, WEBP, Format, writer
+from colorize.photo.formats import AVIF, JPEG, LONGEST_JPEG, PNG, TIFF, WEBP, Format, writer
 from colorize.photo.page import Photo, to_8_bit, to_16_bit
 from colorize.photo.reading import one_line
 
@@ -50,6 +50,18 @@ def save(
         raise PhotoError(f"{target}: not enough memory to write it") from error
     except Exception as error:  # encoders raise nearly anything
         raise PhotoError(f"{target}: cannot be written ({one_line(error)})") from error
+
+
+def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LONGEST_JPEG) -> None:
+    """Write a JPEG to look at, as every browser shows it: long side at most `longest` px, nothing but the picture.
+
+    Raises `PhotoError` if the file cannot be written.
+    """
+    image = photo.image
+    scale = min(longest, LONGEST_JPEG) / max(image.size)
+    if scale < 1:
+        image = image.resize([max(1, round(side * scale)) for side in image.size], reducing_gap=3.0)
+    save(Photo(image), target, quality=90)
 
 
 def losses(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:

@@ -1,99 +1,161 @@
-"""`app.py`: options → a colorizer → the page on an address."""
+"""`colorize-app`, `python app.py`: options and environment → a colorizer → the server on an address."""
 
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import socket
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 from colorize.errors import ColorizeError, ConfigError
+from colorize.web.limits import Limits
 
-if TYPE_CHECKING:
-    from colorize.colorizer import Colorizer
+PROGRAM = "colorize-app"
+_FIRST_PORT = 7860
+_LAST_PORT = _FIRST_PORT + 99
+_LIMITS = Limits()
 
-_LOCAL = "127.0.0.1"
-_FIRST_PORT = 7860  # gradio's own, and the next free one after it
-_LARGEST_UPLOAD = "500mb"
+
+class Option(NamedTuple):
+    """An option, which the environment may give as well: --max-upload is COLORIZE_MAX_UPLOAD there."""
+
+    name: str
+    type: Callable[[str], Any]
+    metavar: str
+    default: Any
+    help: str
+
+    @property
+    def variable(self) -> str:
+        return f"COLORIZE_{self.name.upper().replace('-', '_')}"
+
+    @property
+    def attribute(self) -> str:
+        return self.name.replace("-", "_")
+
+
+OPTIONS = (
+    Option("host", str, "ADDRESS", "127.0.0.1", "address to listen on; 127.0.0.1 is this computer alone, 0.0.0.0 all"),
+    Option("port", int, "N", None, f"port; without it the first free one from {_FIRST_PORT}"),
+    Option("model", Path, "FILE", None, "another model than the one that comes with it"),
+    Option("auth-file", Path, "FILE", None, "lines of NAME:PASSWORD; then only these may in"),
+    Option("root-path", str, "PATH", None, "where a reverse proxy shows the page, for instance /colorize"),
+    Option("max-upload", int, "MB", _LIMITS.upload, "largest upload"),
+    Option("max-pixels", int, "MILLIONS", _LIMITS.pixels, "largest photo, all its pages together"),
+    Option("queue", int, "N", _LIMITS.queue, "jobs that may wait, of all clients"),
+    Option("per-client", int, "N", _LIMITS.per_client, "jobs of one client that wait or run; its uploads at once"),
+    Option("max-batch", int, "N", _LIMITS.batch, "photos of one batch"),
+    Option("max-seconds", int, "S", _LIMITS.seconds, "longest that one batch, or one upload, may take"),
+    Option("max-storage", int, "MB", _LIMITS.storage, "room for uploads and results, of all clients"),
+    Option("keep", int, "MINUTES", _LIMITS.kept, "how long uploads and results are kept"),
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C, and give the exit status."""
+    """Serve until Ctrl-C or SIGTERM, and give the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        _check_address(options.host, options.port)
-        serve(options.host, options.port, options.model)
+        _from_environment(options, os.environ)
+        _serve(options)
     except ColorizeError as error:
-        print(f"app.py: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before the server has taken the signals over
         pass
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="app.py", description="Colorize photos in the browser: a page on this computer, no internet needed."
+        prog=PROGRAM,
+        description="Colorize photos in the browser: a page and an API on this computer, no internet needed.",
+        epilog="Every option may be given by the environment as well: --max-upload as COLORIZE_MAX_UPLOAD.",
     )
-    parser.add_argument("--host", default=_LOCAL, help="address to listen on (%(default)s: this computer alone)")
-    parser.add_argument("--port", type=int, help=f"port (default: the first free one from {_FIRST_PORT})")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the one that comes with it")
+    for option in OPTIONS:
+        default = "" if option.default is None else f" (default: {option.default})"
+        parser.add_argument(
+            f"--{option.name}", type=option.type, metavar=option.metavar, help=f"{option.help}{default}"
+        )
     return parser
 
 
-def _check_address(host: str, port: int | None) -> None:
-    """Before seconds go into loading. Raises `ConfigError` for an address that cannot be listened on."""
-    if port is not None and not 1 <= port <= 65535:
-        raise ConfigError(f"--port must be from 1 to 65535, got {port}")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except socket.gaierror as error:
-        raise ConfigError(f"--host {host}: is no address of a computer ({error.strerror})") from error
-    except OSError as error:
-        where = host if port is None else f"{host}:{port}"
-        raise ConfigError(f"cannot listen on {where} ({error.strerror})") from error
+def _from_environment(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
+    """Fill in what was not given: from the environment, else the default. Raises `ConfigError`."""
+    for option in OPTIONS:
+        if getattr(options, option.attribute) is not None:
+            continue
+        value = option.default
+        if given := environment.get(option.variable):
+            try:
+                value = option.type(given)
+            except ValueError as error:
+                raise ConfigError(f"{option.variable} must be a whole number, got {given!r}") from error
+        setattr(options, option.attribute, value)
 
 
-def serve(host: str, port: int | None, model: Path | None) -> None:
-    """Load the model and serve the page until Ctrl-C. Raises `ColorizeError` if that cannot be."""
-    from colorize.colorizer import Colorizer
-    from colorize.memory import keep_freed_memory
+def _serve(options: argparse.Namespace) -> None:
+    """Check what can be checked at once, load the model and serve. Raises `ColorizeError` if that cannot be."""
+    limits = Limits(
+        upload=options.max_upload,
+        pixels=options.max_pixels,
+        queue=options.queue,
+        per_client=options.per_client,
+        batch=options.max_batch,
+        seconds=options.max_seconds,
+        storage=options.max_storage,
+        kept=options.keep,
+    )
+    if options.port is not None and not 1 <= options.port <= 65535:
+        raise ConfigError(f"--port must be from 1 to 65535, got {options.port}")
+    from colorize.web.accounts import Accounts
 
-    keep_freed_memory()
-    colorizer = Colorizer.load(model)
-    with tempfile.TemporaryDirectory(prefix="colorize-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # ours alone: uploads and results end with the program
-        for name in ("http_proxy", "https_proxy", "all_proxy"):  # which could only come between the page and itself
+    accounts = None if options.auth_file is None else Accounts.from_file(options.auth_file)
+    # The folder is ours alone: uploads and results end with the program.
+    with _listening(options.host, options.port) as listener, tempfile.TemporaryDirectory(prefix="colorize-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # gradio makes its own at import
+        for name in ("http_proxy", "https_proxy", "all_proxy"):  # nothing is fetched, but gradio would prepare for it
             os.environ.pop(name, None)
             os.environ.pop(name.upper(), None)
-        _serve(colorizer, f"[{host}]" if ":" in host else host, port)
+
+        from colorize.colorizer import Colorizer
+        from colorize.memory import keep_freed_memory
+        from colorize.web.service import Server, Service
+        from colorize.web.store import Store
+        from colorize.web.studio import Studio
+
+        keep_freed_memory()
+        studio = Studio(Colorizer.load(options.model), Store(Path(folder)), limits)
+        service = Service(studio, limits=limits, accounts=accounts, root_path=options.root_path)
+        logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
+        host = f"[{options.host}]" if ":" in options.host else options.host
+        print(f"Colorize is at http://{host}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
+        Server(service, log_config=None).run(sockets=[listener])
 
 
-def _serve(colorizer: Colorizer, host: str, port: int | None) -> None:
-    from colorize.web.page import CSS, THEME, build_page
-
-    page = build_page(colorizer)
+def _listening(host: str, port: int | None) -> socket.socket:
+    """A socket on the address, before seconds go into loading. Raises `ConfigError`."""
     try:
-        _, url, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            theme=THEME,
-            css=CSS,
-            footer_links=["api"],
-            max_file_size=_LARGEST_UPLOAD,
-            ssr_mode=False,  # else it would look for Node.js
-            share=False,
-            quiet=True,
-            prevent_thread_lock=True,
-        )
-    except OSError as error:
-        raise ConfigError(f"cannot listen on {host} ({str(error).splitlines()[0]})") from error
-    print(f"Colorize is at {url}  (Ctrl-C ends it)", flush=True)
-    page.block_thread()
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise ConfigError(f"--host {host}: is no address of a computer ({error.strerror})") from error
+    refused: OSError | None = None
+    for number in [port] if port is not None else range(_FIRST_PORT, _LAST_PORT + 1):
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if os.name == "posix":  # elsewhere it would let two programs have one port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((address[0], number, *address[2:]))
+            listener.listen()
+        except OSError as error:
+            listener.close()
+            refused = error
+        else:
+            return listener
+    assert refused is not None
+    where = host if port is None else f"{host}:{port}"
+    raise ConfigError(f"cannot listen on {where} ({refused.strerror})") from refused

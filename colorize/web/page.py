@@ -1,130 +1,204 @@
-"""The page: upload a grey photo, compare before and after under a slider, download the result in full size."""
+"""The page: its parts, their places, and what happens when.
+
+Taking photos, comparing and the gallery are parts of our own in `parts/`: HTML and a script each. The scripts keep the
+page's state in `document.body.dataset`: `colorize` is what it does (empty, sending, working), `settled` what it shows
+(one, many); page.css shows and hides by them.
+"""
 
 from __future__ import annotations
 
-import os
-import tempfile
+import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
-from gradio import media
-from gradio.processing_utils import save_file_to_cache
-from gradio.utils import get_upload_folder
 
-from colorize import photo
-from colorize.colorizer import Colorizer
 from colorize.errors import ColorizeError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
-from colorize.plan import RESULT_MARK
+from colorize.web.endpoints import BATCH_QUEUE, BATCHES_AT_ONCE, PHOTO_QUEUE, PHOTOS_AT_ONCE, add_endpoints, words
+from colorize.web.studio import FORMATS, SIZES, Given, Progress, Studio
+from colorize.web.texts import languages
 
+_PARTS = Path(__file__).parent / "parts"
 _DEFAULTS = ColorizeOptions()
-_FORMATS = {"JPEG": ".jpg", "PNG": ".png"}
-_EXAMPLES = ("lion.jpg", "tower.jpg", "cheetah1.jpg")  # photographs inside gradio's own package
-_SLIDER_HEIGHT = 620  # px
-_LONGEST_JPEG = 65_500  # px; the format holds no more
-_HOUR = 3600
-_KEPT_FOR = 4 * _HOUR  # then uploads and results are deleted
+# From scikit-image: NASA and SpaceX (public domain), Stéfan van der Walt (CC0); turned grey. With what they show.
+_EXAMPLES = {"eileen-collins": "example_astronaut", "falcon-9": "example_rocket", "chelsea": "example_cat"}
 
-CSS = """
-.gradio-container main { width: 100%; max-width: 1200px; margin: 0 auto; }
-footer { opacity: .6; }
-"""
-THEME = gr.themes.Soft(primary_hue="teal", neutral_hue="stone")
+LOOKS: dict[str, Any] = {
+    "theme": gr.themes.Base(
+        primary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.stone,
+        radius_size=gr.themes.sizes.radius_lg,
+        font=["system-ui", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    ),
+    # Not as `css`, to whose rules gradio adds classes of its own.
+    "head": f"<style>{(_PARTS / 'page.css').read_text(encoding='utf-8')}</style>",
+}
+# The server would not have a job: gradio says why, and nobody has to wait.
+_REFUSED = "() => document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {refused: true}}))"
 
-_Compared = tuple[str, str] | None
+_Value = dict[str, Any]  # what a part of our own takes and gives
 
 
-def build_page(colorizer: Colorizer) -> gr.Blocks:
-    """The page for one colorizer. It writes only into gradio's folder of temporary files, and clears that up."""
-    page = _Page(colorizer)
-    blocks = gr.Blocks(title="Colorize", analytics_enabled=False, delete_cache=(_HOUR, _KEPT_FOR))
+def build_page(studio: Studio) -> gr.Blocks:
+    """The page for one studio, with the endpoints for programs."""
+    t = gr.I18n(**languages())
+    page = _Page(studio)
+    blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
     with blocks:
-        gr.Markdown("# Colorize\nColour for grey photographs. Lightness, size and EXIF data stay as they are.")
-        with gr.Row():
-            with gr.Column(scale=2, min_width=280):
-                source = gr.File(label="Grey photo", height=140, elem_id="photo")
-                low, high = STRENGTH_RANGE
-                strength = gr.Slider(
-                    low, high, _DEFAULTS.strength, step=0.05, label="Strength of the colours", elem_id="strength"
-                )
-                format_ = gr.Radio(list(_FORMATS), value="JPEG", label="Download as", elem_id="format")
-                download = gr.DownloadButton(
-                    "Download in full size", variant="primary", interactive=False, elem_id="download"
-                )
-                grey_examples = page.examples()
-                source.keep_in_cache.update(grey_examples)  # else they would be cleared up once they have been chosen
-                examples = gr.Dataset(
-                    label="Or try one of these",
-                    components=[gr.Image(render=False, type="filepath")],
-                    samples=[[path] for path in grey_examples],
-                    elem_id="examples",
-                )
-            with gr.Column(scale=5, min_width=320):
-                compared = gr.ImageSlider(
-                    label="Before and after",
-                    type="filepath",
-                    interactive=False,
-                    max_height=_SLIDER_HEIGHT,
-                    buttons=["fullscreen"],
-                    elem_id="compared",
-                )
+        _part("header")
+        with gr.Tabs():
+            with gr.Tab(t("tab_colorize")):
+                photos = _part("drop", examples=_examples(studio), most=studio.most_photos)
+                cancel = gr.Button(t("cancel"), elem_id="cancel", size="sm")
+                with gr.Row(elem_id="work"):
+                    with gr.Column(elem_id="stage", scale=5, min_width=300):
+                        compared = _part("compare")
+                        # The model has no hints yet: these places open when it says that it takes them.
+                        with gr.Column(elem_id="variants", visible=studio.takes_hints):
+                            gr.Markdown(t("variants"))
+                        gallery = _part("gallery")
+                    with gr.Column(elem_id="settings", scale=2, min_width=240):
+                        strength = gr.Slider(
+                            *STRENGTH_RANGE,
+                            _DEFAULTS.strength,
+                            step=0.05,
+                            label=t("strength"),
+                            info=t("strength_info"),
+                            elem_id="strength",
+                            buttons=[],
+                        )
+                        with gr.Column(elem_id="hints", visible=studio.takes_hints):
+                            gr.Markdown(t("hints_info"))
+                        format_ = gr.Radio(list(FORMATS), value="JPEG", label=t("format"), elem_id="format")
+                        with gr.Accordion(t("more"), open=False, elem_id="more"):
+                            size = gr.Slider(
+                                *SIZES,
+                                _DEFAULTS.size,
+                                step=32,
+                                label=t("size"),
+                                info=t("size_info"),
+                                elem_id="size",
+                                buttons=[],
+                            )
+                        again = gr.Button(t("batch_again"), elem_id="again")
+            with gr.Tab(t("tab_how")):
+                _part("how")
+        add_endpoints(studio)
 
-        # A new photo first takes the old result away: an error must not leave it standing under the new name.
-        given, shown = [source, strength, format_], [compared, download]
-        examples.click(page.choose_example, examples, source, api_visibility="private")
-        source.change(page.forget_result, None, shown, api_visibility="private", show_progress="hidden").then(
-            page.colorize, given, shown, api_name="colorize", concurrency_id="colorize"
-        )
-        for changed in (strength.release, format_.input):
-            changed(page.colorize, given, shown, api_visibility="private", concurrency_id="colorize")
+        one: dict[str, Any] = {
+            "fn": page.colorize,
+            "inputs": [photos, strength, size, format_],
+            "outputs": compared,
+            "concurrency_id": PHOTO_QUEUE,
+            "concurrency_limit": PHOTOS_AT_ONCE,
+            "api_visibility": "private",
+        }
+        many: dict[str, Any] = {
+            "fn": page.colorize_batch,
+            "inputs": [photos, strength, size],
+            "outputs": gallery,
+            "concurrency_id": BATCH_QUEUE,
+            "concurrency_limit": BATCHES_AT_ONCE,
+            "api_visibility": "private",
+        }
+        under_way = [
+            photos.one(**one, trigger_mode="multiple"),  # a second photo queues
+            photos.many(**many),
+            again.click(**many),
+            strength.release(**one, trigger_mode="always_last"),
+            size.release(**one, trigger_mode="always_last"),
+            format_.input(**one, trigger_mode="always_last"),
+        ]
+        for event in under_way:
+            event.failure(None, js=_REFUSED)
+        cancel.click(None, cancels=under_way)
     return blocks
 
 
+def _part(name: str, **props: Any) -> gr.HTML:
+    """A part of our own. Nothing is filled into its HTML: what comes from users is put in as text, by its script."""
+    script = (_PARTS / "common.js").read_text(encoding="utf-8")
+    own = _PARTS / f"{name}.js"
+    if own.is_file():
+        script += own.read_text(encoding="utf-8")
+    html = (_PARTS / f"{name}.html").read_text(encoding="utf-8")
+    return gr.HTML(
+        {},
+        html_template=html,
+        js_on_load=script,
+        apply_default_css=False,
+        elem_id=name,
+        texts=languages(),
+        **props,
+    )
+
+
+def _examples(studio: Studio) -> list[_Value]:
+    """Copies in the store, as if a user had uploaded them, that stay."""
+    folder = studio.store.new_folder(for_ever=True)
+    return [
+        {
+            "path": shutil.copy(Path(__file__).parent / "examples" / f"{name}.jpg", folder),
+            "name": f"{name}.jpg",
+            "label": label,
+        }
+        for name, label in _EXAMPLES.items()
+    ]
+
+
 class _Page:
-    """What the page does, as named functions: their names are what an API client sees."""
+    """What the page does, as named functions."""
 
-    def __init__(self, colorizer: Colorizer) -> None:
-        self._colorizer = colorizer
+    def __init__(self, studio: Studio) -> None:
+        self._studio = studio
 
-    def colorize(self, source: str | None, strength: float, format_: str) -> tuple[_Compared, gr.DownloadButton]:
-        """Give a grey photo colour: before and after, and the result in full size."""
-        if source is None:
-            return self.forget_result()
-        before, after = self._results(Path(source), strength, _FORMATS[format_])
-        return (before, after), gr.DownloadButton(value=after, interactive=True)
+    def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
+        """One photo: what to show, or why there is nothing to show."""
+        if len(photos.get("photos", ())) != 1:
+            unchanged: _Value = gr.skip()
+            return unchanged  # a setting was moved that there is no single photo for
+        (each,) = photos["photos"]
+        try:
+            done = self._studio.colorize(Path(each["path"]), strength, size, format_, words(request))
+        except ColorizeError as error:
+            return {"time": photos["time"], "complaint": str(error)}
+        width, height = done.size
+        return {
+            "time": photos["time"],
+            "photo": each["path"],
+            "name": each["name"],
+            "before": str(done.before),
+            "after": str(done.after),
+            "download": str(done.download),
+            "format": format_,
+            "width": width,
+            "height": height,
+        }
 
-    def forget_result(self) -> tuple[_Compared, gr.DownloadButton]:
-        """Nothing to compare, nothing to download."""
-        return None, gr.DownloadButton(value=None, interactive=False)
-
-    def choose_example(self, sample: list[str]) -> str:
-        """As if the example had been uploaded."""
-        return sample[0]
-
-    def examples(self) -> list[str]:
-        """Example photos, turned grey: at strength 0 the program itself takes their colour out."""
-        with tempfile.TemporaryDirectory() as folder:
-            return [
-                _cache(self._colorizer.colorize_file(media.get_image(name), Path(folder) / name, strength=0))
-                for name in _EXAMPLES
-            ]
-
-    def _results(self, source: Path, strength: float, suffix: str) -> tuple[str, str]:
-        """Paths of the photo as it was, in a format that browsers show, and in colour."""
-        with tempfile.TemporaryDirectory() as folder:
-            after = Path(folder) / f"{source.stem}{RESULT_MARK}{suffix}"
-            try:
-                original = photo.open(source)
-                before = Path(folder) / f"{source.stem}{'.png' if max(original.size) > _LONGEST_JPEG else '.jpg'}"
-                photo.save(original, before)
-                self._colorizer.colorize_file(source, after, strength=strength)
-            except ColorizeError as error:
-                told = str(error).replace(f"{source.parent}{os.sep}", "").replace(f"{folder}{os.sep}", "")
-                raise gr.Error(told, print_exception=False) from error
-            return _cache(before), _cache(after)
+    def colorize_batch(self, photos: _Value, strength: float, size: int, request: gr.Request) -> Iterator[_Value]:
+        """Many photos: what there is to show, again after each."""
+        given = [Given(Path(each["path"]), each["name"]) for each in photos["photos"]]
+        refused = photos["refused"]  # by the server already, when they were sent
+        own = {"time": photos["time"], "run": secrets.token_hex(8)}
+        if not given:
+            yield _shown(Progress(0), refused) | own | {"ended": True}
+            return
+        try:
+            for progress in self._studio.colorize_batch(given, strength, size, words(request)):
+                yield _shown(progress, refused) | own | {"ended": False}
+            yield _shown(progress, refused) | own | {"ended": True}
+        except ColorizeError as error:
+            yield own | {"complaint": str(error)}
 
 
-def _cache(path: Path) -> str:
-    """The file's copy in gradio's folder, which is served and cleared up."""
-    cached: str = save_file_to_cache(path, cache_dir=get_upload_folder())
-    return cached
+def _shown(progress: Progress, refused: list[dict[str, str]]) -> _Value:
+    return {
+        "total": progress.total + len(refused),
+        "done": [{"name": name, "path": str(path)} for name, path in progress.done.items()],
+        "failed": refused + [{"name": name, "reason": reason} for name, reason in progress.failed.items()],
+        "zip": str(progress.zip) if progress.zip else None,
+    }

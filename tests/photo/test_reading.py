@@ -539,3 +539,16 @@ def test_photos_are_looked_for_under_the_names_that_can_be_read() -> None:
     )
     assert {".heic", ".nef", ".dng"} <= photo.SUFFIXES
     assert os.path.splitext("scan.TIF")[1].lower() in photo.SUFFIXES
+
+
+def test_pixels_are_counted_over_all_pages_and_no_further_than_needed(tmp_path: Path) -> None:
+    pages = [Image.new("L", (200, 100)) for _ in range(5)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "page.png")
+    Image.new("L", (1, 1)).save(tmp_path / "tiny.png")
+    (tmp_path / "none.png").write_bytes(b"no photo")
+    assert photo.count_pixels(tmp_path / "pages.tif", 10**9) == 100_000
+    assert photo.count_pixels(tmp_path / "pages.tif", 50_000) == 60_000
+    assert photo.count_pixels(tmp_path / "page.png", 10**9) == 20_000
+    assert photo.count_pixels(tmp_path / "tiny.png", 10**9) == 10_000
+    assert photo.count_pixels(tmp_path / "none.png", 10**9) == 0

@@ -304,3 +304,18 @@ def test_what_is_written_can_be_read_by_others(colour: photo.Photo, tmp_path: Pa
     for suffix in (".png", ".tif"):
         photo.save(colour, tmp_path / f"a{suffix}")
         np.testing.assert_array_equal(skimage_io.imread(tmp_path / f"a{suffix}"), colour.levels)
+
+
+def test_a_preview_is_a_jpeg_of_the_wanted_size(tmp_path: Path) -> None:
+    given = photo.to_photo(Image.linear_gradient("L").resize((300, 200)).convert("RGBA"))
+    photo.save_preview(given, tmp_path / "whole.jpg")
+    photo.save_preview(given, tmp_path / "small.jpg", longest=30)
+    with Image.open(tmp_path / "whole.jpg") as whole, Image.open(tmp_path / "small.jpg") as small:
+        assert (whole.format, whole.size) == ("JPEG", (300, 200))
+        assert small.size == (30, 20)
+
+
+def test_a_preview_of_a_photo_longer_than_a_jpeg_can_be_is_a_shorter_one(tmp_path: Path) -> None:
+    photo.save_preview(photo.to_photo(Image.new("L", (70_000, 2))), tmp_path / "long.jpg")
+    with Image.open(tmp_path / "long.jpg") as preview:
+        assert preview.size == (65_500, 2)

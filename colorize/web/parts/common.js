@@ -1,0 +1,15 @@
+// Before each part's own script: words in the browser's language, and where files are.
+const languages = Object.entries(props.texts);
+const [locale, language] = navigator.languages
+  .flatMap(wanted => [wanted, wanted.split('-')[0]])
+  .map(wanted => languages.find(([, each]) => each.locales.split(' ').includes(wanted)))
+  .find(Boolean) ?? ['en', props.texts.en];
+const t = (key, values = {}) => language[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+const api = `${window.gradio_config.root}/gradio_api`;
+const fileUrl = path => `${api}/file=${path.split('/').map(encodeURIComponent).join('/')}`;
+const find = selector => element.querySelector(selector);
+const setState = state => { document.body.dataset.colorize = state; };
+document.documentElement.lang = locale;
+for (const each of element.querySelectorAll('[data-text]')) each.textContent = t(each.dataset.text);
+for (const each of element.querySelectorAll('[data-label]')) each.setAttribute('aria-label', t(each.dataset.label));
+for (const each of element.querySelectorAll('[data-title]')) each.title = t(each.dataset.title);

@@ -1,0 +1,110 @@
+// Before and after in full size under a divider, with zoom. The divider is a range input: keys and screen readers
+// move it.
+const frame = find('.photo-frame'), viewport = find('.viewport'), canvas = find('.canvas');
+const split = find('.split'), divider = find('.split-line');
+const before = find('.before'), after = find('.after'), link = find('.download');
+let zoom = 1;  // times the size at which the whole photo fits
+let shown = null;  // the upload that is shown
+let newest = 0;  // job that is shown, by its time
+
+function lay() {
+  const at = viewport.clientWidth * split.value / 100;
+  divider.style.transform = `translateX(${at}px)`;
+  after.style.clipPath = `inset(0 0 0 ${viewport.scrollLeft + at}px)`;
+  find('.out').disabled = find('.fit').disabled = zoom <= 1;
+}
+
+function zoomTo(wanted, x = viewport.clientWidth / 2, y = viewport.clientHeight / 2) {
+  const old = zoom;
+  zoom = Math.min(Math.max(4, 2 * before.naturalWidth / viewport.clientWidth), Math.max(1, wanted));
+  canvas.style.width = `${100 * zoom}%`;
+  viewport.scrollLeft = (viewport.scrollLeft + x) * zoom / old - x;
+  viewport.scrollTop = (viewport.scrollTop + y) * zoom / old - y;
+  lay();
+}
+
+split.addEventListener('input', lay);
+viewport.addEventListener('scroll', lay);
+new ResizeObserver(lay).observe(viewport);
+find('.in').addEventListener('click', () => zoomTo(1.5 * zoom));
+find('.out').addEventListener('click', () => zoomTo(zoom / 1.5));
+find('.fit').addEventListener('click', () => zoomTo(1));
+find('.full').addEventListener('click', () =>
+  document.fullscreenElement ? document.exitFullscreen() : frame.requestFullscreen());
+frame.addEventListener('wheel', event => {
+  if (!event.ctrlKey) return;  // as maps do: a plain wheel moves the page
+  event.preventDefault();
+  const box = viewport.getBoundingClientRect();
+  zoomTo(zoom * Math.exp(-event.deltaY / 200), event.clientX - box.left, event.clientY - box.top);
+}, {passive: false});
+
+// One pointer moves the divider, or, in an enlarged photo and off the divider, the photo; two pointers zoom.
+const pointers = new Map();
+let dragging = '';
+frame.addEventListener('pointerdown', event => {
+  if (event.target.closest('.tools')) return;
+  event.preventDefault();
+  pointers.set(event.pointerId, event);
+  frame.setPointerCapture(event.pointerId);
+  const off = Math.abs(event.clientX - divider.getBoundingClientRect().left);
+  dragging = pointers.size > 1 ? 'zoom' : zoom > 1 && off > 28 ? 'photo' : 'divider';
+  if (dragging === 'divider') moveDivider(event);
+});
+frame.addEventListener('pointermove', event => {
+  const last = pointers.get(event.pointerId);
+  if (!last) return;
+  if (dragging === 'divider') moveDivider(event);
+  if (dragging === 'photo') viewport.scrollBy(last.clientX - event.clientX, last.clientY - event.clientY);
+  if (dragging === 'zoom' && pointers.size === 2) {
+    const other = [...pointers.values()].find(each => each.pointerId !== event.pointerId);
+    const apart = each => Math.hypot(each.clientX - other.clientX, each.clientY - other.clientY);
+    const box = viewport.getBoundingClientRect();
+    zoomTo(zoom * apart(event) / Math.max(1, apart(last)),
+      (event.clientX + other.clientX) / 2 - box.left, (event.clientY + other.clientY) / 2 - box.top);
+  }
+  pointers.set(event.pointerId, event);
+});
+for (const name of ['pointerup', 'pointercancel']) {
+  frame.addEventListener(name, event => {
+    pointers.delete(event.pointerId);
+    dragging = '';
+  });
+}
+
+function moveDivider(event) {
+  const box = viewport.getBoundingClientRect();
+  split.value = Math.round(100 * (event.clientX - box.left) / box.width);
+  lay();
+}
+
+const loaded = (image, source) => new Promise(resolve => {
+  image.onload = image.onerror = resolve;
+  image.src = source;
+});
+
+watch('value', async () => {
+  const value = props.value;
+  if (!value?.time) return;
+  const end = detail =>
+    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {...detail, time: value.time}}));
+  if (value.complaint) return end({complaint: value.complaint});
+  if (value.time < newest) return;  // a later one was quicker
+  newest = value.time;
+  await Promise.all([loaded(before, fileUrl(value.before)), loaded(after, fileUrl(value.after))]);
+  before.alt = t('alt_before', value);
+  after.alt = t('alt_after', value);
+  find('.name').textContent = value.name;
+  find('.pixels').textContent = `${t('pixels', value)}.`;
+  link.href = fileUrl(value.download);
+  link.download = value.download.split('/').at(-1);
+  link.textContent = t('download', value);
+  find('.compare').style.setProperty('--aspect', value.width / value.height);
+  if (shown !== value.photo) {
+    shown = value.photo;
+    split.value = 50;
+    zoom = 1;
+    canvas.style.width = '100%';
+  }
+  end({settled: 'one', words: t('done', value)});
+  requestAnimationFrame(lay);
+});

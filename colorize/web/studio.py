@@ -1,0 +1,214 @@
+"""The work behind the page: photos of the store in, coloured ones out, within the limits, in words for a user."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from colorize import batch, photo, plan
+from colorize.colorizer import Colorizer
+from colorize.errors import ColorizeError, ConfigError, PhotoError
+from colorize.options import ColorizeOptions
+from colorize.web.limits import Limits
+from colorize.web.metrics import Metrics
+from colorize.web.store import Store, safe_name
+from colorize.web.texts import Texts
+
+FORMATS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
+SIZES = (64, 512)  # what is offered of `ColorizeOptions.size`: more takes seconds a photo, and gains nothing
+_MILLION = 1_000_000
+_TILE = 480  # px, the long side of a batch's pictures
+_ZIP_NAME = "colorized.zip"
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """One photo's results: paths of the store."""
+
+    before: Path  # both in full size, in a format that every browser shows
+    after: Path
+    download: Path
+    size: tuple[int, int]  # width and height in pixels
+
+
+class Given(NamedTuple):
+    """A photo of a batch."""
+
+    path: Path  # in the store
+    name: str  # its own, with the folders that it came in: album/1931/a.jpg
+
+
+@dataclass
+class Progress:
+    """How far a batch is."""
+
+    total: int
+    done: dict[str, Path] = field(default_factory=dict)  # a small picture of each result, by the photo's name
+    failed: dict[str, str] = field(default_factory=dict)  # why, by the photo's name
+    zip: Path | None = None  # all results, once the last is done
+
+
+class Studio:
+    """Colours photos for whoever asks, counts what it does, and tells errors without a path of this machine."""
+
+    def __init__(self, colorizer: Colorizer, store: Store, limits: Limits, metrics: Metrics | None = None) -> None:
+        self._colorizer = colorizer
+        self.store = store
+        self._limits = limits
+        self.metrics = metrics or Metrics()
+
+    @property
+    def model(self) -> str:
+        """What the model is called."""
+        return self._colorizer.info.architecture if self._colorizer.info else type(self._colorizer.engine).__name__
+
+    @property
+    def most_photos(self) -> int:
+        """Of one batch."""
+        return self._limits.batch
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether the model knows what to do with colours that a user points at, and has more than one answer."""
+        return bool(self._colorizer.info and self._colorizer.info.training.get("hints"))
+
+    def colorize(self, source: Path, strength: float, size: int, format_: str, texts: Texts) -> Coloured:
+        """One photo. Raises `ColorizeError` in the user's words."""
+        with self._counted("photo"):
+            options = self._options(strength, size, texts)
+            if format_ not in FORMATS:
+                raise ConfigError(texts["unknown_format"])
+            try:
+                self._check_size(source, texts)
+                folder = self.store.new_folder()
+                download = folder / f"{source.stem}{plan.RESULT_MARK}{FORMATS[format_]}"
+                original = photo.open(source)
+                photo.save_preview(original, folder / "before.jpg")
+                self._colorizer.colorize_file(source, download, strength=options.strength, size=options.size)
+                after = download
+                if format_ != "JPEG":
+                    after = folder / "after.jpg"
+                    photo.save_preview(photo.open(download), after)
+            except ColorizeError as error:
+                self.metrics.photos.labels("failed").inc()
+                raise PhotoError(texts["failed"].format(reason=self.store.untold(str(error)))) from error
+            self.metrics.photos.labels("done").inc()
+            return Coloured(folder / "before.jpg", after, download, original.size)
+
+    def colorize_batch(self, given: Sequence[Given], strength: float, size: int, texts: Texts) -> Iterator[Progress]:
+        """Many photos: how far it is, after each. One that fails stands beside the rest.
+
+        Raises `ColorizeError` for more photos than a batch may have, and if two would become one file.
+        """
+        options = self._options(strength, size, texts)
+        if not 1 <= len(given) <= self._limits.batch:
+            raise PhotoError(texts["batch_too_large"].format(most=self._limits.batch, count=len(given)))
+        with self._counted("batch"):
+            yield from self._batch(given, options, texts)
+
+    def _options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
+        try:
+            low, high = SIZES
+            if not low <= size <= high:
+                raise ConfigError(texts["out_of_range"].format(name="size", low=low, high=high))
+            return ColorizeOptions(strength=strength, size=int(size))
+        except TypeError as error:  # a client may send anything
+            raise ConfigError(texts["out_of_range"].format(name="size", low=low, high=high)) from error
+
+    def _batch(self, given: Sequence[Given], options: ColorizeOptions, texts: Texts) -> Iterator[Progress]:
+        folder = self.store.new_folder()
+        progress = Progress(len(given))
+        sources = self._laid_out(given, folder / "photos")
+        jobs = self._planned(sources, folder, progress, texts)
+        yield progress
+        results = folder / "results"
+        for result in self._run(jobs, options):
+            name = result.job.source.relative_to(folder / "photos").as_posix()
+            if result.outcome is batch.Outcome.DONE:
+                tile = folder / f"{len(progress.done)}.jpg"
+                photo.save_preview(photo.open(result.job.target), tile, longest=_TILE)
+                progress.done[name] = tile
+                self.metrics.photos.labels("done").inc()
+            else:
+                self._fail(progress, name, self.store.untold(result.message).removeprefix(f"photos/{name}: "))
+            yield progress
+        for name in sources.keys() - progress.done.keys() - progress.failed.keys():
+            self._fail(progress, name, texts["out_of_time"].format(seconds=self._limits.seconds))
+        if progress.done:
+            progress.zip = folder / _ZIP_NAME
+            with zipfile.ZipFile(progress.zip, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
+                for target in sorted(path for path in results.rglob("*") if path.is_file()):
+                    archive.write(target, target.relative_to(results).as_posix())
+        yield progress
+
+    def _run(self, jobs: list[plan.Job], options: ColorizeOptions) -> Iterator[batch.Result]:
+        """As long as there is time; those under way are finished then."""
+        stop = threading.Event()
+        timer = threading.Timer(self._limits.seconds, stop.set)
+        timer.start()
+        try:
+            yield from batch.run(jobs, lambda: self._colorizer, options, stop=stop)
+        finally:  # also when the user cancels
+            timer.cancel()
+
+    def _laid_out(self, given: Sequence[Given], folder: Path) -> dict[str, Path]:
+        """The photos under their own names in `folder`, by their names, each a second name for the same file."""
+        laid_out: dict[str, Path] = {}
+        for path, name in given:
+            parts = [
+                safe_name(part) for part in PurePosixPath(name.replace("\\", "/")).parts if part not in ("/", "..")
+            ]
+            target = folder.joinpath(*parts or ["photo"])
+            number = 2
+            while target.exists():
+                target = target.with_name(f"{target.stem.removesuffix(f' ({number - 1})')} ({number}){target.suffix}")
+                number += 1
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.link(path, target)
+            laid_out[target.relative_to(folder).as_posix()] = target
+        return laid_out
+
+    def _planned(self, sources: dict[str, Path], folder: Path, progress: Progress, texts: Texts) -> list[plan.Job]:
+        """The jobs of those that can be done; the others are told."""
+        try:
+            found = {job.source: job for job in plan.plan([folder / "photos"], folder / "results", may_be_empty=True)}
+        except ColorizeError as error:  # two that would become one file
+            raise PhotoError(self.store.untold(str(error))) from error
+        planned = []
+        for name, path in sources.items():
+            try:
+                if path not in found:
+                    raise PhotoError(texts["no_photo"])
+                self._check_size(path, texts)
+            except PhotoError as error:
+                self._fail(progress, name, str(error))
+            else:
+                planned.append(found[path])
+        return planned
+
+    def _check_size(self, source: Path, texts: Texts) -> None:
+        most = self._limits.pixels * _MILLION
+        if (count := photo.count_pixels(source, most)) > most:
+            raise PhotoError(texts["too_many_pixels"].format(count=f"{count / _MILLION:.0f}", most=self._limits.pixels))
+
+    def _fail(self, progress: Progress, name: str, reason: str) -> None:
+        progress.failed[name] = reason
+        self.metrics.photos.labels("failed").inc()
+
+    @contextmanager
+    def _counted(self, kind: str) -> Iterator[None]:
+        outcome = "failed"
+        start = time.monotonic()
+        try:
+            yield
+            outcome = "done"
+        finally:
+            self.metrics.requests.labels(kind, outcome).inc()
+            self.metrics.seconds.labels(kind).observe(time.monotonic() - start)

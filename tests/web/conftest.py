@@ -1,0 +1,139 @@
+"""The real server on the loopback, in a thread of the tests' own process, with an engine whose answer is known."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import io
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize.colorizer import Colorizer
+from colorize.units import FloatArray
+from colorize.web.accounts import Accounts
+from colorize.web.limits import Limits
+from colorize.web.service import Server, Service
+from colorize.web.store import Store
+from colorize.web.studio import Studio
+from tests.stand_ins import StandInEngine, one_colour
+
+# gradio's client and server leave event loops and connections open.
+LEAKS = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+FILE = {"_type": "gradio.FileData"}
+
+
+class RedEngine(StandInEngine):
+    """Everything red, as soon as `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__(one_colour(0.5, 0.3))
+        self.go = threading.Event()
+        self.go.set()
+
+    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+        assert self.go.wait(30)
+        return super().predict(l, hints, seed)
+
+
+class Running:
+    """A server that runs, and what a program needs to talk to it."""
+
+    def __init__(self, url: str, service: Service, engine: RedEngine, store: Store) -> None:
+        self.url = url
+        self.service = service
+        self.engine = engine
+        self.store = store
+        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+
+    def upload(self, content: bytes, name: str = "photo.png", **headers: str) -> httpx.Response:
+        return self.http.post("/gradio_api/upload", files={"files": (name, content)}, headers=headers)
+
+    def file(self, content: bytes, name: str = "photo.png") -> dict[str, Any]:
+        """An upload, as an endpoint takes it."""
+        answer = self.upload(content, name)
+        assert answer.status_code == 200, answer.text
+        return {"path": answer.json()[0], "meta": FILE}
+
+    def call(self, endpoint: str, **parameters: object) -> httpx.Response:
+        """Ask for a job, as curl would."""
+        return self.http.post(f"/gradio_api/call/v2/{endpoint}", json=parameters)
+
+    def result(self, endpoint: str, call: httpx.Response) -> tuple[str, Any]:
+        """How a job ended, "complete" or "error", and its answer."""
+        assert call.status_code == 200, call.text
+        answer = self.http.get(f"/gradio_api/call/{endpoint}/{call.json()['event_id']}").text
+        event, data = answer.strip().split("\n\n")[-1].split("\n")
+        return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+    def download(self, file: dict[str, Any]) -> bytes:
+        answer = self.http.get(file["url"] if file.get("url") else f"/gradio_api/file={file['path']}")
+        assert answer.status_code == 200, answer.text
+        return answer.content
+
+    def until(self, condition: Any, seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+
+@contextmanager
+def running(folder: Path, limits: Limits | None = None, accounts: Accounts | None = None) -> Iterator[Running]:
+    engine = RedEngine()
+    before = dict(os.environ)
+    limits = limits or Limits()
+    store = Store(folder)
+    service = Service(Studio(Colorizer(engine), store, limits), limits=limits, accounts=accounts)
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(service, log_config=None)
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    there = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", service, engine, store)
+    try:
+        there.until(lambda: server.started)
+        yield there
+    finally:
+        engine.go.set()
+        there.http.close()
+        server.should_exit = True
+        thread.join(15)
+        for name in os.environ.keys() - before.keys():
+            del os.environ[name]
+        os.environ |= before
+        gc.collect()
+        assert not thread.is_alive()
+
+
+@pytest.fixture(scope="package")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One for all tests that need no limits of their own."""
+    with running(tmp_path_factory.mktemp("server")) as there:
+        yield there
+
+
+def grey(width: int = 60, height: int = 40, format_: str = "PNG", **settings: Any) -> bytes:
+    """A photo."""
+    image = Image.fromarray(np.linspace(20, 235, width * height).reshape(height, width).astype(np.uint8))
+    content = io.BytesIO()
+    image.save(content, format_, **settings)
+    return content.getvalue()
+
+
+def basic(name: str, password: str) -> str:
+    return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"

@@ -1,0 +1,422 @@
+"""The page as people use it, in a real browser, on a phone and on a desk.
+
+Screenshots are left in screenshots/, which git does not keep.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize.web import studio
+from colorize.web.texts import languages
+from tests.web.conftest import LEAKS, Running, grey, running
+
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip(
+        "no Chromium: these tests need a browser (Debian, Ubuntu: apt install chromium; else CHROMIUM=/path/to/it)",
+        allow_module_level=True,
+    )
+sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe: pip install axe-playwright-python")
+
+ROOT = Path(__file__).parents[2]
+SCREENSHOTS = ROOT / "screenshots"
+T = languages()["en"]
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+DEVICES: dict[str, dict[str, Any]] = {
+    "desk": {"viewport": {"width": 1440, "height": 900}},
+    "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
+}
+SERIOUS = ("serious", "critical")
+
+pytestmark = LEAKS
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+class Visit:
+    """Someone on the page."""
+
+    def __init__(self, context: Any, server: Running, name: str) -> None:
+        self.page = context.new_page()
+        self.page.set_default_timeout(15_000)
+        self.server = server
+        self.name = name
+        self.wrong: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+        self.asked: list[str] = []
+        self.page.on("request", lambda request: self.asked.append(request.url))
+        self.page.goto(server.url)
+        self.page.locator(".examples-strip button").first.wait_for()
+
+    def end(self) -> None:
+        """Nothing has gone wrong unseen, and nobody else was asked for anything."""
+        assert self.wrong == []
+        assert [url for url in self.asked if not url.startswith((self.server.url, "data:", "blob:"))] == []
+        self.page.close()
+
+    def choose(self, *photos: tuple[str, bytes]) -> None:
+        files = [{"name": name, "mimeType": "image/png", "buffer": content} for name, content in photos]
+        self.page.set_input_files("#choose-photos", files)
+
+    def wait_for(self, selector: str) -> Any:
+        found = self.page.locator(selector)
+        found.first.wait_for()
+        return found
+
+    def result(self, name: str) -> None:
+        """Wait until the photo called so is shown in colour."""
+        self.page.locator(".compare .name", has_text=name).wait_for()
+        self.wait_for("body:not([data-colorize=working])")
+
+    def download(self, selector: str) -> tuple[str, bytes]:
+        with self.page.expect_download() as started:
+            self.page.locator(selector).click()
+        return started.value.suggested_filename, Path(started.value.path()).read_bytes()
+
+    def drop(self, script: str) -> None:
+        """Let fall onto the page what `script` puts into `data`, a DataTransfer."""
+        self.page.evaluate(
+            f"""() => {{ const data = new DataTransfer(); {script}
+            for (const kind of ['dragover', 'drop'])
+              document.body.dispatchEvent(new DragEvent(kind, {{dataTransfer: data, bubbles: true, cancelable: true}}));
+            }}"""
+        )
+
+    def screenshot(self, what: str) -> None:
+        SCREENSHOTS.mkdir(exist_ok=True)
+        self.page.wait_for_timeout(250)  # transitions
+        self.page.screenshot(path=SCREENSHOTS / f"{self.name}-{what}.png", full_page=True)
+
+    def check_access(self) -> None:
+        """No serious violation of what axe knows of the accessibility guidelines, contrast AA among it."""
+        found = axe.Axe().run(self.page).response["violations"]
+        serious = [
+            f"{each['id']} ({each['impact']}): {node['target']}: {node.get('failureSummary', '')}"
+            for each in found
+            if each["impact"] in SERIOUS
+            for node in each["nodes"]
+        ]
+        assert serious == []
+
+    def check_layout(self) -> None:
+        """Nothing sticks out to the side."""
+        assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Any) -> dict[str, Any]:
+    """One for each device, so that what gradio's page loads is loaded once."""
+    return {name: browser.new_context(**device, locale="en-GB") for name, device in DEVICES.items()}
+
+
+@pytest.fixture(params=DEVICES)
+def visit(request: pytest.FixtureRequest, contexts: dict[str, Any], server: Running) -> Iterator[Visit]:
+    there = Visit(contexts[request.param], server, request.param)
+    yield there
+    there.end()
+
+
+@pytest.fixture
+def desk(contexts: dict[str, Any], server: Running) -> Iterator[Visit]:
+    there = Visit(contexts["desk"], server, "desk")
+    yield there
+    there.end()
+
+
+def in_script(content: bytes) -> str:
+    return f"Uint8Array.from(atob('{base64.b64encode(content).decode()}'), each => each.charCodeAt(0))"
+
+
+# -- one photo -------------------------------------------------------------------------------------------------------
+
+
+def test_one_photo_chosen_compared_and_saved(visit: Visit) -> None:
+    visit.check_layout()
+    visit.check_access()
+    visit.choose(("Grandma (1931) & Tom.png", grey(600, 400)))
+    visit.result("Grandma (1931) & Tom.png")
+    page = visit.page
+    assert page.locator(".pixels").inner_text() == "600 × 400 pixels."
+    assert "guess" in page.locator(".compare .facts").inner_text()
+    for shown, words in ((".before", "alt_before"), (".after", "alt_after")):
+        assert page.locator(shown).get_attribute("alt") == T[words].format(name="Grandma (1931) & Tom.png")
+        assert page.evaluate(f"document.querySelector('.canvas {shown}').naturalWidth") == 600  # full size
+    visit.check_layout()
+    visit.check_access()
+    visit.screenshot("one")
+    name, content = visit.download(".download")
+    assert name == "Grandma (1931) & Tom-color.jpg"
+    with Image.open(io.BytesIO(content)) as image:
+        assert (image.format, image.size) == ("JPEG", (600, 400))
+    page.locator("#format").get_by_text("TIFF").click()
+    page.locator(".download", has_text="Download TIFF").wait_for()
+    name, content = visit.download(".download")
+    assert name == "Grandma (1931) & Tom-color.tif"
+    with Image.open(io.BytesIO(content)) as image:
+        red, green, _ = (np.asarray(band, dtype=float).mean() for band in image.split())
+        assert red > green + 20
+
+
+def test_the_divider_moves_by_pointer_and_keys_and_the_photo_can_be_enlarged(visit: Visit) -> None:
+    visit.choose(("a.png", grey(600, 400)))
+    visit.result("a.png")
+    page, split = visit.page, visit.page.locator(".split")
+    box = page.locator(".viewport").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 4, box["y"] + box["height"] / 2)
+    page.mouse.up()
+    assert split.input_value() == "25"
+    clip = "getComputedStyle(document.querySelector('.after')).clipPath"
+    moved = page.evaluate(clip)
+    split.press("ArrowRight")
+    assert split.input_value() == "26"
+    assert page.evaluate(clip) != moved
+    assert split.get_attribute("aria-label") == T["compare_slider"]
+    page.get_by_role("button", name=T["zoom_in"]).click()
+    page.get_by_role("button", name=T["zoom_in"]).click()
+    wide = page.evaluate("document.querySelector('.canvas').clientWidth")
+    assert wide == pytest.approx(2.25 * box["width"], rel=0.01)
+    # off the divider, the enlarged photo itself is moved
+    before = page.evaluate("document.querySelector('.viewport').scrollLeft")
+    page.mouse.move(box["x"] + 0.8 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.6 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.up()
+    assert page.evaluate("document.querySelector('.viewport').scrollLeft") > before
+    assert split.input_value() == "26"
+    page.get_by_role("button", name=T["zoom_fit"]).click()
+    assert page.evaluate("document.querySelector('.canvas').clientWidth") == pytest.approx(box["width"], rel=0.01)
+
+
+def test_strength_changes_the_photo_that_is_shown(desk: Visit) -> None:
+    desk.choose(("a.png", grey()))
+    desk.result("a.png")
+    first = desk.page.locator(".after").get_attribute("src")
+    slider = desk.page.locator("#strength input[type=range]")
+    slider.fill("0")
+    slider.dispatch_event("pointerup")
+    desk.page.wait_for_function(f"document.querySelector('.after').src !== {first!r}")
+    desk.page.wait_for_function("document.body.dataset.colorize === 'one'")
+    _, content = desk.download(".download")
+    with Image.open(io.BytesIO(content)) as image:
+        assert np.ptp(np.asarray(image).astype(int), axis=2).max() <= 2
+
+
+def test_an_example_needs_one_click(visit: Visit) -> None:
+    visit.screenshot("empty")
+    visit.page.get_by_role("button", name=T["example_cat"]).click()
+    visit.result("chelsea.jpg")
+    assert visit.download(".download")[0] == "chelsea-color.jpg"
+
+
+def test_a_photo_can_be_pasted(desk: Visit) -> None:
+    desk.page.evaluate(
+        f"""() => {{ const data = new DataTransfer();
+        data.items.add(new File([{in_script(grey())}], 'image.png', {{type: 'image/png'}}));
+        document.dispatchEvent(new ClipboardEvent('paste', {{clipboardData: data, bubbles: true}})); }}"""
+    )
+    desk.result("image.png")
+
+
+def test_a_photo_can_be_dropped_anywhere(desk: Visit) -> None:
+    desk.drop(f"data.items.add(new File([{in_script(grey())}], 'dropped.png', {{type: 'image/png'}}));")
+    desk.result("dropped.png")
+
+
+def test_by_keys_alone(desk: Visit) -> None:
+    page = desk.page
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.id") == "choose-photos":
+            break
+    assert page.evaluate("document.activeElement.id") == "choose-photos"
+    assert "solid" in page.evaluate(
+        "getComputedStyle(document.querySelector('label[for=choose-photos]')).outlineStyle"
+    )  # the focus is seen
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Space")
+    chooser.value.set_files([{"name": "keys.png", "mimeType": "image/png", "buffer": grey()}])
+    desk.result("keys.png")
+    labels = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        labels.append(page.evaluate("(e => e.getAttribute('aria-label') ?? e.innerText)(document.activeElement)"))
+    assert T["compare_slider"] in labels
+    assert "Download JPEG" in labels
+
+
+def test_what_is_no_photo_is_told_on_the_page(visit: Visit) -> None:
+    visit.choose(("notes.png", b"no photo"))
+    complaint = visit.wait_for(".complaint:not([hidden])")
+    assert complaint.inner_text() == "notes.png: expected a photo, this is no image format that can be read"
+    assert complaint.get_attribute("role") == "alert"
+    visit.check_access()
+    visit.choose(("fine.png", grey()))
+    visit.result("fine.png")
+    assert not complaint.is_visible()
+
+
+def test_progress_is_told_cancel_works_and_a_second_photo_queues(visit: Visit) -> None:
+    page, engine = visit.page, visit.server.engine
+    engine.go.clear()
+    try:
+        visit.choose(("slow.png", grey()))
+        page.locator(".task-words", has_text="Finding colours for slow.png …").wait_for()
+        assert page.locator(".task-bar").is_visible()
+        visit.check_access()
+        visit.screenshot("working")
+        page.get_by_role("button", name=T["cancel"]).click()
+        page.locator(".task-words", has_text=T["cancelled"]).wait_for()
+        assert not page.locator(".task-bar").is_visible()
+        visit.choose(("first.png", grey()))
+        page.locator(".task-words", has_text="first.png").wait_for()
+        visit.choose(("second.png", grey()))
+        page.locator(".task-words", has_text="second.png").wait_for()
+    finally:
+        engine.go.set()
+    visit.result("second.png")
+    visit.server.until(lambda: not visit.server.service.jobs.running())
+
+
+# -- many ------------------------------------------------------------------------------------------------------------
+
+
+def test_many_photos_fill_a_gallery_and_come_back_as_one_zip(visit: Visit) -> None:
+    page = visit.page
+    photos = [(f"photo {number}.png", grey(90, 60)) for number in range(3)]
+    visit.choose(*photos, ("<b>notes.txt", b"no photo"), ("bad.png", b"none either"))
+    visit.wait_for(".zip:not([hidden])")
+    assert page.locator(".count").inner_text() == "Done: 3 of 5 coloured · 2 failed"
+    assert page.locator(".tiles img").count() == 3
+    failed = {each.inner_text().split("\n")[-1]: each.inner_text() for each in page.locator(".tile-failed").all()}
+    assert failed.keys() == {"bnotes.txt", "bad.png"}
+    assert failed["bad.png"].startswith("expected a photo, this is no image format")
+    visit.check_layout()
+    visit.check_access()
+    visit.screenshot("many")
+    name, content = visit.download(".zip")
+    assert name == "colorized.zip"
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert sorted(archive.namelist()) == [name for name, _ in photos]
+
+
+def test_the_gallery_fills_as_photos_are_done(desk: Visit) -> None:
+    answer, engine = desk.server.engine.answer, desk.server.engine
+
+    def slowly(l: Any) -> Any:
+        time.sleep(0.1)
+        return answer(l)
+
+    engine.answer = slowly
+    try:
+        desk.choose(*((f"{number}.png", grey(9, 6)) for number in range(18)))  # the network sees 8 at once
+        tiles = desk.page.wait_for_function("document.querySelectorAll('.tiles img').length").json_value()
+        assert 0 < tiles < 18
+        assert not desk.page.locator(".zip").is_visible()
+    finally:
+        engine.answer = answer
+    desk.wait_for(".zip:not([hidden])")
+    assert desk.page.locator(".tiles img").count() == 18
+    first = desk.page.locator(".tiles img").first.get_attribute("src")
+    desk.page.get_by_role("button", name=T["batch_again"]).click()
+    desk.page.wait_for_function(f"document.querySelector('.tiles img')?.src !== {first!r}")
+    desk.wait_for(".zip:not([hidden])")
+
+
+def test_a_folder_keeps_its_tree(desk: Visit, tmp_path: Path) -> None:
+    for place in ("album/one/a.png", "album/two/a.png", "album/.hidden"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(grey())
+    desk.page.set_input_files("#choose-folder", tmp_path / "album")
+    desk.wait_for(".zip:not([hidden])")
+    _, content = desk.download(".zip")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert sorted(archive.namelist()) == ["album/one/a.png", "album/two/a.png"]
+
+
+# -- words and looks -------------------------------------------------------------------------------------------------
+
+
+def test_how_it_works_is_readable(visit: Visit) -> None:
+    visit.page.get_by_role("tab", name=T["tab_how"]).click()
+    visit.page.get_by_role("heading", name=T["how_learned"]).wait_for()
+    visit.check_layout()
+    visit.check_access()
+    visit.screenshot("how")
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_in_the_dark(browser: Any, server: Running, device: str) -> None:
+    context = browser.new_context(**DEVICES[device], locale="en-GB", color_scheme="dark")
+    visit = Visit(context, server, f"{device}-dark")
+    red, green, blue = visit.page.evaluate(
+        "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    )
+    assert max(red, green, blue) < 60
+    visit.check_access()
+    visit.choose(("a.png", grey(600, 400)))
+    visit.result("a.png")
+    visit.check_access()
+    visit.screenshot("one")
+    visit.page.get_by_role("tab", name=T["tab_how"]).click()
+    visit.check_access()
+    context.close()
+
+
+def test_the_page_speaks_the_browsers_language(browser: Any, server: Running) -> None:
+    words = languages()["zh-CN"]
+    context = browser.new_context(**DEVICES["desk"], locale="zh-CN")
+    visit = Visit(context, server, "desk-zh")
+    assert visit.page.locator("html").get_attribute("lang") == "zh-CN"
+    for key in ("tagline", "drop_here", "tab_how", "choose_photos"):
+        visit.page.get_by_text(words[key]).first.wait_for()
+    visit.choose(("a.png", b"no photo"))
+    assert visit.wait_for(".complaint:not([hidden])").inner_text().startswith("无法处理：a.png")
+    visit.choose(("a.png", grey(600, 400)))
+    visit.result("a.png")
+    visit.page.get_by_text(words["strength"]).wait_for()
+    visit.check_access()
+    visit.screenshot("one")
+    context.close()
+
+
+def test_hints_and_variants_have_their_places_only_when_the_model_takes_them(
+    desk: Visit, browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("#hints", "#variants"):
+        assert desk.page.locator(place).count() == 0
+    monkeypatch.setattr(studio.Studio, "takes_hints", True)
+    with running(tmp_path) as server:
+        context = browser.new_context(**DEVICES["desk"], locale="en-GB")
+        visit = Visit(context, server, "desk-hints")
+        visit.choose(("a.png", grey()))
+        visit.result("a.png")
+        for place in ("#hints", "#variants"):
+            visit.page.locator(place).wait_for()
+        context.close()

@@ -1,0 +1,95 @@
+"""Store, accounts, limits and words, each for itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from colorize.errors import ConfigError
+from colorize.web.accounts import Accounts
+from colorize.web.limits import Limits
+from colorize.web.store import Store, safe_name
+from colorize.web.texts import in_language_of, languages
+
+WEB = Path(__file__).parents[2] / "colorize" / "web"
+
+
+def test_every_language_has_the_same_words_with_the_same_gaps() -> None:
+    english = languages()["en"]
+    assert len(languages()) >= 2
+    for texts in languages().values():
+        assert texts.keys() == english.keys()
+        for key, text in texts.items():
+            assert set(re.findall(r"\{\w+\}", text)) >= set(re.findall(r"\{\w+\}", english[key])), key
+
+
+def test_every_word_is_used_and_every_word_that_is_used_is_there() -> None:
+    sources = [path for path in WEB.rglob("*") if path.suffix in (".py", ".js", ".html")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    for key in languages()["en"]:
+        assert re.search(rf"""["']{key}["']""", text), key
+    for key in re.findall(r"""data-(?:text|label|title)="(\w+)"|\bt\(["'](\w+)["']|texts\["(\w+)"\]""", text):
+        assert "".join(key) in languages()["en"]
+
+
+@pytest.mark.parametrize(
+    ("accepted", "language"),
+    [
+        ("", "en"),
+        ("fr", "en"),
+        ("en-GB,en;q=0.9", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("ZH-cn", "zh-CN"),
+        ("zh-Hant-TW", "zh-CN"),  # nearer than English
+        ("fr-FR,fr;q=0.9,zh;q=0.5", "zh-CN"),
+        (";;,,q=1", "en"),
+    ],
+)
+def test_the_language_is_the_first_that_is_asked_for_and_there(accepted: str, language: str) -> None:
+    assert in_language_of(accepted) is languages()[language]
+
+
+def test_names_lose_folders_and_what_systems_cannot_hold() -> None:
+    assert safe_name("C:\\scans\\a?b<c>.png") == "abc.png"
+    assert safe_name("a\0b\nc.png") == "abc.png"
+    assert safe_name("") == safe_name("/") == safe_name(". .") == "photo"
+    long = safe_name("照" * 200 + ".jpeg")
+    assert long.endswith("照.jpeg")
+    assert len(long.encode()) <= 180
+
+
+def test_the_store_untells_its_folders(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.new_folder()
+    assert store.untold(f"{folder}/a.png and {folder}/b.png: bad") == "a.png and b.png: bad"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "found none"),
+        ("# nobody\n", "found none"),
+        ("anna\n", "line 1: expected NAME:PASSWORD"),
+        ("anna:x\nanna:y\n", "line 2: expected NAME:PASSWORD, each name once"),
+        (":x\n", "line 1"),
+        ("anna:\n", "line 1"),
+    ],
+)
+def test_accounts_that_are_none_are_told_by_line_without_passwords(tmp_path: Path, text: str, told: str) -> None:
+    path = tmp_path / "accounts"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=told) as caught:
+        Accounts.from_file(path)
+    assert str(caught.value).startswith(str(path))
+
+
+def test_an_account_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        Accounts.from_file(tmp_path / "none")
+
+
+def test_a_limit_below_1_is_told() -> None:
+    with pytest.raises(ConfigError, match="queue must be 1 or more, got 0"):
+        Limits(queue=0)

@@ -1,0 +1,526 @@
+"""The server as programs meet it: endpoints, limits, hostile requests, health, how it ends."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import gc
+import io
+import json
+import os
+import re
+import socket
+import threading
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import ExifTags, Image
+
+from colorize import __version__
+from colorize.units import FloatArray
+from colorize.web.accounts import Accounts
+from colorize.web.limits import Limits
+from colorize.web.studio import Studio
+from tests.web.conftest import FILE, LEAKS, Running, basic, grey, running
+
+pytestmark = LEAKS
+
+
+def is_red(content: bytes) -> bool:
+    with Image.open(io.BytesIO(content)) as image:
+        red, green, _ = (np.asarray(band, dtype=float).mean() for band in image.convert("RGB").split())
+    return bool(red > green + 20)
+
+
+# -- endpoints -------------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def gradio_client(server: Running, **headers: str) -> Iterator[Client]:
+    """gradio's client leaves its event loop and connections open: collected here, where that is known."""
+    client = Client(server.url, headers=headers, verbose=False, analytics_enabled=False)
+    yield client
+    client.close()
+    del client
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def client(server: Running) -> Iterator[Client]:
+    with gradio_client(server) as client:
+        yield client
+
+
+def test_a_program_gets_a_photo_back_in_colour_under_its_own_name(client: Client, tmp_path: Path) -> None:
+    path = tmp_path / "Großmutter & Tom (2).png"
+    path.write_bytes(grey())
+    result = Path(client.predict(photo=handle_file(path), format="TIFF", api_name="/colorize"))
+    assert result.name == "Großmutter & Tom (2)-color.tif"
+    with Image.open(result) as image:
+        assert (image.format, image.size) == ("TIFF", (60, 40))
+    assert is_red(result.read_bytes())
+
+
+def test_metadata_come_along(server: Running) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Artist] = "Grandma"
+    given = server.file(grey(format_="JPEG", exif=exif, dpi=(300, 300)), "a.jpg")
+    event, (result,) = server.result("colorize", server.call("colorize", photo=given))
+    assert event == "complete"
+    with Image.open(io.BytesIO(server.download(result))) as image:
+        assert image.getexif()[ExifTags.Base.Artist] == "Grandma"
+        assert image.info["dpi"] == (300, 300)
+
+
+def test_many_photos_come_back_as_one_zip_and_those_that_failed_by_name(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(grey())
+    (tmp_path / "two.jpg").write_bytes(grey(30, 20, "JPEG"))
+    (tmp_path / "bad.png").write_bytes(b"this is no photo")
+    (tmp_path / "notes.txt").write_text("neither")
+    given = [handle_file(path) for path in sorted(tmp_path.iterdir())]
+    archive, failed = client.predict(photos=given, api_name="/colorize_batch")
+    with zipfile.ZipFile(archive) as results:
+        assert sorted(results.namelist()) == ["one.png", "two.jpg"]
+        assert is_red(results.read("one.png"))
+    assert [each["name"] for each in failed] == ["notes.txt", "bad.png"]
+    assert failed[1]["reason"] == "expected a photo, this is no image format that can be read"
+
+
+def test_curl_needs_only_the_photo(server: Running) -> None:
+    event, (result,) = server.result("colorize", server.call("colorize", photo=server.file(grey())))
+    assert event == "complete"
+    assert result["orig_name"] == "photo-color.jpg"
+    assert is_red(server.download(result))
+
+
+def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
+    named = server.http.get("/gradio_api/info").json()["named_endpoints"]
+    assert set(named) == {"/colorize", "/colorize_batch"}
+    for endpoint in named.values():
+        assert endpoint["description"]
+    parameters = {each["parameter_name"]: each for each in named["/colorize"]["parameters"]}
+    assert list(parameters) == ["photo", "strength", "size", "format"]
+    assert parameters["format"]["type"]["enum"] == ["JPEG", "PNG", "TIFF"]
+    assert parameters["strength"]["parameter_default"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parameters", "told"),
+    [
+        ("notes.png", b"no photo", {}, "notes.png: expected a photo, this is no image format that can be read"),
+        ("a.png", grey()[:200], {}, "a.png: a damaged photo"),
+        ("a.png", grey(), {"strength": 3}, "strength must be a number from 0 to 2, got 3"),
+        ("a.png", grey(), {"strength": "x"}, "strength must be a number from 0 to 2, got 'x'"),
+        ("a.png", grey(), {"size": 5000}, "size must be from 64 to 512"),
+        ("a.png", grey(), {"size": [1]}, "size must be from 64 to 512"),
+        ("a.png", grey(), {"format": "EXE"}, "format must be JPEG, PNG or TIFF"),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_line_without_the_servers_folders(
+    server: Running, name: str, content: bytes, parameters: dict[str, Any], told: str
+) -> None:
+    event, answer = server.result("colorize", server.call("colorize", photo=server.file(content, name), **parameters))
+    assert event == "error"
+    assert answer["error"].startswith(told)
+    assert str(server.store.folder) not in json.dumps(answer)
+    assert "\n" not in answer["error"]
+
+
+def test_errors_are_told_in_the_askers_language(server: Running, client: Client) -> None:
+    with pytest.raises(AppError, match=r"^a\.png: expected a photo"):
+        client.predict(photo=handle_upload(server, b"no", "a.png"), api_name="/colorize")
+    server.http.headers["Accept-Language"] = "zh-CN,zh;q=0.9,en;q=0.8"
+    try:
+        _, answer = server.result("colorize", server.call("colorize", photo=server.file(b"no", "a.png")))
+        assert answer["error"].startswith("无法处理：a.png")
+        assert server.http.get("/nothing").json()["detail"] == "这里什么也没有。"
+    finally:
+        del server.http.headers["Accept-Language"]
+
+
+def handle_upload(server: Running, content: bytes, name: str) -> dict[str, Any]:
+    return server.file(content, name) | {"orig_name": name}
+
+
+# -- limits ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A server with small limits."""
+    limits = Limits(upload=1, pixels=1, queue=2, per_client=3, batch=3, storage=5)
+    with running(tmp_path_factory.mktemp("small"), limits) as there:
+        yield there
+
+
+def test_an_upload_beyond_the_limit_is_413_whatever_it_says_of_its_size(small: Running) -> None:
+    answer = small.upload(bytes(1_200_000))
+    assert answer.status_code == 413
+    assert answer.json()["detail"] == "Too large: 1 MB is the most that is accepted at once."
+
+    def unannounced() -> Any:
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n'
+        for _ in range(30):
+            yield bytes(50_000)
+
+    answer = small.http.post(
+        "/gradio_api/upload", content=unannounced(), headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.status_code == 413
+    assert small.store.used() < 1_000_000
+
+
+def test_a_photo_of_too_many_pixels_is_told_before_it_is_decoded(small: Running) -> None:
+    pages = [Image.new("1", (600, 1000)) for _ in range(2)]
+    content = io.BytesIO()
+    pages[0].save(content, "TIFF", save_all=True, append_images=pages[1:], compression="group4")
+    for name, large in (("large.png", grey(1500, 1000)), ("pages.tif", content.getvalue())):
+        event, answer = small.result("colorize", small.call("colorize", photo=small.file(large, name)))
+        assert event == "error"
+        assert "million pixels or more, 1 million are accepted" in answer["error"]
+    given = [small.file(grey(1500, 1000), "large.png"), small.file(grey(), "fine.png")]
+    event, (archive, failed) = small.result("colorize_batch", small.call("colorize_batch", photos=given))
+    assert [each["name"] for each in failed] == ["large.png"]
+    assert zipfile.ZipFile(io.BytesIO(small.download(archive))).namelist() == ["fine.png"]
+
+
+def test_a_batch_ends_when_its_time_is_over_and_names_what_was_not_reached(tmp_path: Path) -> None:
+    with running(tmp_path, Limits(seconds=1)) as there:
+        answer = there.engine.answer
+
+        def slow(l: FloatArray) -> FloatArray:
+            time.sleep(0.15)
+            return answer(l)
+
+        there.engine.answer = slow
+        given = [there.file(grey(), f"{number}.png") for number in range(20)]  # the network sees 8 at once
+        event, (archive, failed) = there.result("colorize_batch", there.call("colorize_batch", photos=given))
+        assert event == "complete"
+        assert failed
+        assert {each["reason"] for each in failed} == {"not reached within 1 seconds; try again with fewer photos"}
+        done = zipfile.ZipFile(io.BytesIO(there.download(archive))).namelist()
+        assert sorted(done + [each["name"] for each in failed]) == sorted(f"{number}.png" for number in range(20))
+
+
+def test_a_batch_of_too_many_photos_is_refused(small: Running) -> None:
+    one = small.file(grey())
+    event, answer = small.result("colorize_batch", small.call("colorize_batch", photos=[one] * 4))
+    assert (event, answer["error"]) == ("error", "1 to 3 photos at a time, got 4")
+
+
+def test_a_clients_jobs_and_the_queue_are_bounded_and_nothing_is_lost(small: Running) -> None:
+    photo = small.file(grey())
+    small.engine.go.clear()
+    try:
+        calls = [small.call("colorize", photo=photo) for _ in range(3)]
+        small.until(lambda: small.service.jobs.running() == 2 and small.service.jobs.waiting() == 1)
+        refused = small.call("colorize", photo=photo)
+        assert refused.status_code == 429
+        assert refused.json()["detail"].startswith("You have 3 jobs under way, which is the most.")
+        assert refused.headers["Retry-After"]
+        other = httpx.Client(
+            base_url=small.url, transport=httpx.HTTPTransport(local_address="127.0.0.2"), trust_env=False
+        )
+        with other:
+            calls.append(other.post("/gradio_api/call/v2/colorize", json={"photo": photo}))
+            assert calls[-1].status_code == 200
+            full = other.post("/gradio_api/call/v2/colorize", json={"photo": photo})
+            assert full.status_code == 503
+            assert full.json()["detail"] == "Too many people are waiting. Try again in a moment."
+        numbers = small.http.get("/metrics").text
+        assert "colorize_queue_length 2.0" in numbers
+        assert "colorize_running 2.0" in numbers
+        assert 'colorize_refused_total{status="429"} 1.0' in numbers
+    finally:
+        small.engine.go.set()
+    assert [small.result("colorize", call)[0] for call in calls] == ["complete"] * 4
+    assert small.call("colorize", photo=photo).status_code == 200
+
+
+def test_many_jobs_at_the_same_moment_do_not_slip_past_the_limit(small: Running) -> None:
+    small.until(lambda: not small.service.jobs.of("127.0.0.1"))
+    photo = small.file(grey())
+    small.engine.go.clear()
+    try:
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            calls = list(pool.map(lambda _: small.call("colorize", photo=photo), range(12)))
+        assert sorted(call.status_code for call in calls) == [200] * 3 + [429] * 9
+    finally:
+        small.engine.go.set()
+    for call in calls:
+        if call.status_code == 200:
+            assert small.result("colorize", call)[0] == "complete"
+
+
+def test_the_room_for_photos_is_bounded(small: Running) -> None:
+    (small.store.new_folder() / "large").write_bytes(bytes(5_000_000))
+    answer = small.upload(grey())
+    assert answer.status_code == 507
+    small.store.sweep(-1)
+    assert small.upload(grey()).status_code == 200
+
+
+def test_uploads_and_results_are_deleted_and_examples_stay(server: Running) -> None:
+    given = server.file(grey())
+    _, (result,) = server.result("colorize", server.call("colorize", photo=given))
+    kept = {path.parent.name for path in server.store.folder.rglob("*.jpg") if path.name == "chelsea.jpg"}
+    for path in server.store.folder.iterdir():
+        os.utime(path, (time.time() - 3500, time.time() - 3500))
+    server.store.sweep(3600)
+    assert server.download(result)
+    for path in server.store.folder.iterdir():
+        os.utime(path, (time.time() - 3700, time.time() - 3700))
+    server.store.sweep(3600)
+    assert server.http.get(f"/gradio_api/file={result['path']}").status_code == 404
+    answer = server.call("colorize", photo=given)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "This upload is not there, or not any more. Send the photo again."
+    assert {path.name for path in server.store.folder.iterdir()} == kept
+
+
+# -- hostile requests ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/etc/passwd",
+        "../../../../etc/passwd",
+        "{folder}/../../etc/passwd",
+        "{token}/../../../etc/passwd",
+        "{token}",
+        "{folder}",
+        "{token}/.hidden",
+        "{token}/link",
+        "{token}/photo.png\0.jpg",
+        "http://127.0.0.1:1/photo.png",
+        "file:///etc/passwd",
+        "x" * 5000,
+        "",
+        None,
+        7,
+        ["/etc/passwd"],
+    ],
+)
+def test_only_uploads_are_taken_for_files(server: Running, path: object) -> None:
+    upload = Path(server.file(grey())["path"])
+    (upload.parent / ".hidden").write_bytes(grey())
+    with contextlib.suppress(FileExistsError):
+        (upload.parent / "link").symlink_to("/etc/passwd")
+    if isinstance(path, str):
+        path = path.format(folder=server.store.folder, token=upload.parent)
+    for file in ({"path": path, "meta": FILE}, {"path": path}, {"path": path, "url": path, "meta": FILE}):
+        for ask in ({"photo": file}, {"photo": {"deep": [file]}}):
+            answer = server.http.post("/gradio_api/call/v2/colorize", json=ask)
+            assert answer.status_code == 422
+            assert answer.json()["detail"] == "This upload is not there, or not any more. Send the photo again."
+        answer = server.http.post("/gradio_api/call/colorize", json={"data": [file, 1, 192, "PNG"]})
+        assert answer.status_code == 422
+        body = {"data": [file], "fn_index": 0, "session_hash": "x"}
+        assert server.http.post("/gradio_api/queue/join", json=body).status_code == 422
+    if isinstance(path, str) and path and "\0" not in path:
+        assert server.http.get(f"/gradio_api/file={path}").status_code in (404, 307)
+
+
+def test_no_address_is_fetched(server: Running) -> None:
+    asked: list[bytes] = []
+
+    def listen() -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = trap.accept()
+            asked.append(connection.recv(1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.settimeout(1)
+        thread = threading.Thread(target=listen)
+        thread.start()
+        url = f"http://127.0.0.1:{trap.getsockname()[1]}/photo.png"
+        upload = server.file(grey())
+        for path in (f"/gradio_api/file={url}", f"/gradio_api/proxy={url}", f"/gradio_api/file/{url}"):
+            assert server.http.get(path).status_code == 404
+        event, _ = server.result("colorize", server.call("colorize", photo=upload | {"url": url, "orig_name": url}))
+        assert event == "complete"
+        thread.join()
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/gradio_api/deep_link?session_hash=x"),
+        ("GET", "/monitoring"),
+        ("GET", "/gradio_api/runs"),
+        ("GET", "/gradio_api/file/etc/passwd"),
+        ("GET", "/gradio_api/custom_component/x/client/component/index.js"),
+        ("GET", "/static/../../../../../../etc/passwd"),
+        ("GET", "/static/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd"),
+        ("GET", "/assets/..%2f..%2f..%2f..%2fetc/passwd"),
+        ("GET", "/docs"),
+        ("GET", "/openapi.json"),
+        ("POST", "/gradio_api/run/predict"),
+        ("POST", "/gradio_api/api/colorize"),
+        ("POST", "/gradio_api/component_server"),
+        ("POST", "/gradio_api/process_recording"),
+        ("POST", "/login"),
+        ("PUT", "/gradio_api/upload"),
+        ("DELETE", "/"),
+        ("OPTIONS", "/gradio_api/queue/join"),
+    ],
+)
+def test_what_the_page_does_not_need_is_not_there(server: Running, method: str, path: str) -> None:
+    # as it is: httpx would take the dots out
+    request = httpx.Request(method, server.url, json={} if method == "POST" else None)
+    request.url = request.url.copy_with(raw_path=path.encode())
+    answer = server.http.send(request)
+    assert answer.status_code in (403, 404)
+    assert "root:" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b"[" * 100_000, 400),
+        (b'"text"', 400),
+        (b"\xff\xfe", 400),
+        (b"{}", 422),
+        (b'{"data": "x"}', 422),
+        (b'{"data": [' + b"1," * 600_000 + b"1]}", 413),
+    ],
+)
+def test_bodies_that_are_not_what_was_asked_for_are_told_with_the_right_status(
+    server: Running, body: bytes, status: int
+) -> None:
+    answer = server.http.post("/gradio_api/call/colorize", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert "Traceback" not in answer.text
+
+
+def test_the_page_asks_nobody_else_for_anything(server: Running) -> None:
+    answer = server.http.get("/")
+    assert "Colorize" in answer.text
+    assert "default-src 'self'" in answer.headers["content-security-policy"]  # the browser sees to it
+    assert re.findall(r"""<(?:script|link|img)[^>]*(?:src|href)=["'](?:https?:)?//[^"']*""", answer.text) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"", "multipart/form-data; boundary=x"),
+        (b"no form", "multipart/form-data; boundary=x"),
+        (b"no form", "multipart/form-data"),
+        (b"{}", "application/json"),
+        (
+            b'--x\r\nContent-Disposition: form-data; name="files"\r\n\r\nno file\r\n--x--\r\n',
+            "multipart/form-data; boundary=x",
+        ),
+    ],
+)
+def test_an_upload_that_is_none_is_400(server: Running, content: bytes, kind: str) -> None:
+    answer = server.http.post("/gradio_api/upload", content=content, headers={"Content-Type": kind})
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "Expected a form with files."
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("../../evil.png", "evil.png"),
+        ("..\\..\\evil.png", "evil.png"),
+        (".hidden.png", "hidden.png"),
+        ("..", "photo"),
+        ("a" * 400 + ".png", "a" * 176 + ".png"),
+        ("Müller & Söhne #1 100%.png", "Müller & Söhne #1 100%.png"),
+    ],
+)
+def test_an_uploads_name_is_its_own_and_leads_nowhere_else(server: Running, name: str, stored: str) -> None:
+    path = Path(server.file(grey(), name)["path"])
+    assert path.name == stored
+    assert path.parent.parent == server.store.folder
+    assert server.http.get(f"/gradio_api/file={str(path).replace('%', '%25').replace('#', '%23')}").content == grey()
+
+
+def test_nobodys_upload_runs_as_a_page_of_this_server(server: Running) -> None:
+    page = server.file(b"<script>alert(1)</script>", "page.html")
+    picture = server.file(b"<svg onload='alert(1)'/>", "picture.svg")
+    for file in (page, picture):
+        answer = server.http.get(f"/gradio_api/file={file['path']}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_paths_of_uploads_cannot_be_guessed(server: Running) -> None:
+    first, second = (Path(server.file(grey())["path"]) for _ in range(2))  # the same photo twice
+    assert first.parent != second.parent
+    assert re.fullmatch(r"[0-9a-f]{32}", first.parent.name)
+    assert first.parent.stat().st_mode & 0o077 == 0
+
+
+def test_another_site_cannot_ask_in_a_users_name(server: Running) -> None:
+    assert server.upload(grey(), **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert server.upload(grey(), **{"Sec-Fetch-Site": "same-origin"}).status_code == 200
+
+
+def test_an_error_of_the_program_itself_tells_nothing(
+    server: Running, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("of /some/folder")
+
+    monkeypatch.setattr(Studio, "colorize", broken)
+    event, told = server.result("colorize", server.call("colorize", photo=server.file(grey())))
+    assert event == "error"
+    assert told == {"error": None}
+    assert "of /some/folder" in capsys.readouterr().err  # for whoever runs the server
+
+
+# -- health, accounts ------------------------------------------------------------------------------------------------
+
+
+def test_health_and_metrics(server: Running) -> None:
+    assert server.http.get("/healthz").json() == {"status": "ok", "version": __version__, "model": "RedEngine"}
+    server.result("colorize", server.call("colorize", photo=server.file(grey())))
+    numbers = server.http.get("/metrics")
+    assert numbers.headers["content-type"].startswith("text/plain; version=")
+    for name in (
+        'colorize_requests_total{kind="photo",outcome="done"}',
+        'colorize_seconds_count{kind="photo"}',
+        'colorize_photos_total{outcome="failed"}',
+        "colorize_queue_length 0.0",
+        "colorize_running 0.0",
+    ):
+        assert name in numbers.text
+
+
+def test_with_accounts_only_who_has_one_may_in(tmp_path: Path) -> None:
+    file = tmp_path / "accounts"
+    file.write_text("# the family\nanna:secret:with colon\n\nböb:geheim\n", encoding="utf-8")
+    store = tmp_path / "store"
+    store.mkdir()
+    with running(store, accounts=Accounts.from_file(file)) as there:
+        assert there.http.get("/healthz").status_code == 200
+        assert there.http.get("/metrics").status_code == 200
+        for wrong in ("", "Basic", "Basic !", "Bearer x", basic("anna", "wrong"), basic("nobody", ""), basic("", "")):
+            answer = there.http.get("/", headers={"Authorization": wrong})
+            assert answer.status_code == 401
+            assert answer.headers["WWW-Authenticate"].startswith("Basic ")
+            assert there.upload(grey(), Authorization=wrong).status_code == 401
+        for right in (basic("anna", "secret:with colon"), basic("böb", "geheim")):
+            there.http.headers["Authorization"] = right
+            assert there.http.get("/").status_code == 200
+            event, _ = there.result("colorize", there.call("colorize", photo=there.file(grey())))
+            assert event == "complete"
+        photo = tmp_path / "photo.png"
+        photo.write_bytes(grey())
+        with gradio_client(there, Authorization=basic("anna", "secret:with colon")) as client:
+            assert Path(client.predict(photo=handle_file(photo), api_name="/colorize")).name == "photo-color.jpg"
