@@ -72,8 +72,9 @@ ROOMS = {
             "options",
             "photo",
             "training",
+            "units",
         },
-        {"torch", "torchvision", "numpy", "PIL", "rich"},
+        {"torch", "torchvision", "numpy", "PIL", "accelerate", "rich", "matplotlib", "jinja2", "markdown_it"},
     ),
     "package": Room({"errors", "colorizer", "options"}, set()),  # colorize/__init__.py: names, imported when asked for
     "train.py": Room({"training"}, set()),
@@ -84,7 +85,7 @@ HOUSE_OF = {"__init__": "package", "__main__": "cli"}  # modules that are not ca
 # What takes a noticeable time to import, and so must not be imported before it is needed.
 HEAVY = (
     *("torch", "torchvision", "kornia", "gradio", "PIL", "numpy", "tifffile", "accelerate", "webdataset"),
-    *("skimage", "pandas"),
+    *("skimage", "pandas", "matplotlib"),
 )
 
 # Import names that are not those of the package index, and what comes along with a declared dependency for certain.
@@ -92,6 +93,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "pillow_heif": "pillow-heif",
     "prometheus_client": "prometheus-client",
+    "markdown_it": "markdown-it-py",
     "fastapi": "gradio",
     "starlette": "gradio",
     "uvicorn": "gradio",
@@ -193,7 +195,7 @@ def test_every_room_of_the_table_exists() -> None:
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["heic"], *extras["raw"]]
+    wanted = [*project["dependencies"], *extras["heic"], *extras["raw"], *extras["study"]]
     declared = {re.split(r"[<>=!~\[ ]", requirement)[0].lower() for requirement in wanted}
     for path in sources():
         for line, module in imports_of(path.read_text(encoding="utf-8")):
