@@ -5,36 +5,41 @@ from __future__ import annotations
 import io
 import itertools
 import re
-import struct
 from collections.abc import Iterator
 from typing import IO
 
 from colorize.errors import PhotoError
 from colorize.photo import exif
 
+# Of JPEG: a byte behind FF that is neither FF's own nor one between two blocks; and some of them.
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_SEQUENTIAL = (0xC0, 0xC1)
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_END, _SCAN, _ALONE = 0xD9, 0xDA, (0x01, 0xD8, 0xD9)
+_NOTHING = 16  # bytes
 _SCANS = 200  # of a progressive JPEG, which has about ten: each costs a pass over the whole picture
 _HEADERS = 64  # of EXIF in one file, which has one
-_CHUNK = 1 << 20
 
 KNOWN = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF")  # formats that are told by their first bytes, here as in Pillow
 _START = 64  # bytes by which a format is known
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def check(file: IO[bytes], name: str) -> str:
-    """The format of a file as far as its first bytes tell, by Pillow's name, or "" if they do not.
+def check(file: IO[bytes], name: str) -> tuple[str, IO[bytes]]:
+    """The format of a file as far as its first bytes tell, by Pillow's name, or "" if they do not; and what to decode.
 
     Raises `PhotoError` for a file that would take its reader too long or too much memory.
     """
     file.seek(0)
     start = file.read(_START)
+    file.seek(0)
     kind = _kind(start)
     if kind == "JPEG":
-        _check_jpeg(file, name)
+        file = io.BytesIO(_checked_jpeg(file.read(), name))
     elif kind in ("AVIF", "HEIF"):
-        _check_boxes(file, name)
+        _check_boxes(file.read(), name)
     file.seek(0)
-    return kind
+    return kind, file
 
 
 def _kind(start: bytes) -> str:
@@ -55,53 +60,50 @@ def _kind(start: bytes) -> str:
     return ""
 
 
-def _check_jpeg(file: IO[bytes], name: str) -> None:
-    """Its EXIF must not claim more than there is, and it must not have more scans than make sense."""
-    told, progressive = b"", False
-    for marker, segment in _segments(file):
+def _checked_jpeg(content: bytes, name: str) -> bytes:
+    """What of a JPEG to decode.
+
+    Where a picture is cut off and ended properly all the same, libjpeg fills up with grey and says nothing that Pillow
+    would hear. So it does not get to see the end, but a little of nothing: enough to finish its last block, and not
+    enough to go on. (Progressive ones it wants to see whole; where they end early they are only less sharp.)
+    """
+    told, frame, scans, end = b"", 0, 0, None
+    for marker, place, segment in _segments(content):
         if marker == 0xE1 and segment.startswith(b"Exif\0\0"):
             told += segment[6:]  # Pillow joins them
         elif marker == 0xE2 and segment.startswith(b"MPF\0") and exif.claims_too_much(segment[4:]):
             raise PhotoError(f"{name}: a damaged photo (its tags claim more bytes than the file has)")
-        progressive = progressive or marker == 0xC2
+        elif marker in _FRAMES:
+            frame = marker
+        elif marker == _SCAN:
+            scans += 1
+        elif marker == _END:
+            end = place
     if exif.claims_too_much(told):
         raise PhotoError(f"{name}: a damaged photo (its EXIF claims more bytes than it has)")
-    if progressive and (scans := _count(file, b"\xff\xda")) > _SCANS:
+    if scans > _SCANS:
         raise PhotoError(f"{name}: a damaged photo ({scans} scans, where about ten are usual)")
+    return content[:end] + bytes(_NOTHING) if frame in _SEQUENTIAL and scans == 1 and end is not None else content
 
 
-def _segments(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
-    """Marker and content of a JPEG file's segments, up to its first scan."""
-    file.seek(2)
-    while len(head := file.read(2)) == 2:
-        if head[0] != 0xFF:
-            file.seek(-1, io.SEEK_CUR)  # as Pillow does: it looks for the next marker
-            continue
-        marker = head[1]
-        if marker == 0xFF:
-            file.seek(-1, io.SEEK_CUR)
-        elif marker in (0xDA, 0xD9):
+def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Marker, place and content of a JPEG's segments, up to its picture's end; what is between them is passed over."""
+    at = 2
+    while found := _MARKER.search(content, at):
+        place, marker = found.start(), content[found.end() - 1]
+        at = place + 2
+        segment = b""
+        if marker not in _ALONE:
+            length = int.from_bytes(content[at : at + 2], "big")
+            segment = content[at + 2 : at + length]
+            at += length
+        yield marker, place, segment
+        if marker == _END:
             return
-        elif marker and not 0xD0 <= marker <= 0xD8:
-            length = file.read(2)
-            if len(length) < 2:
-                return
-            yield marker, file.read(max(0, struct.unpack(">H", length)[0] - 2))
 
 
-def _count(file: IO[bytes], pattern: bytes) -> int:
-    file.seek(0)
-    found, rest = 0, b""
-    while chunk := file.read(_CHUNK):
-        found += (rest + chunk).count(pattern)
-        rest = chunk[-1:]
-    return found
-
-
-def _check_boxes(file: IO[bytes], name: str) -> None:
+def _check_boxes(content: bytes, name: str) -> None:
     """No EXIF in it must claim more than there is. Where it lies is left to the decoder: every beginning is tried."""
-    file.seek(0)
-    content = file.read()
     starts = [match.start() for match in itertools.islice(re.finditer(rb"II\*\0|MM\0\*", content), _HEADERS + 1)]
     if len(starts) > _HEADERS or any(exif.claims_too_much(content[start:]) for start in starts):
         raise PhotoError(f"{name}: a damaged photo (its EXIF claims more bytes than it has)")

@@ -33,6 +33,12 @@ class Metadata:
 def of_result(photo: Photo, format_: Format) -> Metadata:
     """The metadata that a photo is written with in a format."""
     lost = []
+    if photo.more_pages and not format_.pages:
+        lost.append(f"all of its {photo.pages} pages but one")
+    if photo.is_deep and not format_.sixteen_bit:
+        lost.append("more than 8 bit")
+    if photo.alpha is not None and not format_.alpha:
+        lost.append("transparency")
     exif, packet, iptc = parse(photo.exif), photo.xmp, photo.iptc
     exif.set_size(*photo.size)
     if photo.dpi:

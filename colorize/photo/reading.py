@@ -73,7 +73,7 @@ def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Generat
 
 
 def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
-    kind = guards.check(file, name)
+    kind, file = guards.check(file, name)
     if extras.is_raw(file, name):
         yield extras.read_raw(file, name)
         return
@@ -123,6 +123,7 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                 if number:
                     image.seek(number)
                 _check_size(image, name)
+                _check_strips(image)
                 deep = deep_colour.load(image, partial(_open_page, file, number))
                 told = _Told(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
                 told = replace(told, white_is_zero=page.white_is_zero)
@@ -151,7 +152,7 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
     try:
         with ExitStack() as opened:
             file = opened.enter_context(Path(source).open("rb")) if isinstance(source, str | os.PathLike) else source
-            kind = guards.check(file, name)
+            kind, file = guards.check(file, name)
             if extras.is_raw(file, name):
                 return Header(extras.raw_pixels(file, name), ".jpg")
             if kind == "HEIF":
@@ -172,7 +173,7 @@ def count_pixels(source: str | os.PathLike[str], most: int) -> int:
     first = header(source)
     total = max(first.pixels, _LEAST_PAGE) if first else 0
     with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
-        if guards.check(file, str(source)) == "TIFF" and not extras.is_raw(file, str(source)):
+        if guards.check(file, str(source))[0] == "TIFF" and not extras.is_raw(file, str(source)):
             with silence.kept(), Image.open(file, formats=_readers("TIFF")) as image:
                 while 0 < total <= most:
                     image.seek(image.tell() + 1)
@@ -394,6 +395,14 @@ def _check_size(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise PhotoError(f"{name}: {width}×{height} px are more than the {MAX_PIXELS // 10**6} million accepted")
+
+
+def _check_strips(image: Image.Image) -> None:
+    """Raises `ValueError` if a TIFF file's strips or tiles do not make up the picture: Pillow leaves the rest black."""
+    tiles: list[Any] = getattr(image, "tile", [])
+    covered = sum((right - left) * (bottom - top) for left, top, right, bottom in (tile.extents for tile in tiles))
+    if covered < image.width * image.height:
+        raise ValueError("parts of the picture are not there")
 
 
 @cache

@@ -66,15 +66,7 @@ def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LO
 
 def losses(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
     """What of a photo the format of the target's suffix does not hold, in words; empty if nothing is lost."""
-    format_ = writer(Path(target))
-    lost = []
-    if photo.more_pages and not format_.pages:
-        lost.append(f"all of its {photo.pages} pages but one")
-    if photo.is_deep and not format_.sixteen_bit:
-        lost.append("more than 8 bit")
-    if photo.alpha is not None and not format_.alpha:
-        lost.append("transparency")
-    return (*lost, *metadata.of_result(photo, format_).lost)
+    return metadata.of_result(photo, writer(Path(target))).lost
 
 
 def _sheets(pages: Iterable[Photo]) -> Iterator[tiff.Sheet]:
@@ -101,8 +93,7 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
             f"{target}: {format_.name} holds {format_.longest} px a side at most, the photo has "
             f"{photo.size[0]}×{photo.size[1]}; choose another format"
         )
-    told = metadata.of_result(photo, format_)
-    icc = _profile(photo)
+    told, icc = metadata.of_result(photo, format_), _profile(photo)
     if format_ is PNG:
         png.write(file, _of_one_depth(photo), told, icc)
         return

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,6 +46,22 @@ def test_a_file_that_is_cut_off_is_an_error_and_no_half_grey_photo(whole: dict[s
                 assert len(pages) == len(intact), (name, sixteenth)
                 assert all(map(same, pages, intact)), (name, sixteenth)
     assert read < 30
+
+
+@pytest.mark.parametrize("settings", [{}, {"restart_marker_blocks": 3}, {"subsampling": 2, "optimize": True}])
+def test_a_jpeg_that_is_cut_off_and_ended_properly_is_damaged_as_well(settings: dict[str, Any]) -> None:
+    """Pillow takes it: half of it is grey."""
+    for image in (corpus.cat(), corpus.cat().convert("L")):
+        content = encoded(image, "JPEG", **settings)
+        scan = content.index(b"\xff\xda") + 14
+        for part in range(1, 16):
+            cut = content[: scan + (len(content) - scan) * part // 16].rstrip(b"\xff") + b"\xff\xd9"
+            with Image.open(io.BytesIO(cut)) as half:
+                half.load()
+            with pytest.raises(PhotoError, match=r"^a\.jpg: a damaged photo \("):
+                photo.open(io.BytesIO(cut), "a.jpg")
+        opened = photo.open(io.BytesIO(content + b"and something behind it \xff\xd9"))
+        np.testing.assert_array_equal(opened.levels, np.asarray(Image.open(io.BytesIO(content))))
 
 
 def flipped(content: bytes, rng: np.random.Generator) -> bytes:
@@ -146,6 +163,17 @@ def test_bombs_do_not_go_off() -> None:
         assert float(seconds) < 3, name
         assert int(megabytes) < 120, name
         assert told == "8x8" if name in HARMLESS else told.startswith(f"{name}: "), told
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_scan_that_is_said_to_be_higher_than_its_strips_is_damaged(compression: str | None) -> None:
+    """Pillow leaves the rest black."""
+    content = corpus.tiff(np.full((40, 30), 7, np.uint8), rowsperstrip=8, compression=compression)
+    height = content.index(b"\x01\x01\x04\0\x01\0\0\0\x28\0")
+    taller = content[: height + 8] + b"\x58\x02" + content[height + 10 :]
+    with pytest.raises(PhotoError, match=r"a\.tif: a damaged photo"):
+        photo.open(io.BytesIO(taller), "a.tif")
+    assert photo.open(io.BytesIO(content)).size == (30, 40)
 
 
 @pytest.mark.parametrize(("width", "height"), [(1, 100_000), (100_000, 1), (1, 1), (65_500, 3)])
