@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 import pytest
@@ -12,6 +13,9 @@ import pytest
 os.environ["OMP_NUM_THREADS"] = "1"
 if "torch" in sys.modules:  # a plugin was quicker
     sys.modules["torch"].set_num_threads(1)
+
+# A shell starts what it puts into the background with Ctrl-C ignored, and so would be all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Nothing that a test does may wait for the network or tell anybody.
 os.environ["HF_HUB_OFFLINE"] = "1"
