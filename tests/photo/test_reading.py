@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, TiffImagePlugin
+from PIL import Image, ImageCms
 
 from colorize import photo
 from colorize.errors import PhotoError
@@ -367,13 +367,17 @@ def test_of_several_frames_the_first_is_taken_but_the_pages_of_a_tiff_file_are_a
 
 
 def test_every_page_has_its_own_orientation_and_description(tmp_path: Path) -> None:
-    with (tmp_path / "a.tif").open("w+b") as file, TiffImagePlugin.AppendingTiffWriter(file) as several:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         for number in range(3):
-            exif = Image.Exif()
-            exif[DESCRIPTION] = f"page {number}"
-            exif[ORIENTATION] = 6 if number == 1 else 1
-            Image.new("L", (6, 4), number).save(several, "TIFF", exif=exif)
-            several.newFrame()
+            tags: list[Any] = [(ORIENTATION, 3, 1, 6 if number == 1 else 1, False)]
+            writer.write(
+                np.full((4, 6), number, np.uint8),
+                photometric="minisblack",
+                description=f"page {number}",
+                software=False,
+                extratags=tags,
+                metadata=None,
+            )
     for number, page in enumerate(photo.pages(tmp_path / "a.tif")):
         assert page.size == ((4, 6) if number == 1 else (6, 4))
         assert page.levels.max() == number
