@@ -33,6 +33,7 @@ _SRGB = 1
 _OF_THE_FILE = frozenset(
     {*range(254, 267), 273, ORIENTATION, *range(277, 282), 284, *range(288, 294), 301, *range(317, 348)}
     | {*range(512, 533), XMP, IPTC, 33421, 33422, 34377, 34675, 37724, DETAILS, GPS, _INTEROPERABILITY}
+    | {*range(_DNG_VERSION, 0xC800)}  # how a DNG is to be developed
 )
 _LARGEST = 1 << 24  # bytes of EXIF that are kept at all
 _TOLERATED = 1 << 20  # bytes that fields may have twice: one that is damaged claims all that follows

@@ -1,4 +1,4 @@
-"""What is looked at before a decoder is: files that are small and would take gigabytes, or hours."""
+"""What is looked at before a decoder runs: small files that would take gigabytes or hours, and JPEGs that end early."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ _START = 64  # bytes by which a format is known
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
-def check(file: IO[bytes], name: str) -> tuple[str, IO[bytes]]:
-    """The format of a file as far as its first bytes tell, by Pillow's name, or "" if they do not; and what to decode.
+def check(file: IO[bytes], name: str, most: int = -1) -> tuple[str, IO[bytes]]:
+    """The format of a file, as `kind_of` tells it, and what to decode; of a JPEG `most` bytes, if that is not negative.
 
     Raises `PhotoError` for a file that would take its reader too long or too much memory.
     """
-    file.seek(0)
-    start = file.read(_START)
-    file.seek(0)
-    kind = _kind(start)
+    kind = kind_of(file)
     if kind == "JPEG":
-        file = io.BytesIO(_checked_jpeg(file.read(), name))
+        file = io.BytesIO(_checked_jpeg(file.read(most), name))
     elif kind in ("AVIF", "HEIF"):
         _check_boxes(file.read(), name)
     file.seek(0)
     return kind, file
 
 
-def _kind(start: bytes) -> str:
+def kind_of(file: IO[bytes]) -> str:
+    """The format of a file as far as its first bytes tell, by Pillow's name, or "" if they do not."""
+    file.seek(0)
+    start = file.read(_START)
+    file.seek(0)
     if start.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):

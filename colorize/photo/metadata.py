@@ -50,6 +50,8 @@ def of_result(photo: Photo, format_: Format) -> Metadata:
         iptc = b""
         lost.append("IPTC records")
     text = {key: value for key, value in photo.text.items() if format_.text in ("all", key)}
+    if format_.segment is not None:
+        text = {key: value for key, value in text.items() if len(value.encode("utf-8", "replace")) < format_.segment}
     if len(text) < len(photo.text):
         lost.append("texts")
     if format_.segment is not None:

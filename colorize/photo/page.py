@@ -70,7 +70,7 @@ class Photo:
 
     @property
     def levels(self) -> Levels:
-        """What is coloured: uint8 (H, W) of grey photos, (H, W, 3) of others; uint16 (H, W) of 16-bit grey."""
+        """What is coloured: (H, W) of grey photos, (H, W, 3) of others; uint8, or uint16 of those of 16 bit."""
         return to_array(self.pixels) if isinstance(self.pixels, Image.Image) else self.pixels
 
     def with_colours(self, pixels: Image.Image | NDArray[np.uint16]) -> Photo:

@@ -57,10 +57,13 @@ def _text(file: IO[bytes], keyword: str, value: str) -> None:
     name = keyword.encode("latin-1", "replace").replace(b"\0", b"")[:79]
     if not name:
         return
+    value = value.replace("\0", "")
     try:
-        _chunk(file, b"tEXt", name + b"\0" + value.replace("\0", "").encode("latin-1"))
+        _chunk(file, b"tEXt", name + b"\0" + value.encode("latin-1"))
     except UnicodeEncodeError:
-        _chunk(file, b"iTXt", name + b"\0\0\0\0\0" + value.replace("\0", "").encode("utf-8", "replace"))
+        content = value.encode("utf-8", "surrogateescape")
+        is_utf_8 = content.decode("utf-8", "replace") == value  # and not a JPEG's comment in some older code
+        _chunk(file, b"iTXt" if is_utf_8 else b"tEXt", name + (b"\0\0\0\0\0" if is_utf_8 else b"\0") + content)
 
 
 def _compressed(photo: Photo) -> Iterator[bytes]:

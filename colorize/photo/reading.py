@@ -24,6 +24,7 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535
 _PNG_CHUNK = 1 << 23
 _PIXELS_AT_ONCE = 1 << 18
+_HEADER = 1 << 22  # bytes of a JPEG in which its size has to be told
 _LEAST_PAGE = 10_000  # pixels that a page counts for
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
@@ -31,7 +32,7 @@ _IPTC_RESOURCE = 0x0404  # of Photoshop's
 def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
     """Read a photo from a path or a binary file; of several pages or frames, the first.
 
-    Any mode of Pillow's: palettes are resolved, ICC profiles converted to sRGB, orientation applied; grey of more than
+    Any mode of Pillow's: palettes are resolved, ICC profiles converted to sRGB, orientation applied; what has more than
     8 bit gets 16. Raises `PhotoError`, naming the file (or `name`), if it is not a photo, is damaged or has more than
     `MAX_PIXELS` pixels.
     """
@@ -152,7 +153,7 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
     try:
         with ExitStack() as opened:
             file = opened.enter_context(Path(source).open("rb")) if isinstance(source, str | os.PathLike) else source
-            kind, file = guards.check(file, name)
+            kind, file = guards.check(file, name, most=_HEADER)
             if extras.is_raw(file, name):
                 return Header(extras.raw_pixels(file, name), ".jpg")
             if kind == "HEIF":
@@ -173,7 +174,7 @@ def count_pixels(source: str | os.PathLike[str], most: int) -> int:
     first = header(source)
     total = max(first.pixels, _LEAST_PAGE) if first else 0
     with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
-        if guards.check(file, str(source))[0] == "TIFF" and not extras.is_raw(file, str(source)):
+        if guards.kind_of(file) == "TIFF" and not extras.is_raw(file, str(source)):
             with silence.kept(), Image.open(file, formats=_readers("TIFF")) as image:
                 while 0 < total <= most:
                     image.seek(image.tell() + 1)

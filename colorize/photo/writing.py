@@ -18,6 +18,8 @@ from colorize.photo.formats import AVIF, JPEG, LONGEST_JPEG, PNG, TIFF, WEBP, Fo
 from colorize.photo.page import Photo, to_8_bit, to_16_bit
 from colorize.photo.reading import one_line
 
+_MOST_JPEG_DPI = 65_535
+
 
 def save(
     photo: Photo | Iterable[Photo],
@@ -104,7 +106,8 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
         settings["xmp"] = told.xmp
     if format_ is JPEG:
         # All of the colour (4:4:4): it is what this program adds.
-        settings |= {"subsampling": 0, "dpi": told.dpi or (0, 0), "extra": _photoshop_segment(told.iptc)}
+        dpi = told.dpi if told.dpi and max(told.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF tells it, too
+        settings |= {"subsampling": 0, "dpi": dpi, "extra": _photoshop_segment(told.iptc)}
         settings["comment"] = told.text.get("Comment", "").encode("utf-8", "surrogateescape")
         photo.image.save(file, "JPEG", **settings)
         return

@@ -323,6 +323,14 @@ def test_texts_and_comments_travel_where_there_is_room_for_them(tmp_path: Path) 
     photo.save(in_colour(odd), tmp_path / "b.jpg")
     with Image.open(tmp_path / "b.jpg") as saved:
         assert saved.info["comment"] == b"caf\xe9"
+    photo.save(in_colour(odd), tmp_path / "b.png")
+    with Image.open(tmp_path / "b.png") as saved:
+        assert saved.text["Comment"] == "café"  # type: ignore[attr-defined]
+    text.add_text("Comment", "x" * 70_000)
+    long = photo.open(io.BytesIO(corpus.encoded(Image.new("L", (6, 4)), "PNG", pnginfo=text)))
+    photo.save(in_colour(long), tmp_path / "c.jpg")
+    with Image.open(tmp_path / "c.jpg") as saved:
+        assert not saved.info.get("comment")
 
 
 # The note

@@ -18,7 +18,9 @@ from PIL import Image, ImageCms
 
 from colorize import photo
 from colorize.errors import PhotoError
-from colorize.photo.formats import PNG, READERS
+from colorize.photo import tiff
+from colorize.photo.formats import PNG, READERS, TIFF
+from colorize.photo.metadata import of_result
 from tests.photo import corpus
 from tests.photo.corpus import DESCRIPTION, ORIENTATION, SRGB, encoded, from_linear, linear_profile
 
@@ -497,6 +499,11 @@ def test_camera_raw_is_developed() -> None:
     red, _, blue = opened.levels[20:40, 20:70].mean((0, 1))
     assert red > blue + 20
     assert b"negative 17" in opened.exif
+    assert photo.header(io.BytesIO(corpus.dng())) == photo.Header(64 * 96, ".jpg")
+    buffer = io.BytesIO()
+    tiff.write(buffer, [tiff.Sheet(opened, of_result(opened, TIFF), b"")])
+    again = photo.open(buffer, "a.tif")  # a photo now, and no raw any more
+    np.testing.assert_array_equal(again.levels, opened.levels)
     broken = bytearray(corpus.dng())
     del broken[3000:]
     with pytest.raises(PhotoError, match=r"^a\.dng: a damaged photo \("):
