@@ -201,13 +201,15 @@ def test_a_batch_ends_when_its_time_is_over_and_names_what_was_not_reached(tmp_p
             return answer(l)
 
         there.engine.answer = slow
-        given = [there.file(grey(), f"{number}.png") for number in range(20)]  # the network sees 8 at once
+        given = [
+            there.file(grey(), f"{number}.png") for number in range(60)
+        ]  # the network sees 8 at once, several times side by side
         event, (archive, failed) = there.result("colorize_batch", there.call("colorize_batch", photos=given))
         assert event == "complete"
         assert failed
         assert {each["reason"] for each in failed} == {"not reached within 1 seconds; try again with fewer photos"}
         done = zipfile.ZipFile(io.BytesIO(there.download(archive))).namelist()
-        assert sorted(done + [each["name"] for each in failed]) == sorted(f"{number}.png" for number in range(20))
+        assert sorted(done + [each["name"] for each in failed]) == sorted(f"{number}.png" for number in range(60))
 
 
 def test_a_batch_of_too_many_photos_is_refused(small: Running) -> None:
