@@ -7,6 +7,7 @@ photos there are. The caller's thread only says what is next.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -52,6 +53,7 @@ class Result:
     seconds: float = 0.0  # of reading, thinking and writing
     size: tuple[int, int] | None = None  # width and height in pixels; of several pages, the first one's
     lost: tuple[str, ...] = ()  # what of the photo the result's format does not hold
+    disk_full: bool = False  # why it failed
 
 
 class PhotoColorizer(Protocol):
@@ -82,7 +84,7 @@ def run(
     folders is removed.
 
     `load` is called when there is a photo to do, once; what it raises is not caught. When `stop` is set, no further
-    photo is begun, and those that have their colours are written and told.
+    photo is begun, and those that have their colours are written and told. It sets `stop` itself when the disk is full.
     """
     pipeline = _Pipeline(load, options, written or ResultOptions(), overwrite, stop or threading.Event())
     return pipeline.run(iter(jobs))
@@ -161,7 +163,7 @@ class _Flight:
             self.opened = None
             self.becomes(_State.PUT_OFF)
         else:
-            self.finish(Result(self.job, Outcome.FAILED, str(error)))
+            self.finish(Result(self.job, Outcome.FAILED, str(error), disk_full=_disk_full(error)))
 
 
 class _Pipeline:
@@ -179,7 +181,7 @@ class _Pipeline:
         self._overwrite = overwrite
         self._stop = stop
         self._line: deque[_Flight] = deque()  # in the order of the jobs
-        self._cleaned: set[Path] = set()
+        self._folders: dict[Path, bool] = {}  # of targets: whether they may be written to
         self._readers = ThreadPoolExecutor(_READERS, "read")
         self._colorizers = ThreadPoolExecutor(_COLORIZERS, "colorize")
         self._writers = ThreadPoolExecutor(_WRITERS, "write")
@@ -211,11 +213,15 @@ class _Pipeline:
             flight.finish(Result(job, Outcome.FAILED, job.problem))
             return flight
         folder = job.target.parent
-        if folder not in self._cleaned:
-            self._cleaned.add(folder)
+        if folder not in self._folders:
             files.clean_stale(folder)
+            self._folders[folder] = files.may_write(folder)
         if not self._overwrite and is_done(job):
             flight.finish(Result(job, Outcome.SKIPPED))
+        elif not self._folders[folder]:  # told before the work, not after it
+            flight.finish(
+                Result(job, Outcome.FAILED, f"{job.target}: cannot be written (its folder is write-protected)")
+            )
         else:
             flight.becomes(_State.MEASURING, self._readers.submit(photo.header, job.source))
         return flight
@@ -230,6 +236,8 @@ class _Pipeline:
             except (ColorizeError, MemoryError) as error:
                 if flight.place is None:
                     flight.fail(error)
+                    if flight.result and flight.result.disk_full:
+                        self._stop.set()
                 else:  # perhaps it is not to blame
                     self._colorize([flight])
                 continue
@@ -370,6 +378,15 @@ def _every_page(opened: _Opened) -> Iterator[Photo]:
         yield from opened.rest
 
 
-def _out_of_memory(error: BaseException | None) -> bool:
-    """Whether it is, or was caused by, a lack of memory."""
-    return error is not None and (isinstance(error, MemoryError) or _out_of_memory(error.__cause__))
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return any(isinstance(cause, MemoryError) for cause in _causes(error))
+
+
+def _disk_full(error: BaseException) -> bool:
+    return any(isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) for cause in _causes(error))

@@ -53,6 +53,17 @@ def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterato
     _sync_folder(target.parent)
 
 
+def may_write(folder: str | os.PathLike[str]) -> bool:
+    """Whether files can be made in `folder`, which need not exist yet; True where only trying will tell."""
+    place = Path(folder)
+    try:
+        while not place.exists() and place != place.parent:
+            place = place.parent
+        return not place.is_dir() or os.access(place, os.W_OK | os.X_OK)
+    except OSError:
+        return True
+
+
 def clean_stale(folder: str | os.PathLike[str]) -> list[Path]:
     """Remove what `atomic` left in `folder` when its program was killed, and tell which files these were.
 

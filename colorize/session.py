@@ -55,6 +55,7 @@ class Session:
         self._shown = Lines()
         self._report_failed = False
         self._nobody_reads = False
+        self._disk_full = False
 
     def run(self, batches: Iterable[Iterable[Job]], total: int | None, report: Path | None = None) -> int:
         """Do them and give the exit status. `total` is None where nobody knows how many jobs there will be."""
@@ -73,7 +74,7 @@ class Session:
         finally:
             if self._report:
                 self._report.close()
-        if stop.is_set() and not self._nobody_reads:
+        if stop.is_set() and not (self._nobody_reads or self._disk_full):
             further = "--overwrite begins anew" if self._overwrite else "the same command goes on from here"
             tell(f"interrupted, {self._counts[Outcome.DONE]} colorized; {further}")
             if self._interrupt.twice:  # threads may be writing for some time yet
@@ -82,6 +83,8 @@ class Session:
             return INTERRUPTED
         if total != 1 or self._counts[Outcome.SKIPPED]:
             self._sum_up()
+        if self._disk_full:
+            tell("stopped, for the disk is full; with more room the same command goes on from here")
         for suffix, of_sources in self._other_suffixes.items():
             those = f"{', '.join(sorted(of_sources))} {'is' if len(of_sources) == 1 else 'are'}"
             tell(f"{of_sources.total()} written as {suffix}: {those} only read")
@@ -146,6 +149,7 @@ class Session:
     def _take(self, result: Result) -> None:
         shown = self._shown
         self._counts[result.outcome] += 1
+        self._disk_full |= result.disk_full
         if result.message:
             shown.tell(result.message)
         if self._report:

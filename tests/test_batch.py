@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -279,13 +281,52 @@ def test_a_write_protected_result_stays_and_is_told(tmp_path: Path, monkeypatch:
     grey(tmp_path / "in/a.png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a.png").write_text("protected")
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # who runs the tests may be root, who may do all
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).is_dir())  # root may do all
     (result,) = doing(plan([tmp_path / "in"], tmp_path / "out"), overwrite=True)
     assert (result.outcome, result.message) == (
         FAILED,
         f"{tmp_path / 'out/a.png'}: cannot be written (write-protected)",
     )
     assert (tmp_path / "out/a.png").read_text() == "protected"
+
+
+def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grey(tmp_path / "in/a.png")
+    grey(tmp_path / "in/sub/b.png")
+    (tmp_path / "out/sub").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub")  # root may do all
+    colorizer = StandInColorizer()
+    results = list(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))
+    assert outcomes(results) == [DONE, FAILED]
+    told = f"{tmp_path / 'out/sub/b.png'}: cannot be written (its folder is write-protected)"
+    assert results[1].message == told
+    assert colorizer.groups == [[(12, 9)]]
+
+
+def test_a_full_disk_ends_the_run_instead_of_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(200):
+        grey(tmp_path / f"in/{number:03}.png")
+    fsync, synced = os.fsync, itertools.count()
+
+    def full(handle: int) -> None:
+        if next(synced) > 20:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    results = list(doing(jobs))
+    done = outcomes(results).count(DONE)
+    assert len(names(tmp_path / "out")) == done > 0
+    assert len(results) < 100
+    assert any(result.disk_full for result in results)
+    assert {result.message.split(": ")[1] for result in results if result.outcome is FAILED} == {
+        "cannot be written (No space left on device)"
+    }
+    monkeypatch.undo()
+    assert Counter(outcomes(doing(jobs))) == {SKIPPED: done, DONE: 200 - done}
 
 
 def test_links_that_lead_nowhere_are_told(tmp_path: Path) -> None:

@@ -130,6 +130,18 @@ def test_a_write_protected_file_is_not_replaced(tmp_path: Path, monkeypatch: pyt
     assert names(tmp_path) == ["a.bin"]
 
 
+def test_whether_a_folder_may_be_written_to_is_known_before_it_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "file").touch()
+    assert files.may_write(tmp_path / "not/there/yet")
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / "locked")  # root may do all
+    assert not files.may_write(tmp_path / "locked")
+    assert not files.may_write(tmp_path / "locked/not/there/yet")
+    assert files.may_write(tmp_path / "file/below")  # only trying will tell what is wrong there
+
+
 WRITES_UNTIL_KILLED = (
     "import sys, time; from colorize import files\n"
     "with files.atomic(sys.argv[1] + '/a.bin') as file:\n"

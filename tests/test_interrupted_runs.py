@@ -40,7 +40,7 @@ from colorize import plan
 Image.init()
 def planned(*arguments, planned=plan.plan):
     if os.geteuid() == 0:
-        os.setegid(65534); os.seteuid(65534)
+        os.setgid(65534); os.setuid(65534)
     return planned(*arguments)
 plan.plan = planned
 """
@@ -237,7 +237,7 @@ def test_folders_that_may_not_be_read_or_written_are_told_and_the_rest_is_done(o
     assert stderr.splitlines() == [
         f"colorize: {open_folder / 'in/001.png'}: may not be read (permission denied)",
         f"colorize: {open_folder / 'in/locked'}: cannot be searched (Permission denied)",
-        f"colorize: {open_folder / 'out/sub/000.jpg'}: cannot be written (Permission denied)",
+        f"colorize: {open_folder / 'out/sub/000.jpg'}: cannot be written (its folder is write-protected)",
         "colorize: 1 colorized, 3 failed",
     ]
     for path in ("in/locked", "out/sub"):
