@@ -66,9 +66,9 @@ def next_line(stream: IO[bytes] | None) -> str:
     return stream.readline().decode()
 
 
-def finish(process: subprocess.Popen[bytes]) -> tuple[str, str]:
+def finish(process: subprocess.Popen[bytes], timeout: float = 60) -> tuple[str, str]:
     """Wait for its end; the rest of stdout and stderr."""
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=timeout)
     return (stdout or b"").decode(), stderr.decode()
 
 
@@ -118,7 +118,7 @@ def kill_again_and_again(start: list[str], folder: Path, out: Path, count: int, 
         assert told["done"] <= done - done_before
     assert len(done) < count, "it was killed too late to prove anything"
     words = [*start, str(folder), "-o", str(out), "--report", str(folder.parent / "last.jsonl")]
-    stdout, _ = finish(started(words))
+    stdout, _ = finish(started(words), timeout=600)
     every = {path.name for path in folder.iterdir()}
     assert report(folder.parent / "last.jsonl") == {"skipped": done, "done": every - done}
     assert {Path(line).name for line in stdout.splitlines()} == every - done
