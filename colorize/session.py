@@ -23,7 +23,6 @@ from colorize.terminal import (
     Lines,
     display,
     end_by_interrupt,
-    printable,
     tell,
     write_out,
 )
@@ -96,6 +95,7 @@ class Session:
     def preview(self, jobs: Plan) -> int:
         """Print what would be done, and give the exit status."""
         counts: Counter[str] = Counter()
+        shown = Lines()
         for job in jobs:
             if job.problem:
                 tell(job.problem)
@@ -103,8 +103,9 @@ class Session:
             elif is_done(job) and not self._overwrite:
                 counts["already there"] += 1
             else:
-                print(f"{printable(str(job.source))} -> {printable(str(job.target))}", flush=True)
                 counts["to do"] += 1
+                if not shown.result(f"{job.source} -> {job.target}"):
+                    return SOME_FAILED
         tell(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True)))
         return SOME_FAILED if counts["cannot be done"] else OK
 

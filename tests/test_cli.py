@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -198,6 +199,21 @@ def test_a_dry_run_prints_what_would_be_done_and_does_nothing(
     assert stdout == f"{line}{photos / 'sub/b.jpg'} -> {tmp_path / 'out/sub/b.jpg'}\n"
     assert stderr == "colorize: 2 to do\n"
     assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--verify"]])
+def test_a_reader_that_has_gone_away_is_no_traceback(
+    arguments: list[str], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [str(photos), "-o", str(tmp_path / "out")]
+    if arguments == ["--verify"]:
+        assert main(paths) == 0
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    with os.fdopen(write_end, "w") as nobody:
+        monkeypatch.setattr(sys, "stdout", nobody)
+        assert main([*paths, *arguments]) == 1
 
 
 @pytest.mark.usefixtures("stand_in")

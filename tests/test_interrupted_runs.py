@@ -46,7 +46,7 @@ plan.plan = planned
 """
 
 SAYS_WHEN_IT_THINKS = (
-    "cli._load = lambda *_: StandInColorizer(lambda *_: (print('thinking', flush=True), time.sleep(30)))"
+    "cli._load = lambda *_: StandInColorizer(lambda *_: (os.write(1, b'thinking\\n'), time.sleep(30)))"
 )
 
 
