@@ -34,11 +34,14 @@ LOOKS: dict[str, Any] = {
         font=["system-ui", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     ),
+    "favicon_path": str(_PARTS / "favicon.png"),
     # Not as `css`, to whose rules gradio adds classes of its own.
     "head": f"<style>{(_PARTS / 'page.css').read_text(encoding='utf-8')}</style>",
 }
-# The server would not have a job: gradio says why, and nobody has to wait.
+# A job did not come to its end: nobody has to wait for it.
 _REFUSED = "() => document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {refused: true}}))"
+# The photo that is shown is done again with other settings.
+_AGAIN = "() => document.dispatchEvent(new CustomEvent('colorize:again'))"
 
 _Value = dict[str, Any]  # what a part of our own takes and gives
 
@@ -89,13 +92,14 @@ def build_page(studio: Studio) -> gr.Blocks:
                 _part("how")
         add_endpoints(studio)
 
+        common = {"api_visibility": "private", "show_progress": "hidden"}  # our own parts show how far it is
         one: dict[str, Any] = {
             "fn": page.colorize,
             "inputs": [photos, strength, size, format_],
             "outputs": compared,
             "concurrency_id": PHOTO_QUEUE,
             "concurrency_limit": PHOTOS_AT_ONCE,
-            "api_visibility": "private",
+            **common,
         }
         many: dict[str, Any] = {
             "fn": page.colorize_batch,
@@ -103,7 +107,7 @@ def build_page(studio: Studio) -> gr.Blocks:
             "outputs": gallery,
             "concurrency_id": BATCH_QUEUE,
             "concurrency_limit": BATCHES_AT_ONCE,
-            "api_visibility": "private",
+            **common,
         }
         under_way = [
             photos.one(**one, trigger_mode="multiple"),  # a second photo queues
@@ -113,6 +117,8 @@ def build_page(studio: Studio) -> gr.Blocks:
             size.release(**one, trigger_mode="always_last"),
             format_.input(**one, trigger_mode="always_last"),
         ]
+        for changed in (strength.release, size.release, format_.input):
+            changed(None, js=_AGAIN)
         for event in under_way:
             event.failure(None, js=_REFUSED)
         cancel.click(None, cancels=under_way)
@@ -198,7 +204,9 @@ class _Page:
 def _shown(progress: Progress, refused: list[dict[str, str]]) -> _Value:
     return {
         "total": progress.total + len(refused),
-        "done": [{"name": name, "path": str(path)} for name, path in progress.done.items()],
+        "done": [
+            {"name": name, "path": str(done.tile), "result": str(done.result)} for name, done in progress.done.items()
+        ],
         "failed": refused + [{"name": name, "reason": reason} for name, reason in progress.failed.items()],
         "zip": str(progress.zip) if progress.zip else None,
     }

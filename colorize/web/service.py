@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +33,6 @@ from colorize.web.studio import Studio
 from colorize.web.texts import by_locale, in_language_of
 
 _SWEPT_EVERY = 60  # seconds
-_CHUNK = 1 << 20  # bytes
 _FORM_OVERHEAD = 100_000  # bytes of a form around its files
 _MOST_CONNECTIONS = 1000
 _SESSIONS = 500  # whose settings gradio remembers; each takes some 100 KB
@@ -153,29 +153,27 @@ class Service:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, texts["upload_too_large"].format(size=self._limits.upload)
         )
         announced = int(request.headers.get("content-length", "0"))
-        refusal = None
-        if announced > largest + _FORM_OVERHEAD:
-            refusal = too_large
-        elif self._uploading[client] >= self._limits.per_client:
-            refusal = Refusal(
-                HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_uploads"].format(count=self._limits.per_client)
-            )
-        elif await asyncio.to_thread(self._store.used) + announced > self._limits.storage * MB:
-            refusal = Refusal(HTTPStatus.INSUFFICIENT_STORAGE, texts["storage_full"])
-        if refusal is None:
-            self._uploading[client] += 1
-            try:
+        self._uploading[client] += 1
+        try:
+            if announced > largest + _FORM_OVERHEAD:
+                refusal = too_large
+            elif self._uploading[client] > self._limits.per_client:
+                count = self._limits.per_client
+                refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_uploads"].format(count=count))
+            elif await asyncio.to_thread(self._store.used) + announced > self._limits.storage * MB:
+                refusal = Refusal(HTTPStatus.INSUFFICIENT_STORAGE, texts["storage_full"])
+            else:
                 async with asyncio.timeout(self._limits.seconds):
                     return JSONResponse([str(path) for path in await self._taken(request, largest + _FORM_OVERHEAD)])
-            except _TooLargeError:
-                refusal = too_large
-            except TimeoutError:
-                refusal = Refusal(HTTPStatus.REQUEST_TIMEOUT, texts["upload_too_slow"])
-            except HTTPException as error:  # starlette's, of a form that is none
-                refusal = Refusal(error.status_code, texts["no_form"])
-            finally:
-                self._uploading[client] -= 1
-                self._uploading += Counter()  # forget who has none
+        except _TooLargeError:
+            refusal = too_large
+        except TimeoutError:
+            refusal = Refusal(HTTPStatus.REQUEST_TIMEOUT, texts["upload_too_slow"])
+        except HTTPException as error:  # starlette's, of a form that is none
+            refusal = Refusal(error.status_code, texts["no_form"])
+        finally:
+            self._uploading[client] -= 1
+            self._uploading += Counter()  # forget who has none
         self._metrics.refused.labels(refusal.status).inc()
         return refusal.response()
 
@@ -197,8 +195,7 @@ class Service:
                 if isinstance(value, UploadFile):
                     path = self._store.new_folder() / safe_name(value.filename or "")
                     with path.open("xb") as file:
-                        while chunk := await value.read(_CHUNK):
-                            file.write(chunk)
+                        await asyncio.to_thread(shutil.copyfileobj, value.file, file)
                     paths.append(path)
         if not paths:
             raise HTTPException(HTTPStatus.BAD_REQUEST)

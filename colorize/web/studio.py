@@ -45,12 +45,19 @@ class Given(NamedTuple):
     name: str  # its own, with the folders that it came in: album/1931/a.jpg
 
 
+class Done(NamedTuple):
+    """A photo of a batch that is coloured: paths of the store."""
+
+    tile: Path  # a small picture of it
+    result: Path
+
+
 @dataclass
 class Progress:
     """How far a batch is."""
 
     total: int
-    done: dict[str, Path] = field(default_factory=dict)  # a small picture of each result, by the photo's name
+    done: dict[str, Done] = field(default_factory=dict)  # by the photo's name
     failed: dict[str, str] = field(default_factory=dict)  # why, by the photo's name
     zip: Path | None = None  # all results, once the last is done
 
@@ -134,7 +141,7 @@ class Studio:
             if result.outcome is batch.Outcome.DONE:
                 tile = folder / f"{len(progress.done)}.jpg"
                 photo.save_preview(photo.open(result.job.target), tile, longest=_TILE)
-                progress.done[name] = tile
+                progress.done[name] = Done(tile, result.job.target)
                 self.metrics.photos.labels("done").inc()
             else:
                 self._fail(progress, name, self.store.untold(result.message).removeprefix(f"photos/{name}: "))

@@ -18,7 +18,12 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import uvicorn
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from colorize.colorizer import Colorizer
 from colorize.units import FloatArray
@@ -94,12 +99,20 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, limits: Limits | None = None, accounts: Accounts | None = None) -> Iterator[Running]:
+def running(
+    folder: Path,
+    limits: Limits | None = None,
+    accounts: Accounts | None = None,
+    root_path: str | None = None,
+    colorizer: Colorizer | None = None,
+) -> Iterator[Running]:
     engine = RedEngine()
     before = dict(os.environ)
     limits = limits or Limits()
     store = Store(folder)
-    service = Service(Studio(Colorizer(engine), store, limits), limits=limits, accounts=accounts)
+    service = Service(
+        Studio(colorizer or Colorizer(engine), store, limits), limits=limits, accounts=accounts, root_path=root_path
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(service, log_config=None)
     thread = threading.Thread(target=server.run, args=([listener],))
@@ -118,6 +131,32 @@ def running(folder: Path, limits: Limits | None = None, accounts: Accounts | Non
         os.environ |= before
         gc.collect()
         assert not thread.is_alive()
+
+
+@contextmanager
+def behind_a_proxy(server: Running, place: str) -> Iterator[str]:
+    """The address of a reverse proxy that shows the server at `place`, as nginx does with proxy_pass and a Host."""
+    http = httpx.AsyncClient(base_url=server.url, trust_env=False, timeout=None)
+
+    async def pass_on(request: Request) -> Response:
+        path = request.scope["raw_path"].decode().removeprefix(place) or "/"
+        url = http.base_url.copy_with(raw_path=f"{path}?{request.url.query}".encode())
+        headers = {"host": request.headers["host"], **request.headers}
+        answer = await http.send(
+            http.build_request(request.method, url, headers=headers, content=request.stream()), stream=True
+        )
+        return StreamingResponse(answer.aiter_raw(), answer.status_code, dict(answer.headers))
+
+    app = Starlette(routes=[Route(f"{place}{{path:path}}", pass_on, methods=["GET", "HEAD", "POST"])])
+    listener = socket.create_server(("127.0.0.1", 0))
+    proxy = uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=proxy.run, args=([listener],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}{place}/"
+    finally:
+        proxy.should_exit = True
+        thread.join(15)
 
 
 @pytest.fixture(scope="package")

@@ -9,7 +9,9 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
+import subprocess
 import threading
 import time
 import zipfile
@@ -32,6 +34,8 @@ from colorize.web.studio import Studio
 from tests.web.conftest import FILE, LEAKS, Running, basic, grey, running
 
 pytestmark = LEAKS
+
+ROOT = Path(__file__).parents[2]
 
 
 def is_red(content: bytes) -> bool:
@@ -92,6 +96,25 @@ def test_many_photos_come_back_as_one_zip_and_those_that_failed_by_name(client: 
         assert is_red(results.read("one.png"))
     assert [each["name"] for each in failed] == ["notes.txt", "bad.png"]
     assert failed[1]["reason"] == "expected a photo, this is no image format that can be read"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+def test_the_documentations_commands_work(server: Running, tmp_path: Path) -> None:
+    document = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
+    (tmp_path / "photo.jpg").write_bytes(grey(format_="JPEG"))
+    (shell,) = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
+    environment = os.environ | {"no_proxy": "127.0.0.1"}
+    command = shell.replace("http://127.0.0.1:7860", server.url)
+    subprocess.run(["sh", "-eu", "-c", command], cwd=tmp_path, env=environment, check=True)
+    assert is_red((tmp_path / "photo-color.png").read_bytes())
+    (python,) = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(python.replace("http://127.0.0.1:7860", server.url).replace('"photo.jpg"', f'"{tmp_path}/photo.jpg"'), names)  # noqa: S102
+    assert Path(names["result"]).name == "photo-color.png"
+    assert zipfile.ZipFile(names["archive"]).namelist() == ["photo.jpg"]
+    assert names["failed"] == []
+    names.clear()
+    gc.collect()  # gradio's client
 
 
 def test_curl_needs_only_the_photo(server: Running) -> None:
@@ -194,22 +217,22 @@ def test_a_photo_of_too_many_pixels_is_told_before_it_is_decoded(small: Running)
 
 def test_a_batch_ends_when_its_time_is_over_and_names_what_was_not_reached(tmp_path: Path) -> None:
     with running(tmp_path, Limits(seconds=1)) as there:
-        answer = there.engine.answer
+        answer, one_by_one = there.engine.answer, threading.Lock()
 
         def slow(l: FloatArray) -> FloatArray:
-            time.sleep(0.15)
+            with one_by_one:
+                time.sleep(0.03)
             return answer(l)
 
         there.engine.answer = slow
-        given = [
-            there.file(grey(), f"{number}.png") for number in range(60)
-        ]  # the network sees 8 at once, several times side by side
+        given = [there.file(grey(9, 6))] * 70  # at most 32 are under way at once
         event, (archive, failed) = there.result("colorize_batch", there.call("colorize_batch", photos=given))
         assert event == "complete"
         assert failed
         assert {each["reason"] for each in failed} == {"not reached within 1 seconds; try again with fewer photos"}
         done = zipfile.ZipFile(io.BytesIO(there.download(archive))).namelist()
-        assert sorted(done + [each["name"] for each in failed]) == sorted(f"{number}.png" for number in range(60))
+        names = ["photo.png", *(f"photo ({number}).png" for number in range(2, 71))]
+        assert sorted(done + [each["name"] for each in failed]) == sorted(names)
 
 
 def test_a_batch_of_too_many_photos_is_refused(small: Running) -> None:
@@ -395,6 +418,7 @@ def test_what_the_page_does_not_need_is_not_there(server: Running, method: str, 
         (b'"text"', 400),
         (b"\xff\xfe", 400),
         (b"{}", 422),
+        (b'{"data": [{"path": "/etc/passwd", "path": "/etc/passwd"}]}', 422),
         (b'{"data": "x"}', 422),
         (b'{"data": [' + b"1," * 600_000 + b"1]}", 413),
     ],

@@ -24,9 +24,9 @@ const send = (file, progress, signal) => new Promise((resolve, reject) => {
     let answer = null;
     try { answer = JSON.parse(request.responseText); } catch { /* no words of ours */ }
     if (request.status === 200) resolve(answer[0]);
-    else reject(new Error(answer?.detail ?? t('upload_failed')));
+    else reject(new Error(answer?.detail ?? t('no_answer')));
   };
-  request.onerror = () => reject(new Error(t('upload_failed')));
+  request.onerror = () => reject(new Error(t('no_answer')));
   request.onabort = () => reject(new DOMException('', 'AbortError'));
   signal.addEventListener('abort', () => request.abort());
   request.open('POST', `${api}/upload`);
@@ -86,16 +86,24 @@ async function take(files) {
   start({photos: photos.map(({path, name}) => ({path, name})), refused}, single ? 'one' : 'many');
 }
 
-function start(value, event) {
-  newest = Date.now();
+function wait(told) {
   setState('working');
-  words.classList.remove('unseen');
   bar.hidden = false;
   bar.removeAttribute('value');
-  words.textContent = event === 'one' ? t('working', {name: value.photos[0].name}) : t('batch_waiting');
+  words.classList.remove('unseen');
+  words.textContent = told;
+}
+
+function start(value, event) {
+  newest = Date.now();
+  wait(event === 'one' ? t('working', {name: value.photos[0].name}) : t('batch_waiting'));
   props.value = {...value, time: newest};
   trigger(event);
 }
+
+document.addEventListener('colorize:again', () => {
+  if (document.body.dataset.settled === 'one') wait(t('working', {name: props.value.photos[0].name}));
+});
 
 // The stage tells how far a batch is.
 document.addEventListener('colorize:progress', ({detail}) => {
@@ -109,13 +117,33 @@ document.addEventListener('colorize:progress', ({detail}) => {
 // The stage tells when a job has ended: well, or with a complaint; Cancel and a server that refuses end what there is.
 document.addEventListener('colorize:ended', ({detail}) => {
   if (detail.time < newest) return;  // another photo has been given meanwhile
-  if (detail.refused && document.body.dataset.colorize !== 'working') return;  // nobody waits for it
+  if (detail.refused && !detail.complaint) {  // nobody knows why
+    if (document.body.dataset.colorize !== 'working') return;
+    detail.complaint = t('went_wrong');
+  }
   words.textContent = detail.complaint ? '' : detail.words ?? '';
   words.classList.toggle('unseen', Boolean(detail.settled));  // told by the result itself, for those who see it
   complain(detail.complaint ?? '');
   if (detail.settled) document.body.dataset.settled = detail.settled;
   rest();
 });
+
+// Why the server would not have a job is told here, not by gradio, which would say it in English.
+const fetched = window.fetch;
+window.fetch = async (...request) => {
+  const join = String(request[0]?.url ?? request[0]).includes('/queue/join');
+  const refuse = complaint =>
+    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {refused: true, complaint}}));
+  try {
+    const answer = await fetched(...request);
+    if (join && !answer.ok) refuse((await answer.clone().json().catch(() => ({}))).detail ?? t('went_wrong'));
+    return answer;
+  } catch (error) {
+    if (join) refuse(t('no_answer'));
+    throw error;
+  }
+};
+
 document.addEventListener('click', event => {
   if (!event.target.closest('#cancel')) return;  // gradio cancels what the server has
   sending?.abort();

@@ -2,16 +2,20 @@
 const tiles = find('.tiles'), count = find('.count'), zip = find('.zip');
 let run = '';  // which one is shown
 
-function tile({name, path, reason}) {
+function tile({name, path, result, reason}) {
   const item = document.createElement('li'), caption = document.createElement('p');
   item.dataset.name = name;
   caption.className = 'tile-name';
   caption.textContent = name;
   if (path) {
-    const image = document.createElement('img');
+    const link = document.createElement('a'), image = document.createElement('img');
+    link.href = fileUrl(result);
+    link.download = result.split('/').at(-1);
+    link.title = t('batch_save', {name});
     image.src = fileUrl(path);
     image.alt = t('batch_alt', {name});
-    item.append(image, caption);
+    link.append(image);
+    item.append(link, caption);
   } else {
     const why = document.createElement('p');
     why.className = 'tile-why';

@@ -1,0 +1,262 @@
+"""The service under load: `python benchmarks/web_load.py [--clients 32] [--photos 500]`
+
+Starts the server on the loopback and sends it photos, one in ten of them hostile, from clients of different addresses
+(127.0.1.1, 127.0.1.2 …, so that each has limits of its own; on Linux all of them are this computer). Every result is
+checked against the lightness of its own photo, level by level: none is lost, none is another's. Before, one client
+alone sends a few: its times are what the others are measured against. Prints a table, as in docs/web.md, and the
+server's memory; ends with status 1 if a photo was lost or mixed up, or a hostile one was answered otherwise than with
+its refusal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import random
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import numpy as np
+from PIL import Image
+
+from colorize import photo
+from colorize.fidelity import compare
+
+_ROOT = Path(__file__).parents[1]
+_UPLOAD_MB = 4
+_LONGEST_WAIT = 600  # seconds for one photo, its refusals among them
+_FILE = {"_type": "gradio.FileData"}
+
+
+class Answer(NamedTuple):
+    kind: str  # of photo
+    seconds: float  # from the first byte sent to the last received
+    problem: str = ""
+    refused: int = 0  # how often there was no room, before there was
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clients", type=int, default=32)
+    parser.add_argument("--photos", type=int, default=500)
+    parser.add_argument("--alone", type=int, default=30, help="photos that one client alone sends first")
+    parser.add_argument("--model", type=Path, help="model file; without it the one that comes with the program")
+    options = parser.parse_args()
+    with tempfile.TemporaryFile() as log, served(options.model, log) as (url, process):
+        memory = Memory(process.pid)
+        started = memory.now()
+        alone = run(url, kinds(options.alone, seed=1), clients=1)
+        one = memory.most()
+        many = run(url, kinds(options.photos, seed=2), clients=options.clients)
+        print(f"{options.photos} photos of {options.clients} clients, a tenth of them hostile; milliseconds a photo\n")
+        print("| | photos | p50 | p95 | photos a second |\n|---|---|---|---|---|")
+        row("one client alone", *alone)
+        row(f"{options.clients} clients", *many)
+        most = memory.most()
+        print(f"\nserver's memory: {started:.0f} MB started, {one:.0f} MB after one client, at most {most:.0f} MB")
+        answers = many[0] + alone[0]
+        print("answers:", dict(sorted(Counter(answer.kind for answer in answers).items())))
+        print(f"told to wait and tried again: {sum(answer.refused for answer in answers)}")
+        problems = [answer for answer in answers if answer.problem]
+        for answer in problems[:20]:
+            print(f"{answer.kind}: {answer.problem}", file=sys.stderr)
+        print(f"lost, mixed up or answered wrongly: {len(problems)} of {len(answers)}")
+        health = httpx.get(f"{url}/healthz", trust_env=False).json()["status"]
+        print(f"the server afterwards: {health}")
+        return 0 if not problems and health == "ok" and len(answers) == options.photos + options.alone else 1
+
+
+class served:  # noqa: N801 (a context manager, written as a function is)
+    def __init__(self, model: Path | None, log: Any) -> None:
+        command = [sys.executable, "app.py", "--max-upload", str(_UPLOAD_MB), "--max-pixels", "20"]
+        self._command = command + ([] if model is None else ["--model", str(model.resolve())])
+        self._log = log
+
+    def __enter__(self) -> tuple[str, subprocess.Popen[str]]:
+        self._process = subprocess.Popen(self._command, cwd=_ROOT, stdout=subprocess.PIPE, stderr=self._log, text=True)
+        assert self._process.stdout
+        said = self._process.stdout.readline()
+        url = next(word for word in said.split() if word.startswith("http")).rstrip("/")
+        return url, self._process
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(60)
+
+
+class Memory:
+    """Of a process, in megabytes (Linux)."""
+
+    def __init__(self, pid: int) -> None:
+        self._status = Path(f"/proc/{pid}/status")
+
+    def now(self) -> float:
+        return self._read("VmRSS")
+
+    def most(self) -> float:
+        return self._read("VmHWM")
+
+    def _read(self, name: str) -> float:
+        lines = self._status.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
+
+
+def kinds(count: int, seed: int) -> list[tuple[str, int]]:
+    """What is sent, and a number that makes each different from all others: every tenth is hostile, in turn."""
+    hostile = list(HOSTILE)
+    found = [
+        (hostile[number // 10 % len(hostile)] if number % 10 == 9 else "photo", 1_000_000 * seed + number)
+        for number in range(count)
+    ]
+    random.Random(seed).shuffle(found)
+    return found
+
+
+def run(url: str, work: list[tuple[str, int]], clients: int) -> tuple[list[Answer], float]:
+    """Send it all; the answers, and the seconds that it took together."""
+    left: Iterator[tuple[str, int]] = iter(work)
+    lock = threading.Lock()
+    answers: list[Answer] = []
+
+    def client(number: int) -> None:
+        transport = httpx.HTTPTransport(local_address=f"127.0.1.{number + 1}")
+        with httpx.Client(base_url=url, transport=transport, trust_env=False, timeout=_LONGEST_WAIT) as http:
+            while True:
+                with lock:
+                    task = next(left, None)
+                if task is None:
+                    return
+                kind, seed = task
+                start = time.perf_counter()
+                try:
+                    answer = HOSTILE[kind](http) if kind in HOSTILE else colorize(http, seed)
+                except (httpx.HTTPError, KeyError, ValueError, IndexError) as error:
+                    answer = Answer(kind, 0, repr(error))
+                answers.append(answer._replace(kind=kind, seconds=answer.seconds or time.perf_counter() - start))
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        for done in [pool.submit(client, number) for number in range(clients)]:
+            done.result()
+    return answers, time.perf_counter() - start
+
+
+def row(name: str, answers: list[Answer], seconds: float) -> None:
+    times = sorted(1000 * answer.seconds for answer in answers if answer.kind == "photo")
+    p50, p95 = statistics.median(times), times[int(0.95 * (len(times) - 1))]
+    print(f"| {name} | {len(times)} | {p50:.0f} | {p95:.0f} | {len(times) / seconds:.1f} |")
+
+
+# -- photos ----------------------------------------------------------------------------------------------------------
+
+
+def made_up(seed: int) -> bytes:
+    """A PNG that is like no other: soft shapes with grain, 0.1 to 1 megapixels."""
+    rng = np.random.default_rng(seed)
+    width, height = (int(side) for side in rng.integers(320, 1000, 2))
+    shapes = Image.fromarray(rng.integers(30, 225, (7, 9), dtype=np.uint8)).resize(
+        (width, height), Image.Resampling.BICUBIC
+    )
+    grain = rng.integers(-6, 7, (height, width), dtype=np.int16)
+    levels = np.clip(np.asarray(shapes, np.int16) + grain, 0, 255).astype(np.uint8)
+    content = io.BytesIO()
+    Image.fromarray(levels).save(content, "PNG", compress_level=1)
+    return content.getvalue()
+
+
+def colorize(http: httpx.Client, seed: int) -> Answer:
+    """Upload, ask, wait, download; and see whether it is this photo in colour."""
+    content = made_up(seed)
+    start = time.perf_counter()
+    uploaded, first = patiently(http, "/gradio_api/upload", files={"files": (f"{seed}.png", content)})
+    ask = {"photo": {"path": uploaded.json()[0], "meta": _FILE}, "format": "PNG"}
+    asked, second = patiently(http, "/gradio_api/call/v2/colorize", json=ask)
+    event, data = ended(http, asked.json()["event_id"])
+    if event != "complete":
+        return Answer("photo", 0, f"{seed}: {data}")
+    result = http.get(f"/gradio_api/file={data[0]['path']}").content
+    seconds = time.perf_counter() - start
+    if data[0]["orig_name"] != f"{seed}-color.png":
+        return Answer("photo", seconds, f"{seed}: got {data[0]['orig_name']}")
+    own = compare(photo.open(io.BytesIO(content)), photo.open(io.BytesIO(result)))
+    return Answer("photo", seconds, "" if own.kept else f"{seed}: another lightness, {own}", first + second)
+
+
+def patiently(http: httpx.Client, path: str, **content: Any) -> tuple[httpx.Response, int]:
+    """The answer to a POST, asked again as long as there is no room; and how often that was."""
+    end = time.monotonic() + _LONGEST_WAIT
+    for refused in range(_LONGEST_WAIT):
+        answer = http.post(path, **content)
+        if answer.status_code not in (429, 503) or time.monotonic() > end:
+            answer.raise_for_status()
+            return answer, refused
+        time.sleep(1)
+    raise ValueError("no room")
+
+
+def ended(http: httpx.Client, event_id: str) -> tuple[str, Any]:
+    text = http.get(f"/gradio_api/call/colorize/{event_id}").text
+    event, data = text.strip().split("\n\n")[-1].split("\n")
+    return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+# -- hostile ones: each with what the server has to answer -------------------------------------------------------------
+
+
+def refuses(status: int, answer: httpx.Response) -> Answer:
+    right = answer.status_code == status and "Traceback" not in answer.text and "root:" not in answer.text
+    return Answer("", 0, "" if right else f"expected {status}, got {answer.status_code}: {answer.text[:200]}")
+
+
+def fails(http: httpx.Client, name: str, content: bytes, told: str) -> Answer:
+    """It is taken, and its error names what is wrong."""
+    path = patiently(http, "/gradio_api/upload", files={"files": (name, content)})[0].json()[0]
+    asked, refused = patiently(http, "/gradio_api/call/v2/colorize", json={"photo": {"path": path, "meta": _FILE}})
+    event, data = ended(http, asked.json()["event_id"])
+    right = event == "error" and told in str(data) and str(Path(path).parent) not in str(data)
+    return Answer("", 0, "" if right else f"expected {told!r}, got {event} {data}", refused)
+
+
+def bomb() -> bytes:
+    """A PNG of a few bytes that says it has 900 million pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+
+
+HOSTILE = {
+    "text": lambda http: fails(http, "notes.png", b"this is no photo" * 100, "expected a photo"),
+    "cut off": lambda http: fails(http, "cut.png", made_up(3)[:5000], "damaged photo"),
+    "bomb": lambda http: fails(http, "bomb.png", bomb(), "million"),
+    "too large": lambda http: refuses(
+        413, http.post("/gradio_api/upload", files={"files": ("large.png", bytes(1_000_000 * _UPLOAD_MB + 200_000))})
+    ),
+    "path": lambda http: refuses(
+        422, http.post("/gradio_api/call/v2/colorize", json={"photo": {"path": "/etc/passwd", "meta": _FILE}})
+    ),
+    "address": lambda http: refuses(
+        422, http.post("/gradio_api/call/v2/colorize", json={"photo": {"path": "http://127.0.0.1:9/", "meta": _FILE}})
+    ),
+    "no JSON": lambda http: refuses(400, http.post("/gradio_api/call/colorize", content=b"{" * 1000)),
+    "elsewhere": lambda http: refuses(404, http.get("/gradio_api/file=/etc/passwd")),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
