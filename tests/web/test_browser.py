@@ -286,6 +286,10 @@ def test_a_photo_can_be_dropped_anywhere(desk: Visit) -> None:
 @pytest.mark.parametrize("fresh", ["desk"], indirect=True)
 def test_by_keys_alone(fresh: Visit) -> None:
     page = fresh.page
+    choosers: list[Any] = []
+    page.on(
+        "filechooser", lambda chooser: choosers.append(chooser)
+    )  # long before: playwright does not wait until the browser knows
     for _ in range(12):
         page.keyboard.press("Tab")
         if page.evaluate("document.activeElement.id") == "choose-photos":
@@ -294,9 +298,9 @@ def test_by_keys_alone(fresh: Visit) -> None:
     assert "solid" in page.evaluate(
         "getComputedStyle(document.querySelector('label[for=choose-photos]')).outlineStyle"
     )  # the focus is seen
-    with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Space")
-    chooser.value.set_files([{"name": "keys.png", "mimeType": "image/png", "buffer": grey()}])
+    page.keyboard.press("Space")
+    fresh.server.until(lambda: page.wait_for_timeout(20) or choosers)
+    choosers[0].set_files([{"name": "keys.png", "mimeType": "image/png", "buffer": grey()}])
     fresh.result("keys.png")
     labels = []
     for _ in range(14):
