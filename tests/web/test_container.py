@@ -115,6 +115,7 @@ def test_the_same_commands_in_a_fresh_environment_give_a_server_that_answers(tmp
     purelib = sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)})
     # This checkout itself is installed here as editable: only what it needs is lent.
     (Path(purelib) / "lent.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    subprocess.run([python, "-m", "pip", "uninstall", "-y", "setuptools"], check=True)  # an old one, up to Python 3.11
     subprocess.run([python, *words, "--no-deps", "--no-build-isolation", "--force-reinstall"], cwd=copy, check=True)
     script = environment / "bin" / command(of("CMD")[0])[0]
     home = tmp_path / "home"
