@@ -40,8 +40,6 @@ LOOKS: dict[str, Any] = {
 }
 # A job did not come to its end: nobody has to wait for it.
 _REFUSED = "() => document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {refused: true}}))"
-# The photo that is shown is done again with other settings.
-_AGAIN = "() => document.dispatchEvent(new CustomEvent('colorize:again'))"
 
 _Value = dict[str, Any]  # what a part of our own takes and gives
 
@@ -113,12 +111,8 @@ def build_page(studio: Studio) -> gr.Blocks:
             photos.one(**one, trigger_mode="multiple"),  # a second photo queues
             photos.many(**many),
             again.click(**many),
-            strength.release(**one, trigger_mode="always_last"),
-            size.release(**one, trigger_mode="always_last"),
-            format_.input(**one, trigger_mode="always_last"),
+            photos.changed(**one, trigger_mode="always_last"),
         ]
-        for changed in (strength.release, size.release, format_.input):
-            changed(None, js=_AGAIN)
         for event in under_way:
             event.failure(None, js=_REFUSED)
         cancel.click(None, cancels=under_way)

@@ -246,20 +246,19 @@ def test_the_divider_moves_by_pointer_and_keys_and_the_photo_can_be_enlarged(vis
     assert page.evaluate("document.querySelector('.canvas').clientWidth") == pytest.approx(box["width"], rel=0.01)
 
 
-def test_strength_changes_the_photo_that_is_shown(desk: Visit) -> None:
+def test_strength_changes_the_photo_that_is_shown_also_by_keys(desk: Visit) -> None:
     desk.choose(("strong.png", grey()))
     desk.result("strong.png")
     first = desk.page.locator(".after").get_attribute("src")
     slider = desk.page.locator("#strength input[type=range]")
-    slider.fill("0")
-    slider.dispatch_event("pointerup")
+    slider.press("Home")
     desk.page.wait_for_function(f"document.querySelector('.after').src !== {first!r}")
     desk.wait_for("body:not([data-colorize=working])")
     _, content = desk.download(".download")
     with Image.open(io.BytesIO(content)) as image:
         assert np.ptp(np.asarray(image).astype(int), axis=2).max() <= 2
     slider.fill("1")
-    slider.dispatch_event("pointerup")
+    desk.wait_for("body:not([data-colorize=working])")
 
 
 def test_an_example_needs_one_click(fresh: Visit) -> None:

@@ -1,4 +1,5 @@
-// Takes photos by drop, choice, paste or example, sends them, and triggers 'one' or 'many'.
+// Takes photos by drop, choice, paste or example, sends them, and triggers 'one' or 'many'; 'changed' when the photo that
+// is shown is to be done again.
 const AT_ONCE = 3;
 const zone = find('.zone'), bar = find('.task-bar'), words = find('.task-words'), complaint = find('.complaint');
 let sending = null;  // an AbortController
@@ -101,8 +102,11 @@ function start(value, event) {
   trigger(event);
 }
 
-document.addEventListener('colorize:again', () => {
-  if (document.body.dataset.settled === 'one') wait(t('working', {name: props.value.photos[0].name}));
+// Settings, once they are let go: not gradio's own event, which keys do not raise.
+document.addEventListener('change', event => {
+  if (!event.target.closest('#strength, #size, #format') || document.body.dataset.settled !== 'one') return;
+  wait(t('working', {name: props.value.photos[0].name}));
+  trigger('changed');
 });
 
 // The stage tells how far a batch is.
