@@ -3,7 +3,7 @@
 Colours a folder of grey 500×375 JPEG photos as `colorize` does, and beside it measures the parts that nobody can do
 without, block by block, so that a slow moment of the machine hits all alike:
   decode    the photos by Pillow
-  network   the network alone, on what it sees of them, eight at a time as in the pipeline
+  network   the network alone, on what it sees of them, four at a time as in the pipeline
   encode    the results by Pillow, quality 95, 4:4:4
   whole     file to file through the pipeline, each on the disk when it is done; its ratio to the sum of these three
 CPU time of the whole process in milliseconds per photo, median of the blocks, with one thread of the network unless
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from colorize.colorizer import Colorizer
 
 WIDTH, HEIGHT = 500, 375
-BATCH = 8
-BLOCK = 6 * BATCH  # photos measured at once: some seconds
+BATCH = 4
+BLOCK = 12 * BATCH  # photos measured at once: some seconds
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ _COLORIZERS = min(4, _CORES)  # the network takes them one by one: while it has 
 _WRITERS = min(8, _CORES)
 _PHOTOS_UNDER_WAY = 32
 _PIXELS_UNDER_WAY = 16_000_000 * min(10, 1 + _CORES)  # at 4 bytes each and more; a larger photo goes alone
-_PHOTOS_TOGETHER = 8  # small ones, seen by the network at once
+_PHOTOS_TOGETHER = 4  # small ones, seen by the network at once; more take more memory, and on a CPU as much time
 _PIXELS_TOGETHER = 4_000_000
 
 

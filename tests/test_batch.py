@@ -108,7 +108,7 @@ def test_small_photos_are_given_to_the_network_together(tmp_path: Path, monkeypa
     colorizer = StandInColorizer(lambda *_: time.sleep(0.002))  # reading is quicker
     assert set(outcomes(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))) == {DONE}
     assert sum(map(len, colorizer.groups)) == 60
-    assert max(map(len, colorizer.groups)) == 8
+    assert max(map(len, colorizer.groups)) == batch._PHOTOS_TOGETHER
     assert [(100, 100)] in colorizer.groups  # more pixels than are taken together
 
 
