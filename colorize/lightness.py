@@ -194,7 +194,7 @@ def _nearest_levels(luminance: FloatArray, last: int) -> Levels:
         return np.searchsorted(_level_bounds(last), luminance, side="right").astype(np.uint16)
     # The table gives the level at the lower end of a bin; no bin holds more than one bound.
     levels = _level_of_bin()[(luminance * np.float32(_BINS - 1)).astype(np.uint16)]
-    levels += luminance >= np.append(_level_bounds(last), np.float32(np.inf))[levels]
+    levels += luminance >= _level_bounds(last)[levels]
     return levels
 
 
@@ -251,10 +251,11 @@ def _l_of_level(last: int) -> FloatArray:
 
 @cache
 def _level_bounds(last: int) -> FloatArray:
-    """Luminance (last,) halfway in L* between each grey level and the next."""
+    """Luminance (last + 1,) halfway in L* between each grey level and the next; after the last there is none."""
     lightness = _lightness(_decode(np.arange(last + 1) / last))
     root = ((lightness[:-1] + lightness[1:]) / 2 + 16) / 116
-    return np.where(root > _KNEE, root**3, (root - 4 / 29) * 3 * _KNEE**2).astype(np.float32)
+    bounds = np.where(root > _KNEE, root**3, (root - 4 / 29) * 3 * _KNEE**2)
+    return np.append(bounds, np.inf).astype(np.float32)
 
 
 @cache

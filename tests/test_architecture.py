@@ -34,7 +34,7 @@ ROOMS = {
     "color": Room({"units"}, {"torch", "kornia"}),
     "lightness": Room({"units"}, {"numpy"}),
     "files": Room(set(), set()),
-    "photo": Room({"errors", "files"}, {"PIL", "numpy", "tifffile", "pillow_heif", "rawpy"}),
+    "photo": Room({"errors", "files", "units"}, {"PIL", "numpy", "tifffile", "pillow_heif", "rawpy"}),
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch", "kornia"}),

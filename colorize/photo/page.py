@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-Levels = NDArray[np.uint8] | NDArray[np.uint16]
+from colorize.units import Levels
 
 _STEP = 257  # a level of 8 bit in 16 bit
 _STRIP = 1 << 18  # pixels that are turned into others at a time: what this takes fits into the processor's cache
