@@ -38,7 +38,7 @@ ROOMS = {
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch", "kornia"}),
-    "models": Room({"errors", "color", "units"}, {"torch", "torchvision", "safetensors"}),
+    "models": Room({"errors", "color", "files", "units"}, {"torch", "torchvision", "safetensors"}),
     "engine": Room({"errors", "models", "options", "units"}, {"torch", "numpy"}),
     "colorizer": Room(
         {"errors", "engine", "lightness", "models", "options", "photo", "units", "upsample"}, {"numpy", "PIL"}
@@ -56,7 +56,7 @@ ROOMS = {
         {"gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     ),
     "training": Room(
-        {"errors", "color", "lightness", "memory", "metrics", "models", "photo"},
+        {"errors", "color", "files", "lightness", "memory", "metrics", "models", "photo"},
         {"torch", "torchvision", "kornia", "numpy", "PIL", "accelerate", "webdataset", "rich"},
     ),
     "evaluation": Room(

@@ -300,7 +300,19 @@ def test_a_write_that_fails_half_way_keeps_the_old_file(
     with pytest.raises(expected) as caught:
         save_generator(model, generator)
     if expected is WeightsError:
-        assert str(caught.value) == f"{model}: cannot be written ([Errno 28] No space left on device)"
+        assert str(caught.value) == f"{model}: cannot be written (No space left on device)"
+    assert model.read_bytes() == old
+    assert [path.name for path in model.parent.iterdir()] == [model.name]
+
+
+def test_a_write_protected_file_is_not_replaced(
+    generator: Generator, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = model.read_bytes()
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != model)  # root may write to anything
+    with pytest.raises(WeightsError) as caught:
+        save_generator(model, generator)
+    assert str(caught.value) == f"{model}: cannot be written (write-protected)"
     assert model.read_bytes() == old
     assert [path.name for path in model.parent.iterdir()] == [model.name]
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from colorize import files
 from colorize.errors import ConfigError, WeightsError
 from colorize.models import build_generator
 from colorize.models.generator import Generator
@@ -97,28 +97,18 @@ def load_generator(path: str | os.PathLike[str]) -> tuple[Generator, ModelInfo]:
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file under a temporary name in the same folder, sync it and rename it.
+    """Write a safetensors file, whole or not at all.
 
-    Raises `WeightsError` if that fails; a file that was there before is then as it was.
+    Raises `WeightsError` if that fails, also for a file that is write-protected; what was there is then as it was.
     """
-    path = Path(path)
     # clone: safetensors refuses tensors that share memory
     separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        try:
-            save_file(separate, temporary, dict(metadata))
-            with open(temporary, "rb+") as file:
-                os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep others from reading a shared model
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with files.atomic(path) as file:
+            file.write(save(separate, dict(metadata)))
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot be written ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{path}: cannot be written ({reason})") from error
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:

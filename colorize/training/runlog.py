@@ -14,7 +14,6 @@ state.safetensors      everything --resume needs
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from typing import Any
 
 from torch import Tensor
 
-from colorize import photo
+from colorize import files, photo
 from colorize.errors import ConfigError
 
 CONFIG = "config.json"
@@ -79,9 +78,8 @@ class RunLog:
         self._path = folder / LOG
         if self._path.exists():
             kept = [line for line in _whole_lines(self._path) if json.loads(line)["step"] <= after_step]
-            temporary = self._path.with_suffix(".tmp")
-            temporary.write_text("".join(kept), encoding="utf-8")
-            os.replace(temporary, self._path)
+            with files.atomic(self._path) as file:
+                file.write("".join(kept).encode())
         self._file = self._path.open("a", encoding="utf-8")
         try:
             from torch.utils.tensorboard import SummaryWriter
