@@ -64,6 +64,7 @@ ROOMS = {
             "errors",
             "color",
             "colorizer",
+            "engine",
             "files",
             "lightness",
             "memory",

@@ -1,154 +1,217 @@
-"""`python -m colorize.evaluation.evaluate PHOTOS… [--model FILE]`: a model against the truth, and grey beside it.
+"""`python -m colorize.evaluation.evaluate PHOTOS… [--model FILE]`: models against the truth, and grey beside them.
 
-Each colour photo goes through the same `Colorizer` that users have, which sees only its lightness; the result is
-compared with the photo at its full size. What is printed names the protocol with the numbers.
+Each colour photo goes, in grey, through the same `Colorizer` that users have; the result is compared with the photo at
+its full size. What is printed names the protocol with the numbers. `--json` writes, as format 2:
+
+    format, command    2; how the evaluation was started, without paths
+    versions, seconds  {"python", "torch", "colorize"}; what it took
+    photos, skipped    measured;  {"unreadable", "tiny", "grey"}: how many were left out
+    protocol           {SUBJECT: how it was measured}, of what was measured
+    rows               {NAME: {"model": file, "strength", "size", "hints", "measures": {MEASURE: measure}}}: the model,
+                       what --sweep and --hints make of it, every --baseline, "grey" and "truth"
+    sources            {SOURCE: {"photos", "rows": {NAME: {"measures"}}}}
+    frechet            {"photos", "features", "extrapolated_floor"}, or null
+    targets            [{"target", "value", "met"}], of the model
+
+A *measure* is {"value", "low", "high"}, its 95 % interval. See `measures.py` for those of the study, which are all
+there. Besides: psnr_gain, over grey; frechet, frechet_across_halves; half_size, double_size, mirrored, brighter,
+noisier (`consistency.py`), of the model; hints_gain, in dB over the model without hints.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
+import dataclasses
+import itertools
 import json
+import platform
+import re
+import shlex
 import sys
+import time
+import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from colorize import files
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.evaluation.tables import Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from colorize.training.data import Sources
+    from colorize.colorizer import Colorizer
+    from colorize.engine import Engine
+    from colorize.training.data import RawPhoto, Sources
+    from colorize.units import FloatArray
 
-PROTOCOL = (
-    "each photo at its own size, coloured from its L*; PSNR on sRGB; CF: Hasler & Süsstrunk 2003, signed; "
-    "ΔCF: |mean CF − mean CF of the truth|; histogram: intersection of all pixels' a* and b*, 110 bins"
+MODEL = "model"  # the first row
+PROTOCOL = {
+    "photos": "each at its own size, coloured from its L*, the result in 8 bit; every photo counts the same",
+    "intervals": "95 %, percentiles over photos drawn again with replacement, the same draws for every row",
+    "PSNR": "on sRGB, in dB, the mean over photos",
+    "CF": "colourfulness (Hasler & Süsstrunk 2003), signed; ΔCF: its mean − the truth's mean",
+    "histogram": "intersection of the a* and of the b* of all pixels with the truth's, 110 bins",
+}
+FRECHET_PROTOCOL = (
+    "Fréchet distance of {features} pooled features of an ImageNet MobileNetV2 ({file}) between the {photos} photos of "
+    "a row and their truth, interval by jackknife; halves: between one half of the photos and the truth of the other "
+    "half, for truth itself the floor; that of true photos at n = {photos}, extrapolated: {extrapolated_floor:.2f}"
 )
-MEASURES = ("psnr", "cf", "delta_cf", "histogram_a", "histogram_b")
+SKIPS = ("unreadable", "tiny", "grey")
+_FEWEST_FOR_FRECHET = 8
+_SMALLEST = 16  # px: the coarsest measures need more than one block
+_SWEPT = {"strength": float, "size": int}
+_PROGRESS = 100  # photos
 
 
-@dataclass
-class Scores:
-    """Adds up what is measured on photo after photo."""
+@dataclass(frozen=True)
+class Row:
+    """A model at one setting."""
 
-    psnr: list[float] = field(default_factory=list)
-    cf: list[float] = field(default_factory=list)
-    histograms: Tensor | None = None  # (2, bins)
+    name: str
+    colorizer: Colorizer
+    options: ColorizeOptions
+    file: str  # of the model
 
-    def add(self, rgb: Tensor, truth: Tensor) -> None:
-        from colorize.metrics import ab_histograms, colourfulness, psnr
-
-        self.psnr.append(psnr(rgb, truth).item())
-        self.cf.append(colourfulness(rgb).item())
-        counts = ab_histograms(rgb)
-        self.histograms = counts if self.histograms is None else self.histograms + counts
-
-    def row(self, truth: Scores) -> dict[str, float]:
-        """The measures of `MEASURES`, over all photos added."""
-        from colorize.metrics import histogram_intersection
-
-        assert self.histograms is not None and truth.histograms is not None
-        a, b = histogram_intersection(self.histograms, truth.histograms).tolist()
-        cf = _mean(self.cf)
-        psnr = _mean(self.psnr)
-        return {"psnr": psnr, "cf": cf, "delta_cf": abs(cf - _mean(truth.cf)), "histogram_a": a, "histogram_b": b}
+    def paint(self, image: Image.Image) -> Image.Image:
+        return self.colorizer(image, strength=self.options.strength, size=self.options.size)
 
 
 def evaluate(
-    photos: Sequence[str], model: str | None, options: ColorizeOptions, *, limit: int = 0, pictures: Path | None = None
+    photos: Sequence[str],
+    rows: Sequence[Row],
+    *,
+    limit: int = 0,
+    features: str = "",
+    consistency: bool = False,
+    pictures: Path | None = None,
+    gallery: Gallery | None = None,
 ) -> dict[str, Any]:
-    """Measure `model` (None: the shipped one) on the colour photos in folders and shards.
+    """Measure `rows`, the first of which is the model in question, on the colour photos in folders and shards.
 
-    Grey photos have no truth to compare with: they are counted and left out. With `pictures`, grey, result and truth
-    of each photo are saved there side by side. Raises `DataError` if there is no photo, `WeightsError` for a bad model.
+    Grey photos have no truth to compare with: they are counted and left out, as are unreadable and tiny ones.
+    `features`: weights of MobileNetV2, as of `read_imagenet`, for the Fréchet distance. With `pictures`, grey, the
+    model's result and truth of each photo are saved there side by side; a `gallery` keeps some of them. Raises
+    `DataError` if there is no photo, `WeightsError` for bad weights.
     """
     import numpy as np
-    import torch
     from PIL import Image
-    from torchvision.transforms.functional import to_pil_image
 
     from colorize import photo
-    from colorize.colorizer import Colorizer
+    from colorize.evaluation import consistency as changes
+    from colorize.evaluation.judge import Eye
+    from colorize.evaluation.scores import GREY, TRUTH, Scores
     from colorize.lightness import to_levels
     from colorize.memory import keep_freed_memory
-    from colorize.metrics import colourfulness
-    from colorize.training.config import TrainConfig
     from colorize.training.data import find_sources
 
     keep_freed_memory()
+    begin = time.monotonic()
     sources = find_sources(photos)
-    colorizer = Colorizer.load(model)
-    model_scores, grey_scores, truth_scores = Scores(), Scores(), Scores()
-    skipped: Counter[str] = Counter()
-    for name, image in _read(sources, skipped):
-        truth = _to_rgb(image)  # (1, 3, H, W)
-        if colourfulness(truth).item() < TrainConfig.min_colourfulness:
-            skipped["grey"] += 1
-            continue
-        grey = _to_rgb(Image.fromarray(to_levels(np.asarray(image))).convert("RGB"))
-        coloured = colorizer(image, strength=options.strength, size=options.size)
-        with torch.inference_mode():
-            result = _to_rgb(coloured)
-            model_scores.add(result, truth)
-            grey_scores.add(grey, truth)
-            truth_scores.add(truth, truth)
-        if pictures:
-            picture = to_pil_image(torch.cat([grey, result, truth], dim=3)[0])
-            photo.save(photo.Photo(picture), pictures / f"{name}.png")
-        if len(truth_scores.psnr) == limit:
-            break
-    if not truth_scores.psnr:
-        raise DataError(
-            f"no photo to measure on in {', '.join(photos)} "
-            f"({skipped['unreadable']} unreadable, {skipped['grey']} grey)"
-        )
+    scores, skipped, model = Scores(Eye(features) if features else None), Counter[str](), rows[0]
+    for raw, image in itertools.islice(_read(sources, skipped), limit or None):
+        grey = Image.fromarray(to_levels(np.asarray(image)))
+        painted = {row.name: row.paint(grey) for row in rows}
+        rgb = {name: _to_rgb(each) for name, each in painted.items()}
+        psnr = scores.add(source_of(raw), rgb | {GREY: _to_rgb(grey.convert("RGB")), TRUTH: _to_rgb(image)})
+        if consistency:
+            seed = zlib.crc32(raw.key.encode())
+            scores.note(model.name, changes.chroma_distances(model.paint, grey, painted[model.name], seed))
+        if pictures or gallery:
+            picture = _side_by_side(grey, painted[model.name], image)
+            if pictures:
+                photo.save(photo.Photo(picture), pictures / f"{raw.key.replace('/', '_')}.png")
+            if gallery:
+                gallery.add(raw.key, psnr[model.name] - psnr[GREY], picture)
+        if len(scores) % _PROGRESS == 0:
+            print(f"evaluate: {len(scores)} photos", file=sys.stderr, flush=True)
+    if not scores:
+        counts = ", ".join(f"{skipped[reason]} {reason}" for reason in SKIPS)
+        raise DataError(f"no photo to measure on in {', '.join(photos)} ({counts})")
+
+    measures, frechet, protocol = scores.summary(), None, dict(PROTOCOL)
+    if features and len(scores) >= _FEWEST_FOR_FRECHET:
+        distances, frechet = scores.frechet()
+        measures = {name: each | distances[name] for name, each in measures.items()}
+        protocol["FD"] = FRECHET_PROTOCOL.format(**frechet, file=Path(features).name)
+    if consistency:
+        protocol["consistency"] = changes.PROTOCOL
+    settings = {row.name: {"model": row.file, **dataclasses.asdict(row.options)} for row in rows}
     return {
-        "protocol": PROTOCOL,
-        "photos": len(truth_scores.psnr),
-        "unreadable": skipped["unreadable"],
-        "skipped_as_grey": skipped["grey"],
-        "strength": options.strength,
-        "size": options.size,
-        "model": model_scores.row(truth_scores),
-        "grey": grey_scores.row(truth_scores),
-        "truth_cf": _mean(truth_scores.cf),
+        "photos": len(scores),
+        "skipped": {reason: skipped[reason] for reason in SKIPS},
+        "protocol": protocol,
+        "rows": {name: settings.get(name, {}) | {"measures": each} for name, each in measures.items()},
+        "sources": {
+            source: {"photos": count, "rows": {n: {"measures": m} for n, m in scores.summary(source).items()}}
+            for source, count in Counter(scores.sources).most_common()
+        },
+        "frechet": frechet,
+        "targets": targets(measures, model.name),
+        "seconds": round(time.monotonic() - begin, 1),
     }
 
 
-def format_report(report: dict[str, Any]) -> str:
-    """The report as a table for people."""
-    lines = [
-        f"{report['photos']} photos, size {report['size']}, strength {report['strength']:g}; {report['protocol']}",
-        f"{'':8}{'PSNR dB':>9}{'CF':>8}{'ΔCF':>8}{'hist. a':>9}{'hist. b':>9}",
+def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]], model: str) -> list[dict[str, Any]]:
+    """What a model that is to be shipped should reach; only what was measured."""
+    mine = {name: measure["value"] for name, measure in measures[model].items()}
+    grey = measures["grey"]
+    found = [
+        ("PSNR ≥ grey + 0.5 dB", mine["psnr_gain"], mine["psnr_gain"] >= 0.5),
+        ("|ΔCF| ≤ 4", mine["delta_cf"], mine["delta_cf"] <= 4),
+        ("histogram a ≥ 0.90", mine["histogram_a"], mine["histogram_a"] >= 0.9),
+        ("histogram b ≥ 0.90", mine["histogram_b"], mine["histogram_b"] >= 0.9),
     ]
-    for name in ("model", "grey"):
-        row = [report[name][measure] for measure in MEASURES]
-        lines.append(f"{name:8}{row[0]:9.2f}{row[1]:8.2f}{row[2]:8.2f}{row[3]:9.3f}{row[4]:9.3f}")
-    gain = report["model"]["psnr"] - report["grey"]["psnr"]
-    share = report["model"]["cf"] / report["truth_cf"]
-    lines.append(f"{'truth':8}{'':9}{report['truth_cf']:8.2f}")
-    lines.append(f"model − grey {gain:+.2f} dB, colourfulness {share:.0%} of the truth's")
-    return "\n".join(lines)
+    if "frechet" in mine:
+        share = mine["frechet"] / grey["frechet"]["value"]
+        found.append(("FD ≤ ½ of grey's", share, share <= 0.5))
+    return [{"target": target, "value": value, "met": met} for target, value, met in found]
 
 
-def _read(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[str, Image.Image]]:
-    from colorize import photo
-    from colorize.errors import PhotoError
-    from colorize.training.data import read_unit
+def source_of(raw: RawPhoto) -> str:
+    """Where a photo is from: of a shard's SOURCE-NUMBER.webp SOURCE, else the folder or the shard."""
+    if not isinstance(raw.data, bytes):
+        return raw.data.parent.name or "."
+    numbered = re.fullmatch(r"(?:.*/)?([^/]+)-\d+\.\w+", raw.key)
+    return numbered[1] if numbered else Path(raw.name.removesuffix(raw.key)).name
 
+
+class _Remembering:
+    """An engine that is not asked the same twice in a row: rows that differ in strength share one prediction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._last: tuple[FloatArray, FloatArray] | None = None
+
+    @property
+    def stride(self) -> int:
+        return self._engine.stride
+
+    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+        import numpy as np
+
+        if hints is not None or seed is not None:
+            return self._engine.predict(l, hints, seed)
+        if self._last is None or not np.array_equal(self._last[0], l):
+            self._last = l, self._engine.predict(l)
+        return self._last[1]
+
+
+def _read(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
+    from colorize.training.config import TrainConfig
+    from colorize.training.data import load_photo, read_unit
+
+    config = TrainConfig(min_side=_SMALLEST)
     for unit in sources.units():
         for raw in read_unit(unit, skipped):
-            try:
-                opened = photo.open(io.BytesIO(raw.data) if isinstance(raw.data, bytes) else raw.data)
-            except PhotoError:
-                skipped["unreadable"] += 1
-                continue
-            yield raw.key.replace("/", "_"), opened.image.convert("RGB")
+            if image := load_photo(raw, config, skipped):
+                yield raw, image
 
 
 def _to_rgb(image: Image.Image) -> Tensor:
@@ -161,38 +224,141 @@ def _to_rgb(image: Image.Image) -> Tensor:
     return to_float(array.permute(2, 0, 1)[None], torch.device("cpu"))  # (1, 3, H, W)
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def _side_by_side(*images: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    width, height = images[0].size
+    sheet = Image.new("RGB", (width * len(images), height))
+    for i, image in enumerate(images):
+        sheet.paste(image, (i * width, 0))
+    return sheet
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     defaults = ColorizeOptions()
     parser = argparse.ArgumentParser(
         prog="python -m colorize.evaluation.evaluate",
-        description="Measure a model on colour photos, which it sees in grey, and grey itself beside it.",
+        description="Measure models on colour photos, which they see in grey, and grey itself beside them.",
     )
     parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of colour photos, photos, tar shards")
     parser.add_argument("--model", metavar="FILE", help="model file [the shipped one]")
-    parser.add_argument("--strength", type=float, default=defaults.strength, help="[%(default)s]")
-    parser.add_argument("--size", type=int, default=defaults.size, help="[%(default)s]")
+    parser.add_argument("--strength", type=float, default=defaults.strength, metavar="X", help="[%(default)s]")
+    parser.add_argument("--size", type=int, default=defaults.size, metavar="N", help="[%(default)s]")
+    parser.add_argument(
+        "--baseline", nargs="+", default=[], metavar="NAME=FILE", help="further models, at the same strength and size"
+    )
+    parser.add_argument(
+        "--sweep",
+        nargs="+",
+        default=[],
+        metavar="NAME=X,Y…",
+        help="the model at each of these too: strength=0.8,1.2 size=128,192",
+    )
+    parser.add_argument(
+        "--features", default="", metavar="FILE", help='MobileNetV2 for the Fréchet distance, or "hub": see train.py'
+    )
+    parser.add_argument(
+        "--consistency", action="store_true", help="colour each photo five times more, a little changed"
+    )
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="the first N photos only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="the same as a page with the best and worst photos")
     parser.add_argument(
         "--pictures", type=Path, metavar="FOLDER", help="save grey, result and truth side by side there"
     )
     given = parser.parse_args(arguments)
     try:
-        if given.json and not given.json.parent.is_dir():  # told before the work
-            raise ConfigError(f"{given.json}: there is no folder {given.json.parent}")
-        options = ColorizeOptions(strength=given.strength, size=given.size)
-        report = evaluate(given.photos, given.model, options, limit=given.limit, pictures=given.pictures)
+        for path in filter(None, (given.json, given.html)):  # told before the work
+            if not path.parent.is_dir():
+                raise ConfigError(f"{path}: there is no folder {path.parent}")
+        gallery = None
+        if given.html:
+            require_jinja()
+            gallery = Gallery()
+        report = evaluate(
+            given.photos,
+            _rows(given),
+            limit=given.limit,
+            features=given.features,
+            consistency=given.consistency,
+            pictures=given.pictures,
+            gallery=gallery,
+        )
     except ColorizeError as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
+    report = _origin(sys.argv[1:] if arguments is None else arguments) | report
     print(format_report(report))
     if given.json:
-        given.json.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        _write(given.json, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    if given.html and gallery:
+        _write(given.html, html_page(report, gallery))
     return 0
+
+
+def _rows(given: argparse.Namespace) -> list[Row]:
+    from colorize.colorizer import Colorizer
+
+    options = ColorizeOptions(strength=given.strength, size=given.size)
+    settings = {MODEL: options} | _swept(given.sweep, options)
+    baselines = [_named(each, "--baseline") for each in given.baseline]
+    names = Counter([*settings, "grey", "truth", *(name for name, _ in baselines)])
+    for name in (name for name, count in names.items() if count > 1):
+        raise ConfigError(f"--baseline: expected another name than {name!r}, which is taken")
+    loaded = Colorizer.load(given.model)
+    model = Colorizer(_Remembering(loaded.engine), loaded.info)
+    file = Path(given.model).name if given.model else "shipped"
+    rows = [Row(name, model, each, file) for name, each in settings.items()]
+    return rows + [Row(name, Colorizer.load(path), options, Path(path).name) for name, path in baselines]
+
+
+def _swept(words: Sequence[str], options: ColorizeOptions) -> dict[str, ColorizeOptions]:
+    """By the name of its row each combination of what `--sweep` was told. Raises `ConfigError` for a bad word."""
+    values: dict[str, list[Any]] = {}
+    for word in words:
+        name, listed = _named(word, "--sweep")
+        if name not in _SWEPT:
+            raise ConfigError(f"--sweep: expected one of {', '.join(_SWEPT)}, got {name!r}")
+        try:
+            values[name] = [_SWEPT[name](value) for value in listed.split(",")]
+        except ValueError as error:
+            raise ConfigError(f"--sweep: expected numbers with commas between them, got {word!r}") from error
+    # Strengths of the same size follow each other, for `_Remembering`.
+    order = sorted(values)
+    combinations = itertools.product(*(values[name] for name in order)) if values else ()
+    swept = [dict(zip(order, combination, strict=True)) for combination in combinations]
+    return {
+        ", ".join(f"{name} {value:g}" for name, value in each.items()): dataclasses.replace(options, **each)
+        for each in swept
+    }
+
+
+def _named(word: str, option: str) -> tuple[str, str]:
+    name, equals, value = word.partition("=")
+    if not (name and equals and value):
+        raise ConfigError(f"{option}: expected NAME=VALUE, got {word!r}")
+    return name, value
+
+
+def _origin(arguments: Sequence[str]) -> dict[str, Any]:
+    import torch
+
+    from colorize import __version__
+
+    words = [re.sub(r"[^=]*/", "", word.rstrip("/")) for word in arguments]
+    return {
+        "format": 2,
+        "command": shlex.join(["python", "-m", "colorize.evaluation.evaluate", *words]),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
+    }
+
+
+def _write(path: Path, text: str) -> None:
+    with files.atomic(path) as file:
+        file.write(text.encode())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""What the study measures on each photo, and how sure the sum of it is: bootstrap intervals over photos."""
+"""What is measured on each photo, and how sure the sum of it is: bootstrap intervals over photos."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -25,6 +25,15 @@ class PhotoMeasures:
     cf: Tensor  # (N,)
     energies: Tensor  # (N, scales), of chroma's gradient
     histograms: Tensor  # (N, 2, bins), shares of the photo's pixels
+
+    def __getitem__(self, index: slice | Tensor) -> PhotoMeasures:
+        """Those of some of the photos."""
+        return PhotoMeasures(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+def join(parts: Sequence[PhotoMeasures]) -> PhotoMeasures:
+    """All photos of all parts."""
+    return PhotoMeasures(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(PhotoMeasures)))
 
 
 def measure_photos(rgb: Tensor, truth: Tensor) -> PhotoMeasures:

@@ -1,0 +1,84 @@
+"""What was measured of every photo in every row of a table, and the sums of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from colorize.evaluation.frechet import across_halves, extrapolated_floor, frechet_interval
+from colorize.evaluation.judge import Eye
+from colorize.evaluation.measures import PhotoMeasures, draw_weights, join, measure_photos, summarize
+
+GREY, TRUTH = "grey", "truth"  # rows that are always there
+RESAMPLES = 1000
+
+Measures = dict[str, dict[str, float]]  # by name: value, and low and high end of its 95 % interval
+
+
+class Scores:
+    """Takes photo after photo; `summary` and `frechet` are over all of them."""
+
+    def __init__(self, eye: Eye | None = None) -> None:
+        self.sources: list[str] = []
+        self._eye = eye
+        self._measured: defaultdict[str, list[PhotoMeasures]] = defaultdict(list)
+        self._features: defaultdict[str, list[Tensor]] = defaultdict(list)
+        self._further: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    @torch.no_grad()
+    def add(self, source: str, rows: Mapping[str, Tensor]) -> dict[str, float]:
+        """Measure `rgb` (1, 3, H, W) of a photo in every row, GREY and TRUTH among them; gives the rows' PSNR."""
+        self.sources.append(source)
+        rgb = torch.cat(list(rows.values()))  # (R, 3, H, W)
+        measured = measure_photos(rgb, rows[TRUTH].expand_as(rgb))
+        psnr = dict(zip(rows, measured.psnr.tolist(), strict=True))
+        for i, name in enumerate(rows):
+            self._measured[name].append(measured[i : i + 1])
+            self.note(name, {"psnr_gain": psnr[name] - psnr[GREY]})
+        if self._eye:
+            for name, features in zip(rows, self._eye.pooled(rgb).split(1), strict=True):
+                self._features[name].append(features)
+        return psnr
+
+    def note(self, row: str, values: Mapping[str, float]) -> None:
+        """Further measures of the photo added last, of which there is to be the mean."""
+        for name, value in values.items():
+            self._further[row][name].append(value)
+
+    def summary(self, source: str | None = None) -> dict[str, Measures]:
+        """Of each row, over all photos or those of one source."""
+        chosen = torch.tensor([source in (None, each) for each in self.sources])
+        weights = draw_weights(int(chosen.sum()), RESAMPLES)
+        truth = join(self._measured[TRUTH])[chosen]
+        result = {}
+        for name, parts in self._measured.items():
+            further = {key: torch.tensor(values)[chosen] for key, values in self._further[name].items()}
+            result[name] = summarize(join(parts)[chosen], truth, weights, further)
+        result[TRUTH] = {"cf": result[TRUTH]["cf"]}  # the rest is perfect
+        return result
+
+    def frechet(self) -> tuple[dict[str, Measures], dict[str, Any]]:
+        """Each row's distances, and how far true photos are apart: the floor."""
+        features = {name: torch.cat(each) for name, each in self._features.items()}  # (N, F)
+        truth = features.pop(TRUTH)
+        measures = {
+            name: {
+                "frechet": dataclasses.asdict(frechet_interval(each, truth)),
+                "frechet_across_halves": dataclasses.asdict(across_halves(each, truth)),
+            }
+            for name, each in features.items()
+        }
+        measures[TRUTH] = {"frechet_across_halves": dataclasses.asdict(across_halves(truth, truth))}
+        return measures, {
+            "photos": len(truth),
+            "features": truth.shape[1],
+            "extrapolated_floor": extrapolated_floor(truth),
+        }
