@@ -1,13 +1,12 @@
 """The page: its parts, their places, and what happens when.
 
 Taking photos, comparing and the gallery are parts of our own in `parts/`: HTML and a script each. The scripts keep the
-page's state in `document.body.dataset`: `colorize` is what it does (empty, sending, working), `settled` what it shows
-(one, many); page.css shows and hides by them.
+page's state in `document.body.dataset`: `colorize` is what it does (empty, working, settled), `settled` what it shows
+(one, many), `latest` what of it is newest; page.css shows and hides by them.
 """
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 
+from colorize import photo
 from colorize.errors import ColorizeError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
 from colorize.web.endpoints import BATCH_QUEUE, BATCHES_AT_ONCE, PHOTO_QUEUE, PHOTOS_AT_ONCE, add_endpoints, words
@@ -39,7 +39,7 @@ LOOKS: dict[str, Any] = {
     "head": f"<style>{(_PARTS / 'page.css').read_text(encoding='utf-8')}</style>",
 }
 # A job did not come to its end: nobody has to wait for it.
-_REFUSED = "() => document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {refused: true}}))"
+_FAILED = "() => document.dispatchEvent(new CustomEvent('colorize:failed', {detail: '%s'}))"
 
 _Value = dict[str, Any]  # what a part of our own takes and gives
 
@@ -53,7 +53,13 @@ def build_page(studio: Studio) -> gr.Blocks:
         _part("header")
         with gr.Tabs():
             with gr.Tab(t("tab_colorize")):
-                photos = _part("drop", examples=_examples(studio), most=studio.most_photos)
+                photos = _part(
+                    "drop",
+                    examples=_examples(studio),
+                    most=studio.limits.batch,
+                    minutes=studio.limits.kept,
+                    kinds=",".join(["image/*", *sorted(photo.SUFFIXES)]),
+                )
                 cancel = gr.Button(t("cancel"), elem_id="cancel", size="sm")
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
@@ -85,37 +91,34 @@ def build_page(studio: Studio) -> gr.Blocks:
                                 elem_id="size",
                                 buttons=[],
                             )
-                        again = gr.Button(t("batch_again"), elem_id="again")
+                        gr.Button(t("batch_again"), elem_id="again")
             with gr.Tab(t("tab_how")):
                 _part("how")
         add_endpoints(studio)
 
-        common = {"api_visibility": "private", "show_progress": "hidden"}  # our own parts show how far it is
-        one: dict[str, Any] = {
-            "fn": page.colorize,
-            "inputs": [photos, strength, size, format_],
-            "outputs": compared,
-            "concurrency_id": PHOTO_QUEUE,
-            "concurrency_limit": PHOTOS_AT_ONCE,
-            **common,
+        # Our own parts show how far it is, and see to it that one waits for the other.
+        common = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
+        under_way = {
+            "one": photos.one(
+                page.colorize,
+                [photos, strength, size, format_],
+                compared,
+                concurrency_id=PHOTO_QUEUE,
+                concurrency_limit=PHOTOS_AT_ONCE,
+                **common,
+            ),
+            "many": photos.many(
+                page.colorize_batch,
+                [photos, strength, size],
+                gallery,
+                concurrency_id=BATCH_QUEUE,
+                concurrency_limit=BATCHES_AT_ONCE,
+                **common,
+            ),
         }
-        many: dict[str, Any] = {
-            "fn": page.colorize_batch,
-            "inputs": [photos, strength, size],
-            "outputs": gallery,
-            "concurrency_id": BATCH_QUEUE,
-            "concurrency_limit": BATCHES_AT_ONCE,
-            **common,
-        }
-        under_way = [
-            photos.one(**one, trigger_mode="multiple"),  # a second photo queues
-            photos.many(**many),
-            again.click(**many),
-            photos.changed(**one, trigger_mode="always_last"),
-        ]
-        for event in under_way:
-            event.failure(None, js=_REFUSED)
-        cancel.click(None, cancels=under_way)
+        for kind, event in under_way.items():
+            event.failure(None, js=_FAILED % kind)
+        cancel.click(None, cancels=list(under_way.values()))
     return blocks
 
 
@@ -158,9 +161,6 @@ class _Page:
 
     def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
         """One photo: what to show, or why there is nothing to show."""
-        if len(photos.get("photos", ())) != 1:
-            unchanged: _Value = gr.skip()
-            return unchanged  # a setting was moved that there is no single photo for
         (each,) = photos["photos"]
         try:
             done = self._studio.colorize(Path(each["path"]), strength, size, format_, words(request))
@@ -183,7 +183,7 @@ class _Page:
         """Many photos: what there is to show, again after each."""
         given = [Given(Path(each["path"]), each["name"]) for each in photos["photos"]]
         refused = photos["refused"]  # by the server already, when they were sent
-        own = {"time": photos["time"], "run": secrets.token_hex(8)}
+        own = {"time": photos["time"], "batch": photos["batch"]}
         if not given:
             yield _shown(Progress(0), refused) | own | {"ended": True}
             return

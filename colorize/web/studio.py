@@ -68,18 +68,13 @@ class Studio:
     def __init__(self, colorizer: Colorizer, store: Store, limits: Limits, metrics: Metrics | None = None) -> None:
         self._colorizer = colorizer
         self.store = store
-        self._limits = limits
+        self.limits = limits
         self.metrics = metrics or Metrics()
 
     @property
     def model(self) -> str:
         """What the model is called."""
         return self._colorizer.info.architecture if self._colorizer.info else type(self._colorizer.engine).__name__
-
-    @property
-    def most_photos(self) -> int:
-        """Of one batch."""
-        return self._limits.batch
 
     @property
     def takes_hints(self) -> bool:
@@ -115,8 +110,8 @@ class Studio:
         Raises `ColorizeError` for more photos than a batch may have, and if two would become one file.
         """
         options = self._options(strength, size, texts)
-        if not 1 <= len(given) <= self._limits.batch:
-            raise PhotoError(texts["batch_too_large"].format(most=self._limits.batch, count=len(given)))
+        if not 1 <= len(given) <= self.limits.batch:
+            raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
         with self._counted("batch"):
             yield from self._batch(given, options, texts)
 
@@ -147,7 +142,7 @@ class Studio:
                 self._fail(progress, name, self.store.untold(result.message).removeprefix(f"photos/{name}: "))
             yield progress
         for name in sources.keys() - progress.done.keys() - progress.failed.keys():
-            self._fail(progress, name, texts["out_of_time"].format(seconds=self._limits.seconds))
+            self._fail(progress, name, texts["out_of_time"].format(seconds=self.limits.seconds))
         if progress.done:
             progress.zip = folder / _ZIP_NAME
             with zipfile.ZipFile(progress.zip, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
@@ -158,7 +153,7 @@ class Studio:
     def _run(self, jobs: list[plan.Job], options: ColorizeOptions) -> Iterator[batch.Result]:
         """As long as there is time; those under way are finished then."""
         stop = threading.Event()
-        timer = threading.Timer(self._limits.seconds, stop.set)
+        timer = threading.Timer(self.limits.seconds, stop.set)
         timer.start()
         try:
             yield from batch.run(jobs, lambda: self._colorizer, options, stop=stop)
@@ -201,9 +196,9 @@ class Studio:
         return planned
 
     def _check_size(self, source: Path, texts: Texts) -> None:
-        most = self._limits.pixels * _MILLION
+        most = self.limits.pixels * _MILLION
         if (count := photo.count_pixels(source, most)) > most:
-            raise PhotoError(texts["too_many_pixels"].format(count=f"{count / _MILLION:.0f}", most=self._limits.pixels))
+            raise PhotoError(texts["too_many_pixels"].format(count=f"{count / _MILLION:.0f}", most=self.limits.pixels))
 
     def _fail(self, progress: Progress, name: str, reason: str) -> None:
         progress.failed[name] = reason

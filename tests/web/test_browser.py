@@ -45,6 +45,7 @@ DEVICES: dict[str, dict[str, Any]] = {
     "phone": {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True},
 }
 SERIOUS = ("serious", "critical")
+BATCH = ".batch:first-child"  # the newest
 
 pytestmark = LEAKS
 
@@ -103,7 +104,7 @@ class Visit:
 
     def batch(self, done: int, total: int) -> None:
         """Wait until so many of a batch are shown in colour, and it has ended."""
-        self.page.locator(".count", has_text=T["batch_done"].format(done=done, total=total)).wait_for()
+        self.page.locator(f"{BATCH} .count", has_text=T["batch_done"].format(done=done, total=total)).wait_for()
         self.wait_for("body:not([data-colorize=working])")
 
     def download(self, selector: str) -> tuple[str, bytes]:
@@ -263,6 +264,9 @@ def test_strength_changes_the_photo_that_is_shown_also_by_keys(desk: Visit) -> N
 
 def test_an_example_needs_one_click(fresh: Visit) -> None:
     fresh.screenshot("empty")
+    lead = T["choose_here" if fresh.name == "phone" else "drop_here"]  # nothing is dropped on a phone
+    assert fresh.page.locator(".zone-lead").inner_text().strip() == lead
+    assert fresh.page.locator(".zone-fine").inner_text().endswith("They are deleted after 60 minutes.")
     fresh.page.get_by_role("button", name=T["example_cat"]).click()
     fresh.result("chelsea.jpg")
     assert fresh.download(".download")[0] == "chelsea-color.jpg"
@@ -339,6 +343,11 @@ def test_progress_is_told_cancel_works_and_a_second_photo_queues(visit: Visit) -
         engine.go.set()
     visit.result("second.png")
     visit.server.until(lambda: not visit.server.service.jobs.running())
+    # the first is not lost
+    page.locator(".earlier").get_by_role("button", name="first.png").click()
+    visit.result("first.png")
+    assert visit.download(".download")[0] == "first-color.jpg"
+    assert page.locator(".earlier").get_by_role("button", name="slow.png").count() == 0
 
 
 def test_a_server_that_has_no_room_says_so_and_the_page_goes_on(desk: Visit) -> None:
@@ -386,19 +395,19 @@ def test_many_photos_fill_a_gallery_and_come_back_as_one_zip(visit: Visit) -> No
     photos = [(f"photo {number}.png", grey(90, 60)) for number in range(3)]
     visit.choose(*photos, ("<b>notes.txt", b"no photo"), ("bad.png", b"none either"))
     visit.batch(3, 5)
-    assert page.locator(".count").inner_text() == "Done: 3 of 5 coloured · 2 failed"
-    assert page.locator(".tiles img").count() == 3
-    failed = {each.inner_text().split("\n")[-1]: each.inner_text() for each in page.locator(".tile-failed").all()}
+    assert page.locator(f"{BATCH} .count").inner_text() == "Done: 3 of 5 coloured · 2 failed"
+    assert page.locator(f"{BATCH} .tiles img").count() == 3
+    failed = {each.inner_text().split("\n")[-1]: each.inner_text() for each in page.locator(f"{BATCH} .tile-failed").all()}
     assert failed.keys() == {"bnotes.txt", "bad.png"}
     assert failed["bad.png"].startswith("expected a photo, this is no image format")
     visit.check_layout()
     visit.check_access()
     visit.screenshot("many")
-    name, content = visit.download(".tiles a >> nth=0")
+    name, content = visit.download(f"{BATCH} .tiles a >> nth=0")
     assert name == "photo 0.png"
     with Image.open(io.BytesIO(content)) as image:
         assert image.size == (90, 60)
-    name, content = visit.download(".zip")
+    name, content = visit.download(f"{BATCH} .zip")
     assert name == "colorized.zip"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert sorted(archive.namelist()) == [name for name, _ in photos]
@@ -414,18 +423,40 @@ def test_the_gallery_fills_as_photos_are_done(desk: Visit) -> None:
     engine.answer = slowly
     try:
         desk.choose(*((f"{number}.png", grey(9, 6)) for number in range(18)))  # the network sees 8 at once
-        desk.page.locator(".count", has_text="of 18 coloured").wait_for()
-        tiles = desk.page.wait_for_function("document.querySelectorAll('.tiles img').length").json_value()
+        desk.page.locator(f"{BATCH} .count", has_text="of 18 coloured").wait_for()
+        tiles = desk.page.wait_for_function(f"document.querySelectorAll('{BATCH} .tiles img').length").json_value()
         assert 0 < tiles < 18
-        assert not desk.page.locator(".zip").is_visible()
+        assert not desk.page.locator(f"{BATCH} .zip").is_visible()
     finally:
         engine.answer = answer
     desk.batch(18, 18)
-    assert desk.page.locator(".tiles img").count() == 18
-    first = desk.page.locator(".tiles img").first.get_attribute("src")
+    assert desk.page.locator(f"{BATCH} .tiles img").count() == 18
+    first = desk.page.locator(f"{BATCH} .tiles img").first.get_attribute("src")
     desk.page.get_by_role("button", name=T["batch_again"]).click()
-    desk.page.wait_for_function(f"document.querySelector('.tiles img')?.src !== {first!r}")
+    desk.page.wait_for_function(f"document.querySelector('{BATCH} .tiles img')?.src !== {first!r}")
     desk.batch(18, 18)
+
+
+def test_batches_and_single_photos_wait_for_each_other_and_none_is_lost(fresh: Visit) -> None:
+    engine = fresh.server.engine
+    engine.go.clear()
+    try:
+        fresh.choose(("a1.png", grey()), ("a2.png", grey()))
+        fresh.wait_for("body[data-colorize=working]")
+        fresh.page.locator(".count", has_text="0 of 2 coloured").wait_for()
+        fresh.choose(("single.png", grey()))
+        fresh.page.locator(".task-words", has_text="Finding colours for single.png").wait_for()
+        fresh.choose(("b1.png", grey()), ("b2.png", grey()), ("b3.png", b"none"))
+        fresh.page.locator(".task-words", has_text=T["waiting"]).wait_for()
+    finally:
+        engine.go.set()
+    fresh.batch(2, 3)
+    fresh.result("single.png")
+    assert fresh.page.locator(".count").all_inner_texts() == ["Done: 2 of 3 coloured · 1 failed", "Done: 2 of 2 coloured"]
+    assert not fresh.page.locator(".task-bar").is_visible()
+    fresh.check_layout()
+    fresh.check_access()
+    fresh.screenshot("both")
 
 
 def test_a_folder_keeps_its_tree(desk: Visit, tmp_path: Path) -> None:
@@ -434,7 +465,7 @@ def test_a_folder_keeps_its_tree(desk: Visit, tmp_path: Path) -> None:
         (tmp_path / place).write_bytes(grey())
     desk.page.set_input_files("#choose-folder", tmp_path / "album")
     desk.batch(2, 2)
-    _, content = desk.download(".zip")
+    _, content = desk.download(f"{BATCH} .zip")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert sorted(archive.namelist()) == ["album/one/a.png", "album/two/a.png"]
 

@@ -10,6 +10,9 @@ const fileUrl = path => `${api}/file=${path.split('/').map(encodeURIComponent).j
 const find = selector => element.querySelector(selector);
 const setState = state => { document.body.dataset.colorize = state; };
 document.documentElement.lang = locale;
-for (const each of element.querySelectorAll('[data-text]')) each.textContent = t(each.dataset.text);
+const touch = matchMedia('(hover: none)').matches;  // nothing is dropped or pasted there
+for (const each of element.querySelectorAll('[data-text]')) {
+  each.textContent = t(touch && each.dataset.touch || each.dataset.text, props);
+}
 for (const each of element.querySelectorAll('[data-label]')) each.setAttribute('aria-label', t(each.dataset.label));
 for (const each of element.querySelectorAll('[data-title]')) each.title = t(each.dataset.title);

@@ -5,12 +5,14 @@ const split = find('.split'), divider = find('.split-line');
 const before = find('.before'), after = find('.after'), link = find('.download');
 let zoom = 1;  // times the size at which the whole photo fits
 let shown = null;  // the upload that is shown
-let newest = 0;  // job that is shown, by its time
+const strip = find('.earlier-strip');
+const results = new Map();  // the newest of each photo so far, with its button, by the upload
 
 function lay() {
   const at = viewport.clientWidth * split.value / 100;
   divider.style.transform = `translateX(${at}px)`;
   after.style.clipPath = `inset(0 0 0 ${viewport.scrollLeft + at}px)`;
+  if (zoom <= 1 && document.activeElement?.matches('.out, .fit')) find('.in').focus();  // these two hide
   find('.out').disabled = find('.fit').disabled = zoom <= 1;
 }
 
@@ -78,7 +80,8 @@ function moveDivider(event) {
 }
 
 const loaded = (image, source) => new Promise(resolve => {
-  image.onload = image.onerror = resolve;
+  image.onload = () => resolve(true);
+  image.onerror = () => resolve(false);
   image.src = source;
 });
 
@@ -88,9 +91,14 @@ watch('value', async () => {
   const end = detail =>
     document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {...detail, time: value.time}}));
   if (value.complaint) return end({complaint: value.complaint});
-  if (value.time < newest) return;  // a later one was quicker
-  newest = value.time;
-  await Promise.all([loaded(before, fileUrl(value.before)), loaded(after, fileUrl(value.after))]);
+  remember(value);
+  if (await show(value)) end({settled: 'one', words: t('done', value)});
+  else end({complaint: t('no_answer')});
+});
+
+async function show(value) {
+  const there = await Promise.all([loaded(before, fileUrl(value.before)), loaded(after, fileUrl(value.after))]);
+  if (there.includes(false)) return false;
   before.alt = t('alt_before', value);
   after.alt = t('alt_after', value);
   find('.name').textContent = value.name;
@@ -105,6 +113,30 @@ watch('value', async () => {
     zoom = 1;
     canvas.style.width = '100%';
   }
-  end({settled: 'one', words: t('done', value)});
+  for (const [photo, {button}] of results) button.setAttribute('aria-pressed', photo === shown);
   requestAnimationFrame(lay);
-});
+  document.dispatchEvent(new CustomEvent('colorize:shown', {detail: value}));
+  return true;
+}
+
+// The photos so far, so that none of those that were sent one after the other is lost.
+function remember(value) {
+  const known = results.get(value.photo);
+  const button = known?.button ?? document.createElement('button');
+  results.set(value.photo, {value, button});
+  button.replaceChildren(Object.assign(new Image(), {src: fileUrl(value.after), alt: value.name}));
+  if (!known) {
+    button.type = 'button';
+    button.addEventListener('click', () => again(value.photo));
+    strip.append(button);
+  }
+  find('.earlier').hidden = results.size < 2;
+}
+
+async function again(photo) {
+  const {value, button} = results.get(photo);
+  if (await show(value)) return;
+  button.remove();  // its time is over
+  results.delete(photo);
+  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {complaint: t('no_such_upload')}}));
+}

@@ -1,9 +1,13 @@
-// Takes photos by drop, choice, paste or example, sends them, and triggers 'one' or 'many'; 'changed' when the photo that
-// is shown is to be done again.
+// Takes photos by drop, choice, paste or example, sends them, and triggers 'one' or 'many'.
 const AT_ONCE = 3;
 const zone = find('.zone'), bar = find('.task-bar'), words = find('.task-words'), complaint = find('.complaint');
-let sending = null;  // an AbortController
-let newest = 0;  // job that the server has, by its time
+const sending = new Set();  // an AbortController for each upload
+// Single photos and batches, one of each at a time: two answers at the same moment would become one to gradio.
+const lanes = {one: {running: null, waiting: []}, many: {running: null, waiting: []}};
+let newest = 0;  // job, by its time
+let told = 0;  // refusals that gradio has not told of yet
+let shown = null;  // the photo that the stage shows
+let batch = null;  // the last one
 
 setState('empty');
 
@@ -12,9 +16,18 @@ const complain = text => {
   complaint.hidden = !text;
 };
 
+const busy = () => sending.size || Object.values(lanes).some(lane => lane.running);
+
 const rest = () => {
+  if (busy()) return;
   bar.hidden = true;
-  setState(document.body.dataset.settled ?? 'empty');
+  setState('settled' in document.body.dataset ? 'settled' : 'empty');
+};
+
+const settle = kind => {
+  const there = new Set((document.body.dataset.settled ?? '').split(' '));
+  document.body.dataset.settled = [...there.add(kind)].join(' ').trim();
+  document.body.dataset.latest = kind;
 };
 
 const send = (file, progress, signal) => new Promise((resolve, reject) => {
@@ -43,10 +56,9 @@ async function take(files) {
     return;
   }
   const single = files.length === 1;
-  sending?.abort();
-  sending = new AbortController();
-  const {signal} = sending;
-  setState('sending');
+  const controller = new AbortController(), {signal} = controller;
+  sending.add(controller);
+  setState('working');
   words.classList.remove('unseen');
   bar.hidden = false;
   bar.value = 0;
@@ -76,68 +88,102 @@ async function take(files) {
     await Promise.all(Array.from({length: AT_ONCE}, worker));
   } catch {
     return;  // cancelled
+  } finally {
+    sending.delete(controller);
   }
   photos.sort((a, b) => a.index - b.index);
   if (single && refused.length) {
-    rest();
     words.textContent = '';
     complain(`${refused[0].name}: ${refused[0].reason}`);
-    return;
+    return rest();
   }
   start({photos: photos.map(({path, name}) => ({path, name})), refused}, single ? 'one' : 'many');
 }
 
-function wait(told) {
+function start(value, event) {
+  const lane = lanes[event];
+  newest = Math.max(Date.now(), newest + 1);
+  value = {batch: newest, ...value, time: newest};
+  if (event === 'many') batch = value;
+  lane.waiting = lane.waiting.filter(each => !each.value.again);  // settings have been moved once more
+  lane.waiting.push({value, event});
   setState('working');
+  words.textContent = t('waiting');
+  next(lane);
+}
+
+function next(lane) {
+  if (lane.running || !lane.waiting.length) return;
+  lane.running = lane.waiting.shift();
+  const {value, event} = lane.running;
   bar.hidden = false;
   bar.removeAttribute('value');
   words.classList.remove('unseen');
-  words.textContent = told;
-}
-
-function start(value, event) {
-  newest = Date.now();
-  wait(event === 'one' ? t('working', {name: value.photos[0].name}) : t('batch_waiting'));
-  props.value = {...value, time: newest};
+  words.textContent = event === 'many' ? t('waiting') : t('working', {name: value.photos[0].name});
+  props.value = value;
   trigger(event);
 }
 
 // Settings, once they are let go: not gradio's own event, which keys do not raise.
 document.addEventListener('change', event => {
-  if (!event.target.closest('#strength, #size, #format') || document.body.dataset.settled !== 'one') return;
-  wait(t('working', {name: props.value.photos[0].name}));
-  trigger('changed');
+  if (!event.target.closest('#strength, #size, #format') || !shown) return;
+  complain('');
+  start({photos: [shown], refused: [], again: true}, 'one');
 });
+document.addEventListener('click', event => {
+  if (!event.target.closest('#again')) return;
+  complain('');
+  start(batch, 'many');
+});
+document.addEventListener('colorize:shown', ({detail: {photo, name}}) => { shown = {path: photo, name}; });
 
 // The stage tells how far a batch is.
 document.addEventListener('colorize:progress', ({detail}) => {
-  setState('working');
+  if (detail.first) settle('many');
+  if (detail.time !== lanes.many.running?.value.time) return;  // cancelled
   words.classList.remove('unseen');
   words.textContent = detail.words;
   bar.hidden = false;
   bar.value = 100 * detail.share;
 });
 
-// The stage tells when a job has ended: well, or with a complaint; Cancel and a server that refuses end what there is.
+// The stage tells when a job has ended, well or with a complaint; so does whoever refuses or cancels one.
 document.addEventListener('colorize:ended', ({detail}) => {
-  if (detail.time < newest) return;  // another photo has been given meanwhile
-  if (detail.refused && !detail.complaint) {  // nobody knows why
-    if (document.body.dataset.colorize !== 'working') return;
-    detail.complaint = t('went_wrong');
+  if (detail.complaint) complain(detail.complaint);
+  if (detail.settled) settle(detail.settled);
+  for (const lane of Object.values(lanes)) {
+    if (lane.running?.value.time !== detail.time) continue;
+    lane.running = null;
+    next(lane);
   }
-  words.textContent = detail.complaint ? '' : detail.words ?? '';
-  words.classList.toggle('unseen', Boolean(detail.settled));  // told by the result itself, for those who see it
-  complain(detail.complaint ?? '');
-  if (detail.settled) document.body.dataset.settled = detail.settled;
+  if (!busy()) {
+    words.textContent = detail.words ?? '';
+    words.classList.toggle('unseen', Boolean(detail.settled));  // told by the result itself, for those who see it
+  }
   rest();
+});
+
+// Gradio tells that a job has failed: nothing more is known, unless it was refused and its complaint has been told.
+document.addEventListener('colorize:failed', ({detail}) => {
+  if (told) {
+    told -= 1;
+    return;
+  }
+  const {running} = lanes[detail];
+  if (!running) return;  // cancelled
+  const {time} = running.value;
+  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint: t('went_wrong')}}));
 });
 
 // Why the server would not have a job is told here, not by gradio, which would say it in English.
 const fetched = window.fetch;
 window.fetch = async (...request) => {
   const join = String(request[0]?.url ?? request[0]).includes('/queue/join');
-  const refuse = complaint =>
-    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {refused: true, complaint}}));
+  const refuse = complaint => {
+    told += 1;
+    const {time} = JSON.parse(request[1].body).data[0];
+    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint}}));
+  };
   try {
     const answer = await fetched(...request);
     if (join && !answer.ok) refuse((await answer.clone().json().catch(() => ({}))).detail ?? t('went_wrong'));
@@ -150,11 +196,14 @@ window.fetch = async (...request) => {
 
 document.addEventListener('click', event => {
   if (!event.target.closest('#cancel')) return;  // gradio cancels what the server has
-  sending?.abort();
+  for (const each of sending) each.abort();
+  sending.clear();
+  for (const lane of Object.values(lanes)) Object.assign(lane, {running: null, waiting: []});
   document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {words: t('cancelled')}}));
 });
 
 // Choice
+find('#choose-photos').accept = props.kinds;
 for (const input of element.querySelectorAll('input[type=file]')) {
   input.addEventListener('change', () => {
     take([...input.files].map(file => ({file, name: file.webkitRelativePath || file.name})));

@@ -1,6 +1,7 @@
-// A batch: a tile for each photo as it is done, those that failed beside the rest, the ZIP at the end.
-const tiles = find('.tiles'), count = find('.count'), zip = find('.zip');
-let run = '';  // which one is shown
+// Batches, the newest first: a tile for each photo as it is done, those that failed beside the rest, the ZIP at the end.
+const empty = find('.batch');
+const batches = new Map();  // their sections
+empty.remove();
 
 function tile({name, path, result, reason}) {
   const item = document.createElement('li'), caption = document.createElement('p');
@@ -29,28 +30,31 @@ function tile({name, path, result, reason}) {
 watch('value', () => {
   const value = props.value;
   if (!value?.time) return;
-  const end = detail =>
-    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {...detail, time: value.time}}));
-  if (value.complaint) return end({complaint: value.complaint});
-  if (run !== value.run) {
-    run = value.run;
+  const tell = (event, detail) =>
+    document.dispatchEvent(new CustomEvent(`colorize:${event}`, {detail: {...detail, time: value.time}}));
+  if (value.complaint) return tell('ended', {complaint: value.complaint});
+  const batch = batches.get(value.batch) ?? empty.cloneNode(true);
+  const tiles = batch.querySelector('.tiles'), count = batch.querySelector('.count'), zip = batch.querySelector('.zip');
+  const first = batch.dataset.time !== String(value.time);  // of a new one, or of one that is done again
+  if (first) {
+    batch.dataset.time = value.time;
+    batches.set(value.batch, batch);
+    find('.gallery').prepend(batch);
     tiles.replaceChildren();
     zip.hidden = true;
   }
-  document.body.dataset.settled = 'many';
   const there = new Set([...tiles.children].map(each => each.dataset.name));
   for (const each of [...value.done, ...value.failed]) if (!there.has(each.name)) tiles.append(tile(each));
   const numbers = {done: value.done.length, total: value.total, count: value.failed.length};
   count.textContent = t(value.ended ? 'batch_done' : 'batch_progress', numbers) +
     (numbers.count ? ` · ${t('batch_failed', numbers)}` : '');
   if (!value.ended) {
-    const share = (numbers.done + numbers.count) / numbers.total;
-    document.dispatchEvent(new CustomEvent('colorize:progress', {detail: {share, words: count.textContent}}));
+    tell('progress', {first, share: (numbers.done + numbers.count) / numbers.total, words: count.textContent});
     return;
   }
   if (value.zip) {
     zip.href = fileUrl(value.zip);
     zip.hidden = false;
   }
-  end({settled: 'many', words: count.textContent});
+  tell('ended', {settled: 'many', words: count.textContent});
 });
