@@ -397,7 +397,9 @@ def test_many_photos_fill_a_gallery_and_come_back_as_one_zip(visit: Visit) -> No
     visit.batch(3, 5)
     assert page.locator(f"{BATCH} .count").inner_text() == "Done: 3 of 5 coloured · 2 failed"
     assert page.locator(f"{BATCH} .tiles img").count() == 3
-    failed = {each.inner_text().split("\n")[-1]: each.inner_text() for each in page.locator(f"{BATCH} .tile-failed").all()}
+    failed = {
+        each.inner_text().split("\n")[-1]: each.inner_text() for each in page.locator(f"{BATCH} .tile-failed").all()
+    }
     assert failed.keys() == {"bnotes.txt", "bad.png"}
     assert failed["bad.png"].startswith("expected a photo, this is no image format")
     visit.check_layout()
@@ -452,7 +454,10 @@ def test_batches_and_single_photos_wait_for_each_other_and_none_is_lost(fresh: V
         engine.go.set()
     fresh.batch(2, 3)
     fresh.result("single.png")
-    assert fresh.page.locator(".count").all_inner_texts() == ["Done: 2 of 3 coloured · 1 failed", "Done: 2 of 2 coloured"]
+    assert fresh.page.locator(".count").all_inner_texts() == [
+        "Done: 2 of 3 coloured · 1 failed",
+        "Done: 2 of 2 coloured",
+    ]
     assert not fresh.page.locator(".task-bar").is_visible()
     fresh.check_layout()
     fresh.check_access()
