@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorize.colorizer import Colorizer
     from colorize.errors import ColorizeError, ConfigError, DataError, PhotoError, TrainingError, WeightsError
+    from colorize.hints import Hint
     from colorize.options import ColorizeOptions
 
 __version__ = "0.1.0"
@@ -22,13 +23,14 @@ __all__ = [
     "Colorizer",
     "ConfigError",
     "DataError",
+    "Hint",
     "PhotoError",
     "TrainingError",
     "WeightsError",
     "__version__",
 ]
 
-_HOMES = {"Colorizer": "colorize.colorizer", "ColorizeOptions": "colorize.options"}
+_HOMES = {"Colorizer": "colorize.colorizer", "ColorizeOptions": "colorize.options", "Hint": "colorize.hints"}
 
 
 def __getattr__(name: str) -> object:

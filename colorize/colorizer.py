@@ -16,17 +16,20 @@ from PIL import Image
 from colorize import photo
 from colorize.engine import Engine, TorchEngine, resolve_device
 from colorize.errors import ConfigError, PhotoError, WeightsError
+from colorize.hints import Hints, hint_array, obey
 from colorize.lightness import Merger, levels_to_l, to_8_bit, to_levels
 from colorize.models.weights import ModelInfo, load_generator
 from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 from colorize.units import FloatArray, Levels
 from colorize.upsample import Upsampler
+from colorize.variants import draw_hints, spread
 
 SHIPPED_MODEL = Path(__file__).parent / "weights" / "colorize.safetensors"
 
 _DEFAULTS = ColorizeOptions()
 _LAST_LEVEL = 255
+_VERY_UNSURE = 50.0  # ΔE; white in the map of uncertainty
 _LONGEST = 4  # the network sees at most this many times `size` on the long side
 _LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
 _STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
@@ -60,17 +63,67 @@ class Colorizer:
         generator, info = load_generator(SHIPPED_MODEL if model is None else model)
         return cls(TorchEngine(generator, place), info)
 
+    @property
+    def takes_hints(self) -> bool:
+        """Whether the model has learned to obey hints."""
+        return self.engine.takes_hints
+
+    @property
+    def has_variants(self) -> bool:
+        """Whether the model knows other colourings than its first, and where it is unsure."""
+        return self.engine.bins is not None
+
     def __call__(
-        self, image: Image.Image, *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
+        self,
+        image: Image.Image,
+        *,
+        strength: float = _DEFAULTS.strength,
+        size: int = _DEFAULTS.size,
+        hints: Hints | None = None,
+        seed: int | None = None,
     ) -> Image.Image:
         """Colour an image of any mode and size from 1×1 up; gives RGB of the same size, the right way up.
 
         `strength` is a factor on the chroma, 0 (grey) to 2. `size`: the network sees the photo at about size × size
-        pixels, its aspect kept. Raises `ConfigError` for values outside their range.
+        pixels, its aspect kept. `hints`: colours of some places, `Hint` points in pixels of the upright image, or an
+        image of its size that is transparent elsewhere. `seed`: another colouring that the model finds possible, the
+        same one each time. Raises `ConfigError` for values outside their range and for a model without hints or
+        variants.
         """
         original = photo.to_photo(image)
-        (coloured,) = self.colorize_photos([original], strength=strength, size=size)
+        (coloured,) = self.colorize_photos([original], strength=strength, size=size, hints=[hints], seed=seed)
         return coloured.image
+
+    def variants(
+        self,
+        image: Image.Image,
+        n: int,
+        *,
+        strength: float = _DEFAULTS.strength,
+        size: int = _DEFAULTS.size,
+        hints: Hints | None = None,
+    ) -> list[Image.Image]:
+        """`n` other colourings of an image, those of the seeds 1 to `n`. Raises `ConfigError` as a call does."""
+        self._check_can(variants=True)
+        return [self(image, strength=strength, size=size, hints=hints, seed=seed) for seed in range(1, n + 1)]
+
+    def uncertainty(self, image: Image.Image, *, size: int = _DEFAULTS.size, hints: Hints | None = None) -> Image.Image:
+        """Where the model is unsure of the colours: an image of mode L and of the same size, black where it is sure.
+
+        A grey level g means that the colours it finds possible have a standard deviation of g · 50/255 in a* and b*,
+        white 50 and more. Raises `ConfigError` for a model without variants.
+        """
+        self._check_can(hints=[hints], variants=True)
+        original = photo.to_photo(image)
+        levels = _shrink(original, ColorizeOptions(size=size).size)
+        l, given = self._stack([levels], _hint_arrays([hints], [original], [levels]))
+        assert self.engine.bins is not None
+        chances = self.engine.predict_distribution(l, given)[0]
+        unsure = spread(chances.astype(np.float64), self.engine.bins) * (_LAST_LEVEL / _VERY_UNSURE)  # (h', w')
+        whole = Image.fromarray(unsure.clip(0, _LAST_LEVEL).astype(np.float32))
+        seen = (whole.width * levels.shape[1] / l.shape[3], whole.height * levels.shape[0] / l.shape[2])
+        # Without the edges that were continued.
+        return whole.resize(original.size, Image.Resampling.BILINEAR, box=(0, 0, *seen)).convert("L")
 
     def colorize_array(
         self, array: NDArray[Any], *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
@@ -84,15 +137,24 @@ class Colorizer:
         return np.asarray(coloured.image)
 
     def colorize_photos(
-        self, photos: Sequence[Photo], *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
+        self,
+        photos: Sequence[Photo],
+        *,
+        strength: float = _DEFAULTS.strength,
+        size: int = _DEFAULTS.size,
+        hints: Sequence[Hints | None] | None = None,
+        seed: int | None = None,
     ) -> list[Photo]:
         """The same for photos as `photo.open` gives them: with their 16 bit, and with what travels along.
 
-        Those that the network sees in the same shape go through it together. Raises `MemoryError` if they are too much.
+        `hints` are one for each photo. Those photos that the network sees in the same shape go through it together.
+        Raises `MemoryError` if they are too much.
         """
         options = ColorizeOptions(strength=strength, size=size)
+        hints = [None] * len(photos) if hints is None else hints
+        self._check_can(hints=hints)
         small_levels = [_shrink(each, options.size) for each in photos]
-        small_ab = self._predict(small_levels)
+        small_ab = self._predict(small_levels, _hint_arrays(hints, photos, small_levels), seed)
         return [
             each.with_colours(_paint(each, small, ab * np.float32(options.strength)))
             for each, small, ab in zip(photos, small_levels, small_ab, strict=True)
@@ -129,22 +191,76 @@ class Colorizer:
                 ) from error
             yield coloured
 
-    def _predict(self, small_levels: Sequence[NDArray[np.uint8]]) -> list[FloatArray]:
-        """`ab` (2, h, w) for each of the grey levels (h, w): edges are continued up to the engine's stride."""
-        stride = self.engine.stride
-        padded = [
-            np.pad(levels, [(0, -side % stride) for side in levels.shape], mode="edge") for levels in small_levels
-        ]
+    def _check_can(self, hints: Sequence[Hints | None] = (), variants: bool = False) -> None:
+        if any(each is not None for each in hints) and not self.takes_hints:
+            raise ConfigError("this model has not learned hints")
+        if variants and not self.has_variants:
+            raise ConfigError(
+                "this model knows one colouring only: it has no variants and cannot tell where it is unsure"
+            )
+
+    def _predict(
+        self,
+        small_levels: Sequence[NDArray[np.uint8]],
+        hints: Sequence[FloatArray | None] | None = None,
+        seed: int | None = None,
+    ) -> list[FloatArray]:
+        """`ab` (2, h, w) for each of the grey levels (h, w) and its hints (3, h, w)."""
+        hints = [None] * len(small_levels) if hints is None else hints
         alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-        for index, levels in enumerate(padded):
-            alike[levels.shape].append(index)
+        for index, levels in enumerate(small_levels):
+            alike[self._padded(levels.shape)].append(index)
         results: dict[int, FloatArray] = {}
         for indices in alike.values():
-            l = levels_to_l(np.stack([padded[index] for index in indices]))[:, None]  # (B, 1, h', w')
-            for index, ab in zip(indices, self.engine.predict(l), strict=True):
+            l, given = self._stack([small_levels[index] for index in indices], [hints[index] for index in indices])
+            predicted = self._answer(l, given, seed)
+            for index, ab, photo_l in zip(indices, predicted, l[:, 0], strict=True):
                 height, width = small_levels[index].shape
-                results[index] = ab[:, :height, :width]
-        return [results[index] for index in range(len(padded))]
+                ab = ab[:, :height, :width]
+                wanted = hints[index]
+                results[index] = ab if wanted is None else obey(ab, wanted, photo_l[:height, :width])
+        return [results[index] for index in range(len(small_levels))]
+
+    def _answer(self, l: FloatArray, hints: FloatArray | None, seed: int | None) -> FloatArray:
+        """What the engine predicts; under a seed, with hints drawn from what it finds possible."""
+        if seed is None or not self.has_variants:
+            return self.engine.predict(l, hints, seed)
+        given = [None] * len(l) if hints is None else list(hints)
+        drawn = [draw_hints(self.engine, each, mine, seed) for each, mine in zip(l[:, 0], given, strict=True)]
+        return self.engine.predict(l, np.stack(drawn))
+
+    def _padded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """A shape with both sides up to the engine's stride."""
+        return tuple(side + -side % self.engine.stride for side in shape)
+
+    def _stack(
+        self, small_levels: Sequence[NDArray[np.uint8]], hints: Sequence[FloatArray | None]
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """`l` (B, 1, h', w') and `hints` (B, 3, h', w'), if there are any, of photos whose padded shapes are alike.
+
+        Edges are continued, without hints.
+        """
+        shape = self._padded(small_levels[0].shape)
+        beyond = [[(0, whole - side) for side, whole in zip(each.shape, shape, strict=True)] for each in small_levels]
+        padded = [np.pad(each, edges, mode="edge") for each, edges in zip(small_levels, beyond, strict=True)]
+        l = levels_to_l(np.stack(padded))[:, None]
+        if all(each is None for each in hints):
+            return l, None
+        given = np.zeros((len(l), 3, *shape), np.float32)
+        for array, each in zip(given, hints, strict=True):
+            if each is not None:
+                array[:, : each.shape[1], : each.shape[2]] = each
+        return l, given
+
+
+def _hint_arrays(
+    hints: Sequence[Hints | None], photos: Sequence[Photo], small_levels: Sequence[NDArray[np.uint8]]
+) -> list[FloatArray | None]:
+    """Each photo's hints (3, h, w) as the network takes them."""
+    return [
+        None if given is None else hint_array(given, each.size, levels.shape)
+        for given, each, levels in zip(hints, photos, small_levels, strict=True)
+    ]
 
 
 def _shrink(page: Photo, size: int) -> NDArray[np.uint8]:

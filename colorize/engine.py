@@ -24,11 +24,22 @@ class Engine(Protocol):
     def stride(self) -> int:
         """Both sides of the arrays must be multiples of this."""
 
+    @property
+    def bins(self) -> FloatArray | None:
+        """The colours (Q, 2) of `predict_distribution`, in units of `ab`; None of a model that has no distribution."""
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether hints change anything: a network has to have learned them."""
+
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         """`ab` (B, 2, H, W) for `l` (B, 1, H, W) and `hints` (B, 3, H, W), float32, in the units of `color`.
 
-        Without a seed the answer is always the same; a seed picks one of the answers that the network finds possible.
+        Without a seed the answer is always the same; a seed switches on the noise of a network that has some.
         """
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        """How likely each of the `bins` is, (B, Q, H', W'), at a smaller size; over all bins it sums up to 1."""
 
 
 class TorchEngine:
@@ -45,11 +56,26 @@ class TorchEngine:
     def stride(self) -> int:
         return self._generator.stride
 
+    @property
+    def bins(self) -> FloatArray | None:
+        bins = self._generator.bins
+        return None if bins is None else np.asarray(bins.centres.float().cpu().numpy())
+
+    @property
+    def takes_hints(self) -> bool:
+        return bool(self._generator.hint.weight.any())
+
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         """See `Engine`. Raises `MemoryError` if the device has not enough for arrays of this size."""
         with self._lock, memory_errors(), torch.inference_mode(), _dropout(self._generator, self.device, seed):
             ab = self._generator(self._tensor(l), None if hints is None else self._tensor(hints))
             return np.asarray(ab.float().cpu().numpy())
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the generator has no bins."""
+        with self._lock, memory_errors(), torch.inference_mode():
+            _, logits = self._generator(self._tensor(l), None if hints is None else self._tensor(hints), logits=True)
+            return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy())
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         # A copy: torch warns of arrays that may not be written to.

@@ -66,6 +66,15 @@ def lightness_of(rgb: Levels) -> FloatArray:
     return _lightness(_luminance(rgb).astype(np.float64)).astype(np.float32)
 
 
+def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
+    """`ab` (…, 2) of sRGB colours (…, 3)."""
+    linear = _decode(rgb / _LAST_8)
+    x, y, z = np.moveaxis(linear @ _XYZ_OF_RGB.T, -1, 0)
+    roots = [_root(each) for each in (x / _WHITE_X, y, z / _WHITE_Z)]
+    a, b = 500 * (roots[0] - roots[1]), 200 * (roots[1] - roots[2])
+    return np.stack([a, b], axis=-1).astype(np.float32) / np.float32(AB_RANGE)
+
+
 def merge(levels: Levels, ab: FloatArray) -> Levels:
     """sRGB (H, W, 3) of grey levels (H, W) and `ab` (2, H, W), as `Merger` gives it."""
     merger = Merger(ab, levels.size)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from PIL import Image
@@ -18,6 +18,8 @@ class StandInEngine:
         self.answer = answer
         self.stride = stride
         self.asked: list[tuple[int, ...]] = []
+        self.bins: FloatArray | None = None
+        self.takes_hints = False
 
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         self.asked.append(l.shape)
@@ -25,6 +27,42 @@ class StandInEngine:
         assert l.shape[1] == 1
         assert l.shape[2] % self.stride == l.shape[3] % self.stride == 0
         return np.concatenate([self.answer(each[None]) for each in l]).astype(np.float32)
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        raise NotImplementedError
+
+
+class TwoHalves(StandInEngine):
+    """Two things, the left half and the right, each red or blue until a hint tells its colour; without one, purple."""
+
+    def __init__(self, stride: int = 32, cell: int = 8) -> None:
+        super().__init__(lambda l: l, stride)
+        self.bins = self.colours = np.array([[0.5, 0.3], [0.2, -0.7]], np.float32)
+        self.takes_hints = True
+        self.cell = cell
+
+    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+        ab = np.empty((len(l), 2, *l.shape[2:]), np.float32)
+        for photo, index, half in self._halves(ab):
+            colours = self.colours.T
+            if hints is not None and hints[index, 2, :, half].any():
+                colours = hints[index, :2, :, half][:, hints[index, 2, :, half] > 0]
+            photo[:, :, half] = colours.mean(axis=1)[:, None, None]
+        return ab
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        ab = self.predict(l, hints)[:, :, :: self.cell, :: self.cell]  # (B, 2, H', W')
+        distances = np.square(ab[:, None] - self.colours[None, :, :, None, None]).sum(axis=2)
+        return np.where(
+            np.ptp(distances, axis=1, keepdims=True) < 1e-6, 0.5, distances == distances.min(axis=1, keepdims=True)
+        ).astype(np.float32)
+
+    @staticmethod
+    def _halves(ab: FloatArray) -> Iterator[tuple[FloatArray, int, slice]]:
+        middle = ab.shape[3] // 2
+        for index, photo in enumerate(ab):
+            for half in (slice(0, middle), slice(middle, None)):
+                yield photo, index, half
 
 
 def one_colour(a: float, b: float) -> Callable[[FloatArray], FloatArray]:

@@ -35,13 +35,19 @@ ROOMS = {
     "lightness": Room({"units"}, {"numpy"}),
     "files": Room(set(), set()),
     "photo": Room({"errors", "files", "units"}, {"PIL", "numpy", "tifffile", "pillow_heif", "rawpy"}),
+    "hints": Room({"errors", "lightness", "units"}, {"numpy", "PIL"}),
+    "variants": Room({"engine", "hints", "units"}, {"numpy"}),
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch", "kornia"}),
     "models": Room({"errors", "color", "files", "units"}, {"torch", "torchvision", "safetensors"}),
     "engine": Room({"errors", "models", "options", "units"}, {"torch", "numpy"}),
     "colorizer": Room(
-        {"errors", "engine", "lightness", "models", "options", "photo", "units", "upsample"}, {"numpy", "PIL"}
+        {
+            *("errors", "engine", "hints", "lightness", "models", "options"),
+            *("photo", "units", "upsample", "variants"),
+        },
+        {"numpy", "PIL"},
     ),
     "plan": Room({"errors", "photo"}, set()),
     "batch": Room({"errors", "files", "options", "photo", "plan"}, set()),
@@ -77,7 +83,8 @@ ROOMS = {
         },
         {"torch", "torchvision", "numpy", "PIL", "accelerate", "rich", "matplotlib", "jinja2", "markdown_it"},
     ),
-    "package": Room({"errors", "colorizer", "options"}, set()),  # colorize/__init__.py: names, imported when asked for
+    # colorize/__init__.py: names, imported when asked for
+    "package": Room({"errors", "colorizer", "hints", "options"}, set()),
     "train.py": Room({"training"}, set()),
     "app.py": Room({"web"}, set()),
 }

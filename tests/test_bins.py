@@ -105,7 +105,9 @@ def test_a_generator_with_bins_gives_ab_like_any_other_and_its_logits_when_asked
     generator.bins.prior.copy_(torch.softmax(torch.randn(261), 0))
     l = torch.rand(2, 1, 32, 64) * 2 - 1
     with torch.no_grad():
-        logits, ab = generator(l, logits=True), generator(l)
+        answer, ab = generator(l, logits=True), generator(l)
+        logits = answer.logits
+        assert torch.equal(answer.ab, ab)
         assert logits.shape == (2, 261, 16, 32)
         assert ab.shape == (2, 2, 32, 64)
         torch.testing.assert_close(generator.decode(logits), ab)
@@ -120,7 +122,7 @@ def test_a_generator_with_bins_gives_ab_like_any_other_and_its_logits_when_asked
 
 @pytest.mark.parametrize("architecture", HEADS)
 def test_an_unknown_head_and_logits_that_are_not_there_are_refused(architecture: str) -> None:
-    with pytest.raises(ConfigError, match="head must be one of ab, bins, got 'rgb'"):
+    with pytest.raises(ConfigError, match=r"head must be one of ab, bins(, ab\+bins)?, got 'rgb'"):
         build_generator(architecture, {**HEADS[architecture], "head": "rgb"})
     generator = build_generator(architecture, {**HEADS[architecture], "head": "ab"})
     with pytest.raises(ValueError, match="logits"):

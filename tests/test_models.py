@@ -110,6 +110,34 @@ def test_hints_can_be_trained_and_then_matter(generator: Generator) -> None:
     assert torch.equal(generator(l, torch.zeros_like(hints)), generator(l))  # no hints is all zero
 
 
+def test_one_hint_reaches_every_stride_of_a_guided_decoder_at_full_strength() -> None:
+    generator = build_generator("mobile-unet", {**SMALL["mobile-unet"], "guided": True}).eval()
+    l, hints = torch.rand(1, 1, 64, 64) * 2 - 1, torch.zeros(1, 3, 64, 64)
+    assert torch.equal(generator(l, hints), generator(l))
+    hints[:, :, 17, 40] = torch.tensor([0.2, -0.1, 1])
+    guides = [up.hint for up in generator.get_submodule("ups").children()]
+    seen: list[Tensor] = []
+    for guide in guides:
+        assert isinstance(guide, nn.Module)
+        guide.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    assert torch.equal(generator(l, hints), generator(l))  # not trained yet
+    assert [each.shape[2] for each in seen] == [4, 8, 16, 32]
+    for pooled in seen:
+        cell = 64 // pooled.shape[2]
+        torch.testing.assert_close(pooled[0, :, 17 // cell, 40 // cell], torch.tensor([0.8, -0.4, 1]))
+        assert pooled.count_nonzero() == 3
+
+
+def test_the_distribution_beside_ab_is_at_stride_8_and_leaves_ab_alone() -> None:
+    generator = build_generator("mobile-unet", {**SMALL["mobile-unet"], "head": "ab+bins"}).eval()
+    l = torch.rand(2, 1, 64, 96) * 2 - 1
+    answer = generator(l, logits=True)
+    assert answer.logits.shape == (2, 261, 8, 12)
+    assert torch.equal(answer.ab, generator(l))
+    with pytest.raises(ConfigError, match="head must be one of ab, bins, got"):
+        build_generator("unet", {"head": "ab+bins"})
+
+
 def test_every_other_weight_gets_a_gradient_from_l_alone(generator: Generator) -> None:
     generator(torch.rand(2, 1, 64, 64) * 2 - 1).square().mean().backward()
     without = {name for name, weight in generator.named_parameters() if weight.grad is None or not weight.grad.any()}
@@ -146,6 +174,7 @@ def test_an_unknown_setting_is_refused_with_the_known_ones(architecture: str) ->
         ("mobile-unet", {"widths": [8, 8, 8, 8.0]}),
         ("mobile-unet", {"widths": [8, 8, 8, 2049]}),
         ("mobile-unet", {"widths": 32}),
+        ("mobile-unet", {"guided": 1}),
         ("mobile-unet", {"widths": "8888"}),
     ],
 )

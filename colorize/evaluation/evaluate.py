@@ -193,6 +193,17 @@ class _Remembering:
     def stride(self) -> int:
         return self._engine.stride
 
+    @property
+    def bins(self) -> FloatArray | None:
+        return self._engine.bins
+
+    @property
+    def takes_hints(self) -> bool:
+        return self._engine.takes_hints
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        return self._engine.predict_distribution(l, hints)
+
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         import numpy as np
 

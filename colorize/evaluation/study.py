@@ -248,7 +248,7 @@ def measure(study: Study) -> dict[str, Any]:
         raise DataError(f"expected at least 2 validation photos with colour, got {len(photos)}")
     device = _device(config)
     truth = to_float(photos, torch.device("cpu"))  # (N, 3, S, S)
-    l, _ = to_batch(truth)
+    l = to_batch(truth).l
     levels = to_levels(photos.permute(0, 2, 3, 1).numpy())  # (N, S, S)
     weights = draw_weights(len(photos), study.resamples)
     eye = Eye(study.encoder_start).to(device)

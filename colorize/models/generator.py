@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, ClassVar
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,8 @@ from torch.nn import functional as F
 from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 
-HEADS = ("ab", "bins")  # what a generator ends in: two numbers, or a choice among bins that is decoded to them
+# What a generator ends in: two numbers; a choice among bins that is decoded to them; or both, side by side.
+HEADS = ("ab", "bins", "ab+bins")
 HINT_CHANNELS = 3  # ab of the hinted pixels, then a 0/1 mask
 
 
@@ -21,16 +22,24 @@ def is_whole(value: object, low: int, high: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
-def check_head(architecture: str, head: object) -> None:
-    """Raise `ConfigError` for a setting `head`, perhaps out of a file, that is none of `HEADS`."""
-    if head not in HEADS:
-        raise ConfigError(f"{architecture}: head must be one of {', '.join(HEADS)}, got {head!r}")
+def check_head(architecture: str, head: object, heads: Sequence[str] = HEADS) -> None:
+    """Raise `ConfigError` for a setting `head`, perhaps out of a file, that is none of `heads`."""
+    if head not in heads:
+        raise ConfigError(f"{architecture}: head must be one of {', '.join(heads)}, got {head!r}")
+
+
+class Answer(NamedTuple):
+    """What a generator that has bins says when asked for its logits as well."""
+
+    ab: Tensor  # (B, 2, H, W)
+    logits: Tensor  # (B, Q, H', W'), smaller: how likely each bin is, before the softmax
 
 
 class Generator(nn.Module):
     """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`.
 
-    One that ends in `bins` gives its choice before decoding when asked for `logits`: (B, Q, H/2, W/2).
+    One that has bins gives an `Answer` when asked for `logits`. With the head "bins" they are what `ab` is decoded
+    from; with "ab+bins" they are a second answer, the distribution of the colours that are possible.
     """
 
     architecture: ClassVar[str]
@@ -40,7 +49,7 @@ class Generator(nn.Module):
     def __init__(self, settings: Any) -> None:
         super().__init__()
         self.settings = settings
-        self.bins = AbBins() if settings.head == "bins" else None
+        self.bins = None if settings.head == "ab" else AbBins()
 
     @property
     def stride(self) -> int:
@@ -63,17 +72,17 @@ class Generator(nn.Module):
         if hints is not None and tuple(hints.shape) != expected:
             raise ValueError(f"hints must have shape {expected}, got {tuple(hints.shape)}")
         if logits and self.bins is None:
-            raise ValueError("logits are what a generator with the head 'bins' has, this one has 'ab'")
+            raise ValueError("logits are what a generator with bins has, this one has the head 'ab'")
 
 
-def zero_hint_conv(out_channels: int, kernel_size: int) -> nn.Conv2d:
-    """A stride-2 convolution on the hints whose output is added to that of the first convolution on `l`.
+def zero_hint_conv(out_channels: int, kernel_size: int, stride: int = 2) -> nn.Conv2d:
+    """A convolution on the hints whose output is added to that of another one: the first, on `l`, has stride 2.
 
     All zero, so that hints change nothing until they are trained (the idea of zero-initialised branches:
     Zhang et al. 2023, ControlNet, sec. 3.1).
     """
     padding = (kernel_size - 1) // 2
-    conv = nn.Conv2d(HINT_CHANNELS, out_channels, kernel_size, stride=2, padding=padding, bias=False)
+    conv = nn.Conv2d(HINT_CHANNELS, out_channels, kernel_size, stride=stride, padding=padding, bias=False)
     nn.init.zeros_(conv.weight)
     return conv
 

@@ -12,19 +12,33 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.generator import Generator, check_head, draw_normal, is_whole, keep_norm_statistics, zero_hint_conv
+from colorize.models.generator import (
+    Answer,
+    Generator,
+    check_head,
+    draw_normal,
+    is_whole,
+    keep_norm_statistics,
+    zero_hint_conv,
+)
 from colorize.models.mobilenet import mobilenet_v2_features
 
 # MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
 _STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
 _STAGE_CHANNELS = (16, 24, 32, 96, 1280)
 _FIRST_CHANNELS = 32
+_HINT_GAIN = 4.0  # brings ab of hints to about ±1
+_SMALLEST_SHARE = 1e-4  # of a cell that hints can cover: one pixel of 16 × 16 is more
+_COARSE = 1  # the `up` whose output is at stride 8
 
 
 @dataclass(frozen=True)
 class MobileUNetSettings:
     widths: tuple[int, ...] = (256, 128, 64, 32)  # decoder channels at strides 16, 8, 4, 2
-    head: str = "ab"  # or bins: a choice among colours (`AbBins`), for the cross-entropy loss
+    # bins: a choice among colours (`AbBins`), for the cross-entropy loss. ab+bins: the distribution of the colours that
+    # are possible beside the answer, at stride 8, for variants and for where the answer is unsure.
+    head: str = "ab"
+    guided: bool = False  # hints also enter the decoder, at each of its strides
 
     def __post_init__(self) -> None:
         widths: object = self.widths  # a file may hold anything
@@ -36,6 +50,8 @@ class MobileUNetSettings:
             raise ConfigError(f"mobile-unet: widths must be 4 whole numbers from 1 to 2048, got {widths!r}")
         object.__setattr__(self, "widths", tuple(widths))  # JSON has lists
         check_head("mobile-unet", self.head)
+        if not isinstance(self.guided, bool):
+            raise ConfigError(f"mobile-unet: guided must be true or false, got {self.guided!r}")
 
 
 class MobileUNet(Generator):
@@ -60,11 +76,14 @@ class MobileUNet(Generator):
         incoming = settings.widths[0]
         self.ups = nn.ModuleList()
         for width, skip in zip(settings.widths, reversed(_STAGE_CHANNELS[:-1]), strict=True):
-            self.ups.append(_Up(incoming, skip, width))
+            self.ups.append(_Up(incoming, skip, width, settings.guided))
             incoming = width
         if self.bins is not None:
-            self.head = nn.Conv2d(incoming, len(self.bins), 1)
-            return
+            chooser = nn.Conv2d(settings.widths[_COARSE] if settings.head == "ab+bins" else incoming, len(self.bins), 1)
+            if settings.head == "bins":
+                self.head = chooser
+                return
+            self.distribution = chooser
         self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
         assert self.head.bias is not None
         draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost grey
@@ -80,7 +99,7 @@ class MobileUNet(Generator):
             keep_norm_statistics(self.encoder)
         return self
 
-    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor:
+    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | Answer:
         self.check_input(l, hints, logits)
         stem, bottleneck = cast(nn.Sequential, self.encoder[0])
         conv, norm, activation = cast(nn.Sequential, stem)
@@ -92,13 +111,17 @@ class MobileUNet(Generator):
         for stage in self.encoder[1:]:
             skips.append(stage(skips[-1]))  # down to (B, 1280, H/32, W/32)
         x = self.neck(skips.pop())  # (B, 256, H/32, W/32)
-        for up in self.ups:
-            x = up(x, skips.pop())  # back up to (B, 32, H/2, W/2)
+        choice = x
+        for index, up in enumerate(self.ups):
+            x = up(x, skips.pop(), hints)  # back up to (B, 32, H/2, W/2)
+            if logits and index == _COARSE and self.settings.head == "ab+bins":
+                choice = self.distribution(x)  # (B, Q, H/8, W/8)
         x = self.head(x)
-        if self.bins is not None:
-            return x if logits else self.decode(x)
+        if self.settings.head == "bins":
+            return Answer(self.decode(x), x) if logits else self.decode(x)
         ab = torch.tanh(x)  # (B, 2, H/2, W/2)
-        return F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
+        ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
+        return Answer(ab, choice) if logits else ab
 
     def load_imagenet(self, start: str | Path) -> None:
         """Start the encoder from ImageNet: a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own.
@@ -168,17 +191,29 @@ _HUB_SHIFT = 2 * _HUB_MEAN - 1
 
 
 class _Up(nn.Module):
-    """Double the size, join the skip connection, convolve twice."""
+    """Double the size, join the skip connection and, if `guided`, the hints; convolve twice."""
 
-    def __init__(self, in_channels: int, skip_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, guided: bool) -> None:
         super().__init__()
         self.join = _conv(in_channels + skip_channels, out_channels)
+        self.hint = zero_hint_conv(out_channels, kernel_size=3, stride=1) if guided else None
         self.refine = _conv(out_channels, out_channels)
 
-    def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor, hints: Tensor | None) -> Tensor:
+        conv, norm, activation = self.join
         x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        refined: Tensor = self.refine(self.join(torch.cat([x, skip], dim=1)))
+        x = conv(torch.cat([x, skip], dim=1))
+        if hints is not None and self.hint is not None:
+            x = x + self.hint(_pool_hints(hints, hints.shape[2] // x.shape[2]))
+        refined: Tensor = self.refine(activation(norm(x)))
         return refined
+
+
+def _pool_hints(hints: Tensor, stride: int) -> Tensor:
+    """`hints` at a coarser size: where a cell has any, their mean and a full mask, so that they do not fade."""
+    share = F.avg_pool2d(hints, stride)  # means over cells, with and without hints
+    mask = share[:, 2:]
+    return torch.cat([share[:, :2] / mask.clamp(min=_SMALLEST_SHARE) * _HINT_GAIN, (mask > 0).to(hints.dtype)], dim=1)
 
 
 def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:

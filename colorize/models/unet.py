@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError
-from colorize.models.generator import Generator, check_head, draw_normal, is_whole, zero_hint_conv
+from colorize.models.generator import Answer, Generator, check_head, draw_normal, is_whole, zero_hint_conv
 
 _DROPOUT_BLOCKS = 3  # the three innermost up-blocks
 
@@ -29,7 +29,7 @@ class UNetSettings:
         dropout: object = self.dropout  # a file may hold anything
         if not isinstance(dropout, int | float) or not 0 <= dropout < 1:
             raise ConfigError(f"unet: dropout must be at least 0 and below 1, got {dropout!r}")
-        check_head("unet", self.head)
+        check_head("unet", self.head, ("ab", "bins"))
 
 
 class UNet(Generator):
@@ -65,7 +65,7 @@ class UNet(Generator):
     def stride(self) -> int:
         return int(2**self.settings.depth)
 
-    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor:
+    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | Answer:
         self.check_input(l, hints, logits)
         x = self.first(l)  # (B, ngf, H/2, W/2)
         if hints is not None:
@@ -77,7 +77,9 @@ class UNet(Generator):
         for up in self.ups:
             x = torch.cat([up(x), skips.pop()], dim=1)  # back up to (B, 2 ngf, H/2, W/2)
         answer: Tensor = self.last(x)  # ab (B, 2, H, W), or logits (B, Q, H/2, W/2)
-        return answer if self.bins is None or logits else self.decode(answer)
+        if self.bins is None:
+            return answer
+        return Answer(self.decode(answer), answer) if logits else self.decode(answer)
 
 
 def _down(in_channels: int, out_channels: int, *, norm: bool) -> nn.Sequential:

@@ -1,4 +1,7 @@
-"""From uint8 photos to what the networks see, on the training device: crop, flip, light, and only then Lab."""
+"""From uint8 photos to what the networks see, on the training device: crop, flip, light, and only then Lab.
+
+Then wear and hints, which change what G is given but not the true colours.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from torch import Tensor
 
 from colorize.color import rgb_to_lab
 from colorize.training.config import TrainConfig
+from colorize.training.degrade import Degrade
+from colorize.training.hints import simulate_hints
 from colorize.training.step import Batch
 
 _LAST_LEVEL = 255.0  # of a uint8 photo
@@ -27,11 +32,19 @@ class Augment:
         if config.jitter:
             steps.append(ColorJiggle(config.jitter, config.jitter, p=_JITTER_SHARE))
         self._augment = AugmentationSequential(*steps, data_keys=["input"])
+        self._degrade = Degrade()
+        self._degraded, self._hinted = config.degraded, config.hints
 
     def __call__(self, photos: Tensor) -> Batch:
         with torch.no_grad():
             rgb: Tensor = self._augment(to_float(photos, self.device)).clamp_(0, 1)  # (B, 3, S, S)
-            return to_batch(rgb)
+            batch = to_batch(rgb)
+            if self._degraded:
+                chosen = torch.rand(len(rgb), device=self.device) < self._degraded
+                if chosen.any():
+                    batch.l[chosen] = self._degrade(rgb[chosen])
+            hints = simulate_hints(batch.ab, self._hinted) if self._hinted else None
+            return batch._replace(hints=hints)
 
 
 def to_float(photos: Tensor, device: torch.device) -> Tensor:

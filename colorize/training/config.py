@@ -58,6 +58,9 @@ class TrainConfig:
         f"reconstruction loss on ab: {', '.join(RECONSTRUCTIONS)}, or {CROSS_ENTROPY} (of a head of bins)",
         among=(*RECONSTRUCTIONS, CROSS_ENTROPY),
     )
+    distribution_weight: float = _option(
+        0.02, "weight of the cross-entropy of the distribution beside ab, with the head 'ab+bins'", least=0
+    )
     adversarial_weight: float = _option(1.0, "weight of G's adversarial loss; 0: D is left out", least=0)
     reconstruction_weight: float = _option(
         100.0, "λ, weight of the reconstruction loss in the adversarial phase", least=0
@@ -67,6 +70,12 @@ class TrainConfig:
     generator_steps: int = _option(4000, "steps of G alone on the reconstruction loss", least=0)
     discriminator_steps: int = _option(100, "steps of D alone", least=0)
     adversarial_steps: int = _option(1000, "steps of both, alternating", least=0)
+    patience: int = _option(
+        0,
+        "measurements without better colours after which alternating ends; what is best by then is best.safetensors; "
+        "0: none",
+        least=0,
+    )
     d_steps: int = _option(1, "updates of D per update of G while alternating", least=1)
 
     # Optimizers
@@ -93,6 +102,12 @@ class TrainConfig:
     )
     zoom: float = _option(0.7, "the box that a crop is cut from has this fraction or more of the short side")
     jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none", least=0, below=1)
+    degraded: float = _option(
+        0.0,
+        "share of the photos whose lightness is worn like an old print's: faded, grainy, soft, blind to red",
+        least=0,
+    )
+    hints: float = _option(0.0, "share of the photos that are shown with hints of their true colours", least=0)
     holdout: int = _option(
         50, "without --validation, one photo in this many is kept out of training to measure on", least=2
     )
@@ -124,6 +139,9 @@ class TrainConfig:
             least = each.smallest * self.discriminator_scale
             if self.size < least:
                 raise ConfigError(f"size must be at least {least} for the {each.kind} discriminator, got {self.size}")
+        for name in ("degraded", "hints"):
+            if getattr(self, name) > 1:
+                raise ConfigError(f"{name} must be a share from 0 to 1, got {getattr(self, name)}")
         if not 0 < self.zoom <= 1:
             raise ConfigError(f"zoom must be above 0 and at most 1, got {self.zoom}")
         if self.encoder_start and self.architecture != "mobile-unet":

@@ -9,7 +9,6 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +26,9 @@ from colorize.lightness import merge, to_levels
 from colorize.memory import keep_freed_memory
 from colorize.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
 from colorize.models import Generator, build_generator
+from colorize.models.bins import AbBins
 from colorize.models.generator import keep_norm_statistics
-from colorize.models.mobile_unet import MobileUNet
+from colorize.models.mobile_unet import MobileUNet, MobileUNetSettings
 from colorize.models.patchgan import Discriminators
 from colorize.models.weights import load_generator, save_generator
 from colorize.training import runlog
@@ -36,6 +36,7 @@ from colorize.training.augment import Augment, to_batch, to_float
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig
 from colorize.training.data import PhotoBatches, Sources, validation_photos
+from colorize.training.hints import add_patches
 from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS, cross_entropy
 from colorize.training.step import Batch, Step, StepLosses
 
@@ -43,6 +44,7 @@ PHASES = ("generator", "discriminator", "adversarial")
 _WARM_UP = 0.05  # of the generator phase
 _VALIDATION_BATCH = 32
 _PRIOR_PHOTOS = 512  # that tell how often each colour occurs
+_HINTS, _HINT_SIDE = 10, 3  # patches of px that a photo is measured with
 _SAMPLES = 8  # validation photos in the sample grids
 
 
@@ -98,12 +100,6 @@ class _Trainer:
         self.ema = AveragedModel(self.generator, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
         torch.manual_seed(config.seed + self.accelerator.process_index)
 
-        by_bins = config.reconstruction == CROSS_ENTROPY
-        assert self.generator.bins is not None or not by_bins
-        reconstruction: Callable[[Tensor, Tensor], Tensor] = (
-            partial(cross_entropy, bins=self.generator.bins) if by_bins else RECONSTRUCTIONS[config.reconstruction]
-        )
-
         # The step of the paper, on what accelerate makes of the networks.
         self.step = Step(
             self.accelerator,
@@ -111,10 +107,10 @@ class _Trainer:
             discriminator=self.accelerator.prepare_model(self.discriminator),
             discriminator_alone=self.discriminator,
             objective=OBJECTIVES[config.objective],
-            reconstruction=reconstruction,
+            reconstruction=reconstruction_loss(config, self.generator.bins),
             adversarial_weight=config.adversarial_weight,
             reconstruction_weight=config.reconstruction_weight,
-            decode=self.generator.decode if by_bins else None,
+            logits=self.generator.bins is not None,
         )
         self.d_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2)
@@ -124,7 +120,7 @@ class _Trainer:
         # Where the run stands.
         self.steps_done = 0
         self.photos_seen = 0
-        self.best: dict[str, Any] = {"phase": "", "score": math.inf}
+        self.best: dict[str, Any] = {"phase": "", "score": math.inf, "misses": 0}
         self.measured: dict[str, float] = {}
         data_state = self._restore() if has_state else None
 
@@ -181,6 +177,10 @@ class _Trainer:
         self._set_modes(phase)
         sums = _Sums()
         for index in range(self.steps_done - start, end - start):
+            if self._patience_is_over():
+                self.report.line(f"no better colours in {config.patience} measurements: alternating ends here")
+                self._checkpoint()
+                return
             # One step of what the phase trains.
             self._set_learning_rates(phase, index, end - start)
             losses = self._update(phase)
@@ -204,6 +204,14 @@ class _Trainer:
                 self._checkpoint()
             if stopping and self.steps_done < config.steps:
                 raise Interrupted
+
+    def _patience_is_over(self) -> bool:
+        """Whether alternating has not brought better colours for long enough; every process hears it of the first."""
+        patience = self.config.patience
+        over = bool(patience and self.best["phase"] == "adversarial" and self.best["misses"] >= patience)
+        if patience and self.accelerator.num_processes > 1:
+            over = bool(self.accelerator.reduce(torch.tensor(float(over), device=self.device), "sum") > 0)
+        return over
 
     def _update(self, phase: str) -> StepLosses:
         if phase == "generator":
@@ -253,7 +261,7 @@ class _Trainer:
             self.g_optimizer = self._phase_optimizer(phase)
         self.ema.n_averaged.zero_()
         if phase != "discriminator":  # which leaves G as it is
-            self.best = {"phase": phase, "score": math.inf}
+            self.best = {"phase": phase, "score": math.inf, "misses": 0}
 
     def _share_buffers(self) -> None:
         """Give every process the first one's BatchNorm statistics: each has seen other photos, one is saved."""
@@ -314,7 +322,7 @@ class _Trainer:
         """Measure the averaged generator; keep it if it is the best of this phase."""
         if not self.log:
             return
-        self.measured = measure(self._averaged(), self.validation.to(self.device))
+        self.measured = measure(self._averaged(), self.validation.to(self.device), hints=self.config.hints > 0)
         # Alone, G is judged by its own loss. Against D, by how close its colours come to the true ones: the sign
         # that DeOldify's author wished for.
         alone = self.measured["l1"]
@@ -327,8 +335,11 @@ class _Trainer:
             f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items())
         )
         self.log.samples(self.steps_done, sample_rows(self._averaged(), self.validation[:_SAMPLES].to(self.device)))
-        if phase != "discriminator" and score < self.best["score"] and self.steps_done > 0:
-            self.best = {"phase": phase, "score": score}
+        if phase == "discriminator" or self.steps_done == 0:
+            return
+        self.best["misses"] += 1
+        if score < self.best["score"]:
+            self.best = {"phase": phase, "score": score, "misses": 0}
             save_generator(self.folder / runlog.BEST, self._averaged(), self._record())
 
     def _averaged(self) -> Generator:
@@ -451,13 +462,18 @@ def lr_factor(phase: str, index: int, steps: int) -> float:
 
 
 @torch.no_grad()
-def measure(generator: Generator, photos: Tensor) -> dict[str, float]:
-    """L1 on ab, PSNR on RGB (and grey's), colourfulness, ΔCF, histogram intersections, on uint8 (N, 3, S, S)."""
+def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[str, float]:
+    """L1 on ab, PSNR on RGB (and grey's), colourfulness, ΔCF, histogram intersections, on uint8 (N, 3, S, S).
+
+    With `hints`, also PSNR with ten true colours given at random places.
+    """
     totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_grey", "cf", "cf_truth")}
+    totals |= {"psnr_hints": []} if hints else {}
+    places = torch.Generator().manual_seed(0)
     histograms: list[Tensor] = []
     for part in photos.split(_VALIDATION_BATCH):
         truth = to_float(part, photos.device)
-        l, ab = to_batch(truth)
+        l, ab, _ = to_batch(truth)
         fake_ab = _predict(generator, l)
         rgb = lab_to_rgb(l, fake_ab)
         totals["l1"].append((fake_ab - ab).abs().mean(dim=(1, 2, 3)))
@@ -466,6 +482,11 @@ def measure(generator: Generator, photos: Tensor) -> dict[str, float]:
         totals["cf"].append(colourfulness(rgb))
         totals["cf_truth"].append(colourfulness(truth))
         histograms.append(torch.stack([ab_histograms(rgb), ab_histograms(truth)]))
+        if hints:
+            given = torch.zeros_like(torch.cat([ab, l], dim=1))
+            for each, true in zip(given, ab, strict=True):
+                add_patches(each, true, [_HINT_SIDE] * _HINTS, places)
+            totals["psnr_hints"].append(psnr(lab_to_rgb(l, _predict(generator, l, given)), truth))
     result = {name: torch.cat(values).mean().item() for name, values in totals.items()}
     result["delta_cf"] = abs(result["cf"] - result["cf_truth"])
     predicted, true = torch.stack(histograms).sum(dim=0)
@@ -476,7 +497,7 @@ def measure(generator: Generator, photos: Tensor) -> dict[str, float]:
 @torch.no_grad()
 def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
     """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) grey, coloured and true."""
-    l, _ = to_batch(to_float(photos, photos.device))
+    l = to_batch(to_float(photos, photos.device)).l
     predicted = _predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
     truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
     rows = []
@@ -485,12 +506,14 @@ def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
     return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
 
 
-def _predict(generator: Generator, l: Tensor) -> Tensor:
-    """`generator(l)` for sides that need not be multiples of its stride."""
+def _predict(generator: Generator, l: Tensor, hints: Tensor | None = None) -> Tensor:
+    """`generator(l, hints)` for sides that need not be multiples of its stride."""
     height, width = l.shape[2:]
     pad = (0, -width % generator.stride, 0, -height % generator.stride)
-    padded = nn.functional.pad(l, pad, mode="replicate") if any(pad) else l
-    ab: Tensor = generator(padded)
+    if any(pad):
+        l = nn.functional.pad(l, pad, mode="replicate")
+        hints = None if hints is None else nn.functional.pad(hints, pad)
+    ab: Tensor = generator(l, hints)
     return ab[:, :, :height, :width]
 
 
@@ -502,25 +525,49 @@ def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
     """
     by_bins = {"head": "bins"} if config.reconstruction == CROSS_ENTROPY else {}
     generator = build_generator(config.architecture, {**by_bins, **config.generator_settings})
-    if by_bins and generator.bins is None:
-        raise ConfigError(f"reconstruction {CROSS_ENTROPY} needs the generator's head to be 'bins', got 'ab'")
+    if by_bins and generator.settings.head != "bins":
+        raise ConfigError(
+            f"reconstruction {CROSS_ENTROPY} needs the generator's head to be 'bins', got {generator.settings.head!r}"
+        )
     if config.size % generator.stride:
         raise ConfigError(f"size must be a multiple of {generator.stride} for {config.architecture}, got {config.size}")
     if isinstance(generator, MobileUNet):
         generator.encoder_is_trained = config.encoder_is_trained
     if config.start and fresh:
         given, info = load_generator(config.start)
-        if (info.architecture, given.settings) != (config.architecture, generator.settings):
+        if info.architecture != config.architecture or not _can_become(given.settings, generator.settings):
             raise ConfigError(
                 f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture} "
                 f"{dataclasses.asdict(generator.settings)}"
             )
-        generator.load_state_dict(given.state_dict())
+        generator.load_state_dict({**generator.state_dict(), **given.state_dict()})
     if config.encoder_start and fresh:
         assert isinstance(generator, MobileUNet)
         generator.load_imagenet(config.encoder_start)
-    generator.hint.weight.requires_grad_(False)  # no hints are shown here, so it has no gradient
+    for name, parameter in generator.named_parameters():
+        if name.endswith("hint.weight"):
+            parameter.requires_grad_(config.hints > 0)  # without hints it would have no gradient
     return generator
+
+
+def _can_become(given: Any, wanted: Any) -> bool:
+    """Whether a generator of settings `given` has all that one of `wanted` has, but for what is added beside it."""
+    if isinstance(given, MobileUNetSettings) and isinstance(wanted, MobileUNetSettings):
+        head = "ab+bins" if (given.head, wanted.head) == ("ab", "ab+bins") else given.head
+        given = dataclasses.replace(given, head=head, guided=given.guided or wanted.guided)
+    return bool(given == wanted)
+
+
+def reconstruction_loss(config: TrainConfig, bins: AbBins | None) -> Callable[[Any, Tensor], Tensor]:
+    """The reconstruction loss of G's ab; of its whole `Answer` if G has bins."""
+    if bins is None:
+        return RECONSTRUCTIONS[config.reconstruction]
+    if config.reconstruction == CROSS_ENTROPY:
+        return lambda answer, truth: cross_entropy(answer.logits, truth, bins)
+    loss = RECONSTRUCTIONS[config.reconstruction]
+    return lambda answer, truth: (
+        loss(answer.ab, truth) + config.distribution_weight * cross_entropy(answer.logits, truth, bins)
+    )
 
 
 def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *, hold_out: bool) -> None:
@@ -530,7 +577,7 @@ def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *
     counts = torch.zeros_like(bins.prior)
     batches = PhotoBatches(sources, dataclasses.replace(config, workers=0), hold_out=hold_out)
     for _ in range(math.ceil(_PRIOR_PHOTOS / config.batch_size)):
-        _, ab = to_batch(to_float(next(batches), counts.device))
+        ab = to_batch(to_float(next(batches), counts.device)).ab
         counts += bins.count(nn.functional.avg_pool2d(ab, 2))
     bins.prior.copy_(counts / counts.sum())
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from colorize.models.generator import Answer
 from colorize.training.losses import Objective, gradient_penalty
 
 
 class Batch(NamedTuple):
     l: Tensor  # (B, 1, H, W)
     ab: Tensor  # (B, 2, H, W)
+    hints: Tensor | None = None  # (B, 3, H, W)
+
+    @property
+    def given(self) -> tuple[Tensor, ...]:
+        """What G is given."""
+        return (self.l,) if self.hints is None else (self.l, self.hints)
 
 
 class StepLosses(NamedTuple):
@@ -32,8 +39,8 @@ class Step:
 
     `batches` are the micro-batches of a step (one, unless gradients are accumulated). `generator` and `discriminator`
     are as `accelerate` prepared them; `discriminator_alone` is D without the wrapper that exchanges gradients between
-    processes, for G's update, where D has none. With `decode`, the reconstruction loss compares G's logits instead of
-    its ab, and D sees what `decode` makes of them.
+    processes, for G's update, where D has none. With `logits`, the reconstruction loss gets G's whole `Answer`
+    instead of its ab.
     """
 
     def __init__(
@@ -43,10 +50,10 @@ class Step:
         discriminator: nn.Module,
         discriminator_alone: nn.Module,
         objective: Objective,
-        reconstruction: Callable[[Tensor, Tensor], Tensor],
+        reconstruction: Callable[[Any, Tensor], Tensor],
         adversarial_weight: float,
         reconstruction_weight: float,
-        decode: Callable[[Tensor], Tensor] | None = None,
+        logits: bool = False,
     ) -> None:
         self.accelerator = accelerator
         self.generator = generator
@@ -56,13 +63,13 @@ class Step:
         self.reconstruction = reconstruction
         self.adversarial_weight = adversarial_weight
         self.reconstruction_weight = reconstruction_weight
-        self.decode = decode
+        self.logits = logits
 
     def generator_step(self, batches: Sequence[Batch], g_optimizer: Optimizer) -> StepLosses:
         """G alone on the reconstruction loss."""
         g_reconstruction = torch.zeros((), device=self.accelerator.device)
         for batch in self._accumulate(batches, self.generator):
-            loss = self.reconstruction(self._answer(batch.l), batch.ab)
+            loss = self.reconstruction(self._answer(batch), batch.ab)
             self.accelerator.backward(loss / len(batches))
             g_reconstruction += loss.detach() / len(batches)
         _update(g_optimizer)
@@ -74,7 +81,7 @@ class Step:
         """max_D: believe real pairs, doubt generated ones. Halved, to slow D relative to G (sec. 3.3)."""
         if fakes is None:
             with torch.no_grad():
-                fakes = [self.generator(batch.l) for batch in batches]
+                fakes = [self.generator(*batch.given) for batch in batches]
         d_loss = torch.zeros((), device=self.accelerator.device)
         fake = iter(fakes)
         for batch in self._accumulate(batches, self.discriminator):
@@ -109,14 +116,14 @@ class Step:
         if not self.adversarial_weight:
             return self.generator_step(batches, g_optimizer)
         # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
-        shared = [self._answer(batches[0].l)] if len(batches) == 1 else None
-        fakes = [self._colours(answer) for answer in shared] if shared else None
+        shared = [self._answer(batches[0])] if len(batches) == 1 else None
+        fakes = [_colours(answer) for answer in shared] if shared else None
         d_loss = self.discriminator_step(batches, d_optimizer, fakes).d
         g_adversarial, g_reconstruction = torch.zeros_like(d_loss), torch.zeros_like(d_loss)
         with frozen(self.discriminator_alone):
             for batch in self._accumulate(batches, self.generator):
-                answer = shared[0] if shared else self._answer(batch.l)
-                fake_ab = fakes[0] if fakes else self._colours(answer)  # (B, 2, H, W)
+                answer = shared[0] if shared else self._answer(batch)
+                fake_ab = fakes[0] if fakes else _colours(answer)  # (B, 2, H, W)
                 logits = self.discriminator_alone(batch.l, fake_ab)
                 adversarial = torch.stack([self.objective.generator(each) for each in logits]).mean()
                 reconstruction = self.reconstruction(answer, batch.ab)
@@ -127,13 +134,11 @@ class Step:
         _update(g_optimizer)
         return StepLosses(d_loss, g_adversarial, g_reconstruction)
 
-    def _answer(self, l: Tensor) -> Tensor:
-        """What the reconstruction loss compares: ab (B, 2, H, W), or logits."""
-        answer: Tensor = self.generator(l, logits=True) if self.decode else self.generator(l)
+    def _answer(self, batch: Batch) -> Tensor | Answer:
+        """What the reconstruction loss compares."""
+        named = {"logits": True} if self.logits else {}
+        answer: Tensor | Answer = self.generator(*batch.given, **named)
         return answer
-
-    def _colours(self, answer: Tensor) -> Tensor:
-        return self.decode(answer) if self.decode else answer
 
     def _accumulate(self, batches: Sequence[Batch], model: nn.Module) -> Iterator[Batch]:
         """The batches, with processes exchanging `model`'s gradients at the last one only."""
@@ -154,6 +159,10 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
+
+
+def _colours(answer: Tensor | Answer) -> Tensor:
+    return answer.ab if isinstance(answer, Answer) else answer
 
 
 def _update(optimizer: Optimizer) -> None:

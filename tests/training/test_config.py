@@ -31,6 +31,8 @@ from colorize.training.config import TrainConfig, read_config
         ({"g_lr": -1.0}, "g_lr must be at least 0, got -1.0"),
         ({"ema": 1.0}, "ema must be at least 0 and below 1, got 1.0"),
         ({"zoom": 0.0}, "zoom must be above 0 and at most 1, got 0.0"),
+        ({"hints": 1.5}, "hints must be a share from 0 to 1, got 1.5"),
+        ({"degraded": 2}, "degraded must be a share from 0 to 1, got 2"),
         ({"spectral_norm": 1}, "spectral_norm must be true or false, got 1"),
         ({"generator_settings": [64]}, r"generator_settings must be a JSON object, got \[64\]"),
         ({"generator_steps": 0, "discriminator_steps": 0, "adversarial_steps": 0}, "nothing to do"),

@@ -10,6 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
+from colorize.models.generator import Answer
 from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
 from colorize.training.step import Batch, Step, frozen
 
@@ -153,9 +154,9 @@ class Chooser(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(1, 3, 3, padding=1)
 
-    def forward(self, l: Tensor, *, logits: bool = False) -> Tensor:
+    def forward(self, l: Tensor, *, logits: bool = False) -> Tensor | Answer:
         answer: Tensor = self.conv(l)
-        return answer if logits else self.decode(answer)
+        return Answer(self.decode(answer), answer) if logits else self.decode(answer)
 
     @staticmethod
     def decode(logits: Tensor) -> Tensor:
@@ -169,9 +170,9 @@ def test_a_loss_on_logits_and_d_on_what_they_decode_to_teach_g_together(
     _, d = networks
     seen: list[Tensor] = []
 
-    def reconstruction(logits: Tensor, ab: Tensor) -> Tensor:
-        seen.append(logits)
-        return logits.square().mean()
+    def reconstruction(answer: Answer, _: Tensor) -> Tensor:
+        seen.append(answer.logits)
+        return answer.logits.square().mean()
 
     whole = batch(4)
     batches = [Batch(whole.l[:2], whole.ab[:2]), Batch(whole.l[2:], whole.ab[2:])] if halves else [whole]
@@ -179,7 +180,7 @@ def test_a_loss_on_logits_and_d_on_what_they_decode_to_teach_g_together(
         g = Chooser()
         before = weights(g)
         step = Step(
-            Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], reconstruction, 1.0, reconstruction_weight, g.decode
+            Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], reconstruction, 1.0, reconstruction_weight, logits=True
         )
         losses = step.adversarial_step(batches, sgd(g), sgd(d))
         assert seen[-1].shape[1] == 3

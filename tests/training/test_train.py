@@ -340,13 +340,60 @@ def test_the_best_generator_is_that_of_the_best_measurement(
     scores = iter([9.0, 0.5, 0.2, 0.4, 0.3, 0.1])
     measured = loop.measure
 
-    def staged(*arguments: Any) -> dict[str, float]:
-        return {**measured(*arguments), "l1": next(scores)}
+    def staged(*arguments: Any, **named: Any) -> dict[str, float]:
+        return {**measured(*arguments, **named), "l1": next(scores)}
 
     monkeypatch.setattr(loop, "measure", staged)
     alone = ["--generator-steps", "8", "--discriminator-steps", "2", "--adversarial-steps", "0"]
     assert main([str(shard), "--run", str(tmp_path / "run"), *SMALL, *alone, "--validate-interval", "2"]) == 0
     assert load_generator(tmp_path / "run/best.safetensors")[1].training["steps"] == 4
+
+
+def test_alternating_ends_when_patience_does_and_the_best_is_kept(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scores = iter([9.0, 9.0, 5.0, 3.0, 4.0, 3.5, 1.0])
+    measured = loop.measure
+
+    def staged(*arguments: Any, **named: Any) -> dict[str, float]:
+        return {**measured(*arguments, **named), "delta_cf": next(scores)}
+
+    monkeypatch.setattr(loop, "measure", staged)
+    steps = ["--generator-steps", "0", "--discriminator-steps", "1", "--adversarial-steps", "9", "--d-steps", "1"]
+    given = [str(shard), "--run", str(tmp_path / "run"), *SMALL, *steps, "--validate-interval", "1", "--patience", "2"]
+    assert main(given) == 0
+    assert "no better colours in 2 measurements" in capfd.readouterr().err
+    assert load_generator(tmp_path / "run/best.safetensors")[1].training["steps"] == 3
+    assert log(tmp_path / "run")[-1]["step"] == 5
+    ended = weights(tmp_path / "run/last.safetensors")
+    assert main([*given, "--resume"]) == 0  # there is nothing more to do
+    assert next(scores) == 1.0
+    assert all(torch.equal(ended[name], each) for name, each in weights(tmp_path / "run/last.safetensors").items())
+
+
+def test_hints_wear_and_the_distribution_are_learned_and_a_model_without_them_can_go_on_to_them(
+    shard: Path, tmp_path: Path
+) -> None:
+    mobile = [
+        *SMALL,
+        *("--architecture", "mobile-unet", "--size", "32", "--generator-steps", "1", "--discriminator-steps", "0"),
+        *("--adversarial-steps", "1", "--validate-interval", "2"),
+    ]
+    plain = ["--generator-settings", '{"widths": [4, 4, 4, 4]}']
+    assert main([str(shard), "--run", str(tmp_path / "plain"), *mobile, *plain]) == 0
+    start = tmp_path / "plain/last.safetensors"
+    settings = '{"widths": [4, 4, 4, 4], "head": "ab+bins", "guided": true}'
+    both = ["--generator-settings", settings, "--start", str(start)]
+    more = ["--hints", "1", "--degraded", "1"]
+    assert main([str(shard), "--run", str(tmp_path / "guided"), *mobile, *both, *more]) == 0
+    before, after = weights(start), weights(tmp_path / "guided/last.safetensors")
+    distribution = {"distribution.weight", "distribution.bias", "bins.centres", "bins.prior"}
+    guides = {f"ups.{index}.hint.weight" for index in range(4)}
+    assert set(after) - set(before) == distribution | guides
+    assert not before["hint.weight"].any()
+    assert all(after[name].any() for name in ("hint.weight", *guides))
+    assert after["distribution.bias"].any()
+    assert "psnr_hints" in log(tmp_path / "guided")[-1]
 
 
 def test_the_average_follows_slowly_and_faster_at_first() -> None:
