@@ -59,7 +59,9 @@ class Result:
 class PhotoColorizer(Protocol):
     """What `run` needs of a `Colorizer`."""
 
-    def colorize_photos(self, photos: Sequence[Photo], *, strength: float, size: int) -> Sequence[Photo]: ...
+    def colorize_photos(
+        self, photos: Sequence[Photo], *, strength: float, size: int, seed: int | None = None
+    ) -> Sequence[Photo]: ...
 
 
 def is_done(job: Job) -> bool:
@@ -280,7 +282,8 @@ class _Pipeline:
                 break
             if flight.state is _State.READ and flight.opened:
                 pixels += flight.pixels
-                if group and (flight.opened.rest or pixels > _PIXELS_TOGETHER):
+                other_seed = group and group[0].job.seed != flight.job.seed
+                if group and (flight.opened.rest or other_seed or pixels > _PIXELS_TOGETHER):
                     break
                 group.append(flight)
                 if flight.opened.rest or len(group) == _PHOTOS_TOGETHER:
@@ -292,24 +295,26 @@ class _Pipeline:
     def _colorize(self, group: Sequence[_Flight]) -> None:
         opened = [flight.opened for flight in group if flight.opened]
         if opened[0].rest:  # page by page, while it is written
-            pages = self._coloured(_every_page(opened[0]), self._options.size)
+            pages = self._coloured(_every_page(opened[0]), self._options.size, group[0].job.seed)
             self._write_later(group[0], pages, 0.0)
             return
-        future = self._colorizers.submit(self._colorize_photos, [first for first, _, _ in opened])
+        photos = [first for first, _, _ in opened]
+        future = self._colorizers.submit(self._colorize_photos, photos, group[0].job.seed)
         for place, flight in enumerate(group):
             flight.place = place if len(group) > 1 else None
             flight.becomes(_State.COLORIZING, future)
 
-    def _colorize_photos(self, photos: Sequence[Photo]) -> tuple[Sequence[Photo], float]:
+    def _colorize_photos(self, photos: Sequence[Photo], seed: int | None) -> tuple[Sequence[Photo], float]:
         """In colour, and how many seconds each of them took."""
         start = time.perf_counter()
         options = self._options
-        coloured = self._colorizer().colorize_photos(photos, strength=options.strength, size=options.size)
+        coloured = self._colorizer().colorize_photos(photos, strength=options.strength, size=options.size, seed=seed)
         return coloured, (time.perf_counter() - start) / len(photos)
 
-    def _coloured(self, pages: Iterable[Photo], size: int) -> Iterator[Photo]:
+    def _coloured(self, pages: Iterable[Photo], size: int, seed: int | None) -> Iterator[Photo]:
+        strength = self._options.strength
         for page in pages:
-            yield from self._colorizer().colorize_photos([page], strength=self._options.strength, size=size)
+            yield from self._colorizer().colorize_photos([page], strength=strength, size=size, seed=seed)
 
     def _write_later(self, flight: _Flight, pages: Iterable[Photo], seconds: float) -> None:
         assert flight.opened
@@ -343,7 +348,7 @@ class _Pipeline:
                 opened = _open(job.source)
                 told = f"{job.source}: not enough memory to colour {'×'.join(map(str, opened.first.size))} px"
                 message = "" if size == self._options.size else f"{told} at size {self._options.size}, done at {size}"
-                pages = self._coloured(_every_page(opened), size)
+                pages = self._coloured(_every_page(opened), size, job.seed)
                 return self._write(pages, replace(_result(job, opened), message=message))
             except (ColorizeError, MemoryError) as error:
                 if not _out_of_memory(error):

@@ -19,6 +19,7 @@ from colorize.options import (
     QUALITY_RANGE,
     SIZE_RANGE,
     STRENGTH_RANGE,
+    VARIANTS_RANGE,
     ColorizeOptions,
     ResultOptions,
 )
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _DEFAULTS = ColorizeOptions()
 _STREAM = "-"
 _NOT_TOGETHER = {
-    "--watch": ("--dry-run", "--verify"),
+    "--watch": ("--dry-run", "--verify", "--variants"),
     "--dry-run": ("--verify", "--report"),
     "--verify": ("--report", "--overwrite"),
 }
@@ -106,6 +107,15 @@ def colorize(
     size: Annotated[
         int, typer.Option(metavar="N", help="The network sees about N × N pixels, {} to {}.".format(*SIZE_RANGE))
     ] = _DEFAULTS.size,
+    variants: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            help="Further colourings of each photo, NAME-color-variant-1.EXT and so on, {} to {}.".format(
+                *VARIANTS_RANGE
+            ),
+        ),
+    ] = 0,
     device: Annotated[
         str, typer.Option(metavar="NAME", help=f"Where the network runs: {', '.join(DEVICES)}.")
     ] = DEVICES[0],
@@ -133,10 +143,11 @@ def colorize(
     if device not in DEVICES:
         raise ConfigError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
     options = ColorizeOptions(strength=strength, size=size)
-    written = ResultOptions(format=file_format, quality=quality)
+    written = ResultOptions(format=file_format, quality=quality, variants=variants)
     _refuse_together(
         paths,
         {
+            "--variants": variants > 0,
             "--watch": watch,
             "--dry-run": dry_run,
             "--verify": verify,
@@ -153,7 +164,7 @@ def colorize(
 
         keep_freed_memory()
         interrupt = Interrupt()
-        work = Session(lambda: _load(model, device), options, written, interrupt, overwrite=overwrite)
+        work = Session(lambda: _load(model, device, variants), options, written, interrupt, overwrite=overwrite)
         if paths == [_STREAM]:
             return work.stream()
         if watch:
@@ -161,7 +172,7 @@ def colorize(
                 raise ConfigError(f"{path}: expected a folder to watch, this is a file")
             batches = arrivals(paths, output, file_format, interrupt.stop, overwrite=overwrite)
             return work.run(batches, None, report)
-        jobs = plan(paths, output, file_format)
+        jobs = plan(paths, output, file_format, variants)
         for line in jobs.left_out:
             tell(line)
         if dry_run:
@@ -186,7 +197,10 @@ def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
                 raise ConfigError(f"{one} and {other} do not go together")
 
 
-def _load(model: Path | None, device: str) -> Colorizer:
+def _load(model: Path | None, device: str, variants: int) -> Colorizer:
     from colorize.colorizer import Colorizer
 
-    return Colorizer.load(model, device)
+    colorizer = Colorizer.load(model, device)
+    if variants and not colorizer.has_variants:
+        raise ConfigError("--variants: this model knows one colouring only")
+    return colorizer

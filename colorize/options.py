@@ -13,6 +13,7 @@ STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)
 FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "tif", "tiff")
 QUALITY_RANGE = (1, 100)
+VARIANTS_RANGE = (0, 99)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ResultOptions:
 
     format: str | None = None  # one of FORMATS; None is the source's, where that can be written in colour
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is `photo`'s choice for each
+    variants: int = 0  # further colourings of each photo, beside the first
 
     def __post_init__(self) -> None:
         if self.format is not None and self.format not in FORMATS:
@@ -45,6 +47,9 @@ class ResultOptions:
         quality = self.quality
         if quality is not None and not (_is_number(quality) and lowest <= quality <= highest):
             raise ConfigError(f"quality must be a whole number from {lowest} to {highest}, got {quality!r}")
+        fewest, most = VARIANTS_RANGE
+        if not fewest <= self.variants <= most:
+            raise ConfigError(f"variants must be a whole number from {fewest} to {most}, got {self.variants!r}")
 
 
 def _is_number(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import sys
 import unicodedata
@@ -18,9 +19,11 @@ from colorize import photo
 from colorize.errors import ConfigError, DataError
 
 RESULT_MARK = "-color"  # NAME-color.EXT beside NAME.EXT
+VARIANT_MARK = "-variant-"  # and NAME-color-variant-1.EXT
 
+_RESULT_STEM = re.compile(rf"(.*){RESULT_MARK}(?:{VARIANT_MARK}\d+)?", re.DOTALL)
 _LONGEST_NAME = 255  # bytes, on nearly every file system
-_LONGEST_SUFFIX = 8  # bytes kept free for one
+_LONGEST_END = len(f"{RESULT_MARK}{VARIANT_MARK}99") + 8  # bytes kept free for marks and a suffix
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Job:
     source: Path
     target: Path
     problem: str = ""  # why it cannot be done, where that is known before
+    seed: int | None = None  # of a variant
 
 
 class Plan:
@@ -45,8 +49,9 @@ class Plan:
             if isinstance(entry, Job):
                 yield entry
             else:
-                for name, result in zip(entry.names, entry.results, strict=True):
-                    yield Job(Path(entry.source, name), Path(entry.target, result))
+                for index, (name, result) in enumerate(zip(entry.names, entry.results, strict=True)):
+                    seed = index % (1 + entry.variants) or None
+                    yield Job(Path(entry.source, name), Path(entry.target, result), seed=seed)
 
 
 @dataclass(slots=True)
@@ -57,22 +62,33 @@ class _Folder:
     target: str
     names: list[str]
     results: list[str] = field(default_factory=list)
+    variants: int = 0  # of each name, which then comes once more for each
+
+    def settle(self, marked: bool, file_format: str | None, variants: int) -> None:
+        """Name the results."""
+        if variants:
+            self.variants, self.names = variants, [name for name in self.names for _ in range(1 + variants)]
+        self.results = [
+            _result_name(name, marked, file_format, index % (1 + variants)) for index, name in enumerate(self.names)
+        ]
 
 
 def plan(
     paths: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str] | None = None,
     file_format: str | None = None,
+    variants: int = 0,
     *,
     may_be_empty: bool = False,
 ) -> Plan:
-    """One job per photo in `paths`, files and folders (recursive), in a fixed order.
+    """One job per photo in `paths`, files and folders (recursive), in a fixed order; and one for each of its variants.
 
     With `output` the results go there, a folder's tree kept; without, beside their sources as NAME-color.EXT. With
     `file_format`, one of `options.FORMATS`, they have that format. A result whose format is not its source's keeps the
-    source's whole name: old.gif-color.png. One whose name would be too long has it cut, with a code in place of the
-    rest. Hidden files, earlier results and what lies in `output` are no sources; links to folders are followed only
-    where they are named. A folder that may not be searched is a job with a `problem`. Nothing is written.
+    source's whole name: old.gif-color.png. A variant's name ends in -variant-N. One whose name would be too long has it
+    cut, with a code in place of the rest. Hidden files, earlier results and what lies in `output` are no sources; links
+    to folders are followed only where they are named. A folder that may not be searched is a job with a `problem`.
+    Nothing is written.
 
     Raises `DataError` for a path that does not exist and, unless it `may_be_empty`, if there is no photo at all;
     `ConfigError` for an empty path, if `output` is a file, or if two results, or a result and a source, would be the
@@ -86,7 +102,7 @@ def plan(
     search.run()
     for entry in search.entries:
         if isinstance(entry, _Folder):
-            entry.results = [_result_name(name, output is None, file_format) for name in entry.names]
+            entry.settle(output is None, file_format, variants)
     found = Plan(search.entries, search.left_out)
     if not len(found) and not may_be_empty:
         raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
@@ -184,12 +200,14 @@ class _Names:
     def __init__(self, names: Iterable[str]) -> None:
         photos = [name for name in names if _is_photo(name)]
         bases = chain(photos, (_split(name)[0] for name in photos))
-        self._bases = {_shortened(base, RESULT_MARK) for base in bases}
+        self._bases = {_shortened(base) for base in bases}
 
     def has_result(self, name: str) -> bool:
-        """Whether `name` is NAME-color.EXT and NAME one of these photos: then it is ours, not a source."""
-        stem, _ = _split(name)
-        return stem.endswith(RESULT_MARK) and stem.removesuffix(RESULT_MARK) in self._bases
+        """Whether `name` is a result's, NAME-color.EXT, and NAME one of these photos: then it is ours, not a source."""
+        if RESULT_MARK not in name:
+            return False
+        result = _RESULT_STEM.fullmatch(_split(name)[0])
+        return result is not None and result[1] in self._bases
 
 
 def _is_photo(name: str) -> bool:
@@ -202,12 +220,12 @@ def _split(name: str) -> tuple[str, str]:
     return (name[:dot], name[dot:]) if dot > 0 else (name, "")
 
 
-def _result_name(name: str, marked: bool, file_format: str | None) -> str:
+def _result_name(name: str, marked: bool, file_format: str | None, variant: int) -> str:
     """NAME.EXT or NAME-color.EXT. Where EXT changes, the old one stays in the name, so that a.gif and a.png differ."""
-    mark = RESULT_MARK if marked else ""
+    mark = (RESULT_MARK if marked else "") + (f"{VARIANT_MARK}{variant}" if variant else "")
     stem, suffix = _split(name)
     result_suffix = _result_suffix(suffix, file_format)
-    return f"{_shortened(stem if result_suffix == suffix else name, mark)}{mark}{result_suffix}"
+    return f"{_shortened(stem if result_suffix == suffix else name)}{mark}{result_suffix}"
 
 
 @cache
@@ -215,9 +233,9 @@ def _result_suffix(suffix: str, file_format: str | None) -> str:
     return photo.result_suffix(Path(f"photo{suffix}"), file_format)
 
 
-def _shortened(base: str, mark: str) -> str:
-    """`base`, or as much of it as leaves room for a code that tells it from others, for the mark and for a suffix."""
-    room = _LONGEST_NAME - _LONGEST_SUFFIX - len(mark)
+def _shortened(base: str) -> str:
+    """`base`, or as much of it as leaves room for a code that tells it from others, for the marks and for a suffix."""
+    room = _LONGEST_NAME - _LONGEST_END
     if len(base) * 4 <= room or len(encoded := os.fsencode(base)) <= room:  # no character takes more than 4 bytes
         return base
     code = f"~{hashlib.sha256(encoded).hexdigest()[:8]}"

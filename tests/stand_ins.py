@@ -83,7 +83,9 @@ class StandInColorizer:
         self.refuse = refuse
         self.groups: list[list[tuple[int, int]]] = []
 
-    def colorize_photos(self, photos: Sequence[Photo], *, strength: float, size: int) -> list[Photo]:
+    def colorize_photos(
+        self, photos: Sequence[Photo], *, strength: float, size: int, seed: int | None = None
+    ) -> list[Photo]:
         self.groups.append([photo.size for photo in photos])
         for photo in photos:
             if error := self.refuse(photo, size):

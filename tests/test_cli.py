@@ -20,7 +20,7 @@ from colorize import cli, memory
 from colorize.cli import main
 from colorize.models import build_generator
 from colorize.models.weights import save_generator
-from tests.stand_ins import StandInColorizer
+from tests.stand_ins import StandInColorizer, StandInEngine, TwoHalves, one_colour
 
 
 @pytest.fixture(scope="session")
@@ -100,6 +100,9 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["-", "{in}"], "- stands for one photo: it does not go with"),
         (["-", "-"], "- stands for one photo: it does not go with another one"),
         (["-", "--output", "{missing}"], "- stands for one photo: it does not go with --output"),
+        (["{in}", "--variants", "-1"], "variants must be a whole number from 0 to 99, got -1"),
+        (["{in}", "--watch", "--variants", "2"], "--watch and --variants do not go together"),
+        (["-", "--variants", "2"], "- stands for one photo: it does not go with --variants"),
         (["{in}", "--model", "{missing}"], "missing: no such model file"),
         (["{in}", "--model", "{in}/a.png"], "expected a safetensors file"),
         (["{in}", "--no-such-option"], "No such option: --no-such-option"),
@@ -118,6 +121,32 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert told in stderr
     assert stderr.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_variants_of_a_model_that_has_none_are_refused_before_the_work(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from colorize.colorizer import Colorizer
+
+    monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(StandInEngine(one_colour(0, 0))))
+    assert main([str(photos), "-o", str(tmp_path / "out"), "--variants", "1"]) == 2
+    assert "--variants: this model knows one colouring only" in capfd.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_variants_lie_beside_the_first_result_and_are_other_pictures(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from colorize.colorizer import Colorizer
+
+    monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(TwoHalves()))
+    assert main([str(photos / "a.png"), "--variants", "2"]) == 0
+    names = ["a-color.png", "a-color-variant-1.png", "a-color-variant-2.png"]
+    assert capfd.readouterr().out.split() == [str(photos / name) for name in names]
+    assert len({(photos / name).read_bytes() for name in names}) > 1
+    again = (photos / names[1]).read_bytes()
+    assert main([str(photos / "a.png"), "--variants", "2", "--overwrite"]) == 0
+    assert (photos / names[1]).read_bytes() == again
 
 
 @pytest.fixture

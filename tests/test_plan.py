@@ -249,3 +249,21 @@ def test_a_folder_that_may_not_be_searched_is_a_job_with_a_problem(
     jobs = list(plan([tmp_path / "in"], tmp_path / "out"))
     assert [job.source.name for job in jobs] == ["1.png", "b", "3.png"]
     assert [job.problem for job in jobs] == ["", f"{tmp_path / 'in/b'}: cannot be searched (Permission denied)", ""]
+
+
+def test_every_photo_has_its_variants_after_it_and_they_are_no_sources(tmp_path: Path) -> None:
+    long = "x" * 250
+    for name in ("a.png", "a-variant-1.png", f"{long}.png"):
+        grey(tmp_path / name)
+    jobs = list(plan([tmp_path], variants=2))
+    assert [(job.target.name, job.seed) for job in jobs[3:6]] == [
+        ("a-color.png", None),
+        ("a-color-variant-1.png", 1),
+        ("a-color-variant-2.png", 2),
+    ]
+    assert len({job.target for job in jobs}) == 9
+    for job in jobs:
+        grey(job.target)
+    assert {job.source for job in plan([tmp_path])} == {job.source for job in jobs}
+    with pytest.raises(ConfigError, match=r"would both become .*a-variant-1\.png"):
+        plan([tmp_path], tmp_path / "out", variants=2)
