@@ -3,6 +3,7 @@ FROM python:3.13-slim AS build
 WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY colorize colorize
+COPY docs/learned-loss docs/learned-loss
 RUN python -m venv /venv && /venv/bin/python -m pip install --no-cache-dir .
 
 FROM python:3.13-slim

@@ -72,6 +72,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
     shutil.copytree(ROOT / "colorize", copy / "colorize", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "docs" / "learned-loss", copy / "docs" / "learned-loss")
     build = "import sys; from setuptools.build_meta import build_wheel; build_wheel(sys.argv[1])"
     done = subprocess.run([sys.executable, "-c", build, "out"], cwd=copy, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -84,7 +85,9 @@ def test_the_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
     ours = {name for name in ours if "__pycache__" not in name}
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert names == ours
+    study = {name for name in names if ".data/data/share/colorize/learned-loss/" in name}
+    assert names - study == ours
+    assert {Path(name).name for name in study} >= {"index.html", "shapes.jpg"}  # which the page shows
     assert {"colorize/py.typed", "colorize/weights/colorize.safetensors"} <= names
     assert fnmatch.filter(names, "colorize/weights/*.md"), "the model comes with its card"
 

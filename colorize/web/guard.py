@@ -29,7 +29,7 @@ CLIENT = "colorize.client"  # in a request's scope: whose it is
 _OPEN = frozenset({"/healthz", "/metrics"})  # also without a password: they tell numbers only
 _GET = re.compile(
     r"/|/healthz|/metrics|/favicon\.ico|/manifest\.json|/robots\.txt|/theme\.css|/config/?"
-    r"|/(?:assets|static|svelte)/.*"
+    r"|/(?:assets|static|svelte)/.*|/study/[\w.-]+"
     rf"|{API}/(?:info/?|openapi\.json|startup-events|queue/data|heartbeat/[^/]+)"
     rf"|{API}/call/(?:v2/)?\w+/\w+"
     rf"|{API}/file=.*"

@@ -19,6 +19,7 @@ from colorize.errors import ColorizeError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
 from colorize.web.endpoints import BATCH_QUEUE, BATCHES_AT_ONCE, PHOTO_QUEUE, PHOTOS_AT_ONCE, add_endpoints, words
 from colorize.web.studio import FORMATS, SIZES, Given, Progress, Studio
+from colorize.web.study import FIGURE, study_files
 from colorize.web.texts import languages
 
 _PARTS = Path(__file__).parent / "parts"
@@ -93,7 +94,7 @@ def build_page(studio: Studio) -> gr.Blocks:
                             )
                         gr.Button(t("batch_again"), elem_id="again")
             with gr.Tab(t("tab_how")):
-                _part("how")
+                _part("how", figure=FIGURE if study_files() else "")
         add_endpoints(studio)
 
         # Our own parts show how far it is, and see to it that one waits for the other.

@@ -19,7 +19,7 @@ from fastapi import FastAPI, Request
 from gradio.queueing import Event
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.types import Message
 
 from colorize import __version__
@@ -30,6 +30,7 @@ from colorize.web.metrics import CONTENT_TYPE_LATEST
 from colorize.web.page import LOOKS, build_page
 from colorize.web.store import safe_name
 from colorize.web.studio import Studio
+from colorize.web.study import study_files
 from colorize.web.texts import by_locale, in_language_of
 
 _SWEPT_EVERY = 60  # seconds
@@ -88,6 +89,7 @@ class Service:
         app = FastAPI(lifespan=self._lifespan, openapi_url=None)
         app.add_api_route("/healthz", self._health)
         app.add_api_route("/metrics", self._numbers)
+        app.add_api_route("/study/{name}", self._study)
         app.add_api_route(f"{API}/upload", self._upload, methods=["POST"])
         app.add_api_route(f"{API}/file={{path:path}}", self._file, methods=["GET", "HEAD"])
         gr.mount_gradio_app(
@@ -129,6 +131,17 @@ class Service:
 
     async def _numbers(self) -> Response:
         return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def _study(self, name: str) -> Response:
+        """The study of the learned loss, which "How it works" links to."""
+        if name not in (files := study_files()):
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        path, kind = files[name]
+        if kind != "text/html":
+            return FileResponse(path, media_type=kind)
+        # Its numbers lie in a folder of the source, which is not brought along.
+        page = path.read_text(encoding="utf-8").replace('<a href="data/">data</a>', "docs/learned-loss/data")
+        return HTMLResponse(page)
 
     async def _file(self, path: str) -> Response:
         """An upload or a result, to whoever knows where it is."""

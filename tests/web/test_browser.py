@@ -481,6 +481,11 @@ def test_a_folder_keeps_its_tree(desk: Visit, tmp_path: Path) -> None:
 def test_how_it_works_is_readable(visit: Visit) -> None:
     visit.page.get_by_role("tab", name=T["tab_how"]).click()
     visit.page.get_by_role("heading", name=T["how_learned"]).wait_for()
+    visit.page.wait_for_function("document.querySelector('.study img').naturalWidth")
+    with visit.page.context.expect_page() as opened:
+        visit.page.get_by_role("link", name=T["how_study"]).click()
+    opened.value.get_by_role("heading", name="The learned loss against MSE blur").wait_for()
+    opened.value.close()
     visit.check_layout()
     visit.check_access()
     visit.screenshot("how")

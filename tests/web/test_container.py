@@ -126,7 +126,8 @@ def test_the_same_commands_in_a_fresh_environment_give_a_server_that_answers(tmp
             assert process.stdout
             url = re.findall(r"http://\S+", process.stdout.readline())[0]
             assert httpx.get(f"{url}healthz", trust_env=False).json()["status"] == "ok"
-            assert httpx.get(url, trust_env=False).status_code == 200
+            for path in ("", "study/index.html"):
+                assert httpx.get(f"{url}{path}", trust_env=False).status_code == 200
         finally:
             process.terminate()
         assert process.wait(30) == 0

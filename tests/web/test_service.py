@@ -438,6 +438,17 @@ def test_the_page_asks_nobody_else_for_anything(server: Running) -> None:
     assert re.findall(r"""<(?:script|link|img)[^>]*(?:src|href)=["'](?:https?:)?//[^"']*""", answer.text) == []
 
 
+def test_the_study_is_there_with_all_that_it_shows_and_nothing_else(server: Running) -> None:
+    page = server.http.get("/study/index.html")
+    assert page.headers["content-type"].startswith("text/html")
+    shown = re.findall(r"""(?:src|href)="(?!#|https?:)([^"]*)""", page.text)
+    assert "shapes.jpg" in shown
+    for name in shown:
+        assert server.http.get(f"/study/{name}").headers["content-type"] in ("image/jpeg", "image/svg+xml")
+    for name in ("", "README.md", "data", "..%2fweb.md", "%2e%2e"):
+        assert server.http.get(f"/study/{name}").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("content", "kind"),
     [
