@@ -124,7 +124,7 @@ def test_one_hint_reaches_every_stride_of_a_guided_decoder_at_full_strength() ->
     assert [each.shape[2] for each in seen] == [4, 8, 16, 32]
     for pooled in seen:
         cell = 64 // pooled.shape[2]
-        torch.testing.assert_close(pooled[0, :, 17 // cell, 40 // cell], torch.tensor([0.8, -0.4, 1]))
+        torch.testing.assert_close(pooled[0, :, 17 // cell, 40 // cell], torch.tensor([12.8, -6.4, 16]))
         assert pooled.count_nonzero() == 3
 
 

@@ -27,7 +27,8 @@ from colorize.models.mobilenet import mobilenet_v2_features
 _STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
 _STAGE_CHANNELS = (16, 24, 32, 96, 1280)
 _FIRST_CHANNELS = 32
-_HINT_GAIN = 4.0  # brings ab of hints to about ±1
+# Hints join features whose standard deviation is 8 to 23: at their own size they would hardly be learned.
+_COLOUR_GAIN, _MASK_GAIN = 64.0, 16.0
 _SMALLEST_SHARE = 1e-4  # of a cell that hints can cover: one pixel of 16 × 16 is more
 _COARSE = 1  # the `up` whose output is at stride 8
 
@@ -213,7 +214,8 @@ def _pool_hints(hints: Tensor, stride: int) -> Tensor:
     """`hints` at a coarser size: where a cell has any, their mean and a full mask, so that they do not fade."""
     share = F.avg_pool2d(hints, stride)  # means over cells, with and without hints
     mask = share[:, 2:]
-    return torch.cat([share[:, :2] / mask.clamp(min=_SMALLEST_SHARE) * _HINT_GAIN, (mask > 0).to(hints.dtype)], dim=1)
+    mean = share[:, :2] / mask.clamp(min=_SMALLEST_SHARE)
+    return torch.cat([mean * _COLOUR_GAIN, (mask > 0).to(hints.dtype) * _MASK_GAIN], dim=1)
 
 
 def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:
