@@ -25,16 +25,16 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from colorize import files, photo
 from colorize.errors import ColorizeError, PhotoError
+from colorize.machine import CORES
 from colorize.options import SIZE_RANGE, ColorizeOptions, ResultOptions
 from colorize.photo import Photo
 from colorize.plan import Job
 
-_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-_READERS = min(4, _CORES)
-_COLORIZERS = min(4, _CORES)  # the network takes them one by one: while it has one, others paint at full size
-_WRITERS = min(8, _CORES)
+_READERS = min(4, CORES)
+_COLORIZERS = min(4, CORES)  # the network takes them one by one: while it has one, others paint at full size
+_WRITERS = min(8, CORES)
 _PHOTOS_UNDER_WAY = 32
-_PIXELS_UNDER_WAY = 16_000_000 * min(10, 1 + _CORES)  # at 4 bytes each and more; a larger photo goes alone
+_PIXELS_UNDER_WAY = 16_000_000 * min(10, 1 + CORES)  # at 4 bytes each and more; a larger photo goes alone
 _PHOTOS_TOGETHER = 4  # small ones, seen by the network at once; more take more memory, and on a CPU as much time
 _PIXELS_TOGETHER = 4_000_000
 

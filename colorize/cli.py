@@ -15,6 +15,7 @@ from colorize import __version__
 from colorize.errors import ConfigError, DataError, WeightsError
 from colorize.options import (
     DEVICES,
+    ENGINES,
     FORMATS,
     QUALITY_RANGE,
     SIZE_RANGE,
@@ -22,8 +23,9 @@ from colorize.options import (
     VARIANTS_RANGE,
     ColorizeOptions,
     ResultOptions,
+    check_known,
 )
-from colorize.terminal import INTERRUPTED, MISUSED, OK, Interrupt, tell
+from colorize.terminal import INTERRUPTED, MISUSED, OK, Interrupt, tell, tell_log
 
 if TYPE_CHECKING:
     from colorize.colorizer import Colorizer
@@ -119,6 +121,12 @@ def colorize(
     device: Annotated[
         str, typer.Option(metavar="NAME", help=f"Where the network runs: {', '.join(DEVICES)}.")
     ] = DEVICES[0],
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help=f"What runs the network: {', '.join(ENGINES)}. onnx is the quick one on a CPU."
+        ),
+    ] = ENGINES[0],
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Another model than the one that comes with the program.")
     ] = None,
@@ -130,6 +138,9 @@ def colorize(
     verify: Annotated[
         bool, typer.Option("--verify", help="Colorize nothing: check that results have kept the lightness.")
     ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Say which engine and device the network runs on.")
+    ] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
@@ -140,8 +151,8 @@ def colorize(
 
     Exit status: 0 all well, 1 some photos failed, 2 wrong use, 130 interrupted.
     """
-    if device not in DEVICES:
-        raise ConfigError(f"unknown device {device!r}: expected one of {', '.join(DEVICES)}")
+    check_known("device", device, DEVICES)
+    check_known("engine", engine, ENGINES)
     options = ColorizeOptions(strength=strength, size=size)
     written = ResultOptions(format=file_format, quality=quality, variants=variants)
     _refuse_together(
@@ -163,8 +174,9 @@ def colorize(
         from colorize.watch import arrivals
 
         keep_freed_memory()
+        tell_log(verbose)
         interrupt = Interrupt()
-        work = Session(lambda: _load(model, device, variants), options, written, interrupt, overwrite=overwrite)
+        work = Session(lambda: _load(model, device, engine, variants), options, written, interrupt, overwrite=overwrite)
         if paths == [_STREAM]:
             return work.stream()
         if watch:
@@ -197,10 +209,10 @@ def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
                 raise ConfigError(f"{one} and {other} do not go together")
 
 
-def _load(model: Path | None, device: str, variants: int) -> Colorizer:
+def _load(model: Path | None, device: str, engine: str, variants: int) -> Colorizer:
     from colorize.colorizer import Colorizer
 
-    colorizer = Colorizer.load(model, device)
+    colorizer = Colorizer.load(model, device, engine)
     if variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one colouring only")
     return colorizer

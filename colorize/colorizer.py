@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize import photo
-from colorize.engine import Engine, TorchEngine, resolve_device
+from colorize.engine import Engine
+from colorize.engine.choice import open_engine
 from colorize.errors import ConfigError, PhotoError, WeightsError
 from colorize.hints import Hints, hint_array, obey
 from colorize.lightness import Merger, levels_to_l, to_8_bit, to_levels
-from colorize.models.weights import ModelInfo, load_generator
+from colorize.modelfile import SHIPPED_MODEL, ModelInfo
 from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 from colorize.units import FloatArray, Levels
 from colorize.upsample import Upsampler
 from colorize.variants import draw_hints, spread
-
-SHIPPED_MODEL = Path(__file__).parent / "weights" / "colorize.safetensors"
 
 _DEFAULTS = ColorizeOptions()
 _LAST_LEVEL = 255
@@ -51,17 +50,16 @@ class Colorizer:
         self.info = info
 
     @classmethod
-    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto") -> Colorizer:
-        """The shipped model, or one in a file, on a device: auto, cpu, cuda or mps.
+    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: str = "auto") -> Colorizer:
+        """The shipped model, or one in a file, on a device: auto, cpu, cuda or mps; by an engine: auto, torch or onnx.
 
-        Needs no network. Raises `WeightsError` for a file that is not a model, `ConfigError` for a device that is not
-        there.
+        "auto" chooses as `open_engine` tells: on a CPU the exported graph that is beside the model file, if there is
+        one. Needs no network. Raises `WeightsError` for a file that is not a model, `ConfigError` for a device or an
+        engine that is not there.
         """
-        place = resolve_device(device)
         if model is None and not SHIPPED_MODEL.is_file():
             raise WeightsError(f"{SHIPPED_MODEL}: the model that comes with the program is missing; install it again")
-        generator, info = load_generator(SHIPPED_MODEL if model is None else model)
-        return cls(TorchEngine(generator, place), info)
+        return cls(*open_engine(SHIPPED_MODEL if model is None else Path(model), engine, device))
 
     @property
     def takes_hints(self) -> bool:

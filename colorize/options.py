@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 
 from colorize.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+ENGINES = ("auto", "torch", "onnx")  # what runs the network
 STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)
 FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "tif", "tiff")
 QUALITY_RANGE = (1, 100)
 VARIANTS_RANGE = (0, 99)
+
+
+def check_known(kind: str, given: str, known: Sequence[str]) -> None:
+    """Raise `ConfigError` for a name that is none of those known."""
+    if given not in known:
+        raise ConfigError(f"unknown {kind} {given!r}: expected one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -41,8 +49,8 @@ class ResultOptions:
     variants: int = 0  # further colourings of each photo, beside the first
 
     def __post_init__(self) -> None:
-        if self.format is not None and self.format not in FORMATS:
-            raise ConfigError(f"unknown format {self.format!r}: expected one of {', '.join(FORMATS)}")
+        if self.format is not None:
+            check_known("format", self.format, FORMATS)
         lowest, highest = QUALITY_RANGE
         quality = self.quality
         if quality is not None and not (_is_number(quality) and lowest <= quality <= highest):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,18 @@ T = TypeVar("T")
 def tell(text: str) -> None:
     """One line on stderr."""
     print(f"colorize: {printable(text)}", file=sys.stderr, flush=True)
+
+
+class _Teller(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        tell(record.getMessage())
+
+
+def tell_log(verbose: bool) -> None:
+    """Tell what the program logs from now on: warnings, and information if `verbose`."""
+    log = logging.getLogger("colorize")
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
+    log.handlers = [_Teller()]
 
 
 def printable(text: str) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "colorize"
@@ -29,6 +30,8 @@ class Room(NamedTuple):
 ROOMS = {
     "errors": Room(set(), set()),
     "memory": Room(set(), set()),
+    "machine": Room(set(), set()),
+    "modelfile": Room({"errors"}, {"safetensors"}),
     "options": Room({"errors"}, set()),
     "units": Room(set(), {"numpy"}),
     "color": Room({"units"}, {"torch", "kornia"}),
@@ -40,17 +43,21 @@ ROOMS = {
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
     "metrics": Room({"color"}, {"torch", "kornia"}),
-    "models": Room({"errors", "color", "files", "units"}, {"torch", "torchvision", "safetensors"}),
-    "engine": Room({"errors", "models", "options", "units"}, {"torch", "numpy"}),
+    "models": Room({"errors", "color", "files", "modelfile", "units"}, {"torch", "torchvision", "safetensors"}),
+    "engine": Room({"errors", "machine", "modelfile", "models", "options", "units"}, {"torch", "numpy", "onnxruntime"}),
+    "export": Room(
+        {"errors", "engine", "files", "modelfile", "models", "units"},
+        {"torch", "numpy", "onnx", "onnx_ir", "onnxscript"},
+    ),
     "colorizer": Room(
         {
-            *("errors", "engine", "hints", "lightness", "models", "options"),
+            *("errors", "engine", "hints", "lightness", "modelfile", "options"),
             *("photo", "units", "upsample", "variants"),
         },
         {"numpy", "PIL"},
     ),
     "plan": Room({"errors", "photo"}, set()),
-    "batch": Room({"errors", "files", "options", "photo", "plan"}, set()),
+    "batch": Room({"errors", "files", "machine", "options", "photo", "plan"}, set()),
     "report": Room({"errors", "batch"}, set()),
     "check": Room({"errors", "batch", "fidelity", "photo", "plan"}, set()),
     "watch": Room({"errors", "batch", "plan"}, set()),
@@ -93,7 +100,7 @@ HOUSE_OF = {"__init__": "package", "__main__": "cli"}  # modules that are not ca
 # What takes a noticeable time to import, and so must not be imported before it is needed.
 HEAVY = (
     *("torch", "torchvision", "kornia", "gradio", "PIL", "numpy", "tifffile", "accelerate", "webdataset"),
-    *("skimage", "pandas", "matplotlib"),
+    *("skimage", "pandas", "matplotlib", "onnxruntime"),
 )
 
 # Import names that are not those of the package index, and what comes along with a declared dependency for certain.
@@ -102,6 +109,7 @@ DISTRIBUTIONS = {
     "pillow_heif": "pillow-heif",
     "prometheus_client": "prometheus-client",
     "markdown_it": "markdown-it-py",
+    "onnx_ir": "onnxscript",
     "fastapi": "gradio",
     "starlette": "gradio",
     "uvicorn": "gradio",
@@ -203,7 +211,7 @@ def test_every_room_of_the_table_exists() -> None:
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["heic"], *extras["raw"], *extras["study"]]
+    wanted = [*project["dependencies"], *extras["heic"], *extras["raw"], *extras["study"], *extras["export"]]
     declared = {re.split(r"[<>=!~\[ ]", requirement)[0].lower() for requirement in wanted}
     for path in sources():
         for line, module in imports_of(path.read_text(encoding="utf-8")):
@@ -222,11 +230,24 @@ def test_importing_the_package_and_its_programs_imports_nothing_heavy() -> None:
     assert done.stdout.split() == []
 
 
-def test_colouring_a_photo_imports_no_more_than_it_needs() -> None:
+def test_colouring_a_photo_on_a_cpu_imports_no_more_than_it_needs(tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 99).save(tmp_path / "photo.png")
+    code = (
+        "import sys; from colorize.cli import main; status = main(sys.argv[1:]);"
+        "print(*sorted({'torch', 'torchvision', 'kornia', 'onnx'} & set(sys.modules))); sys.exit(status)"
+    )
+    call = [sys.executable, "-c", code, str(tmp_path / "photo.png"), "--device", "cpu"]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "photo-color.png")]
+    assert done.stderr == ""
+
+
+def test_torch_as_the_engine_imports_no_more_than_it_needs() -> None:
     code = (
         "import sys; from PIL import Image; from colorize import Colorizer;"
-        "Colorizer.load(device='cpu')(Image.new('L', (40, 40)));"
-        "print(*sorted({'torchvision', 'kornia', 'torch._dynamo'} & set(sys.modules)))"
+        "Colorizer.load(device='cpu', engine='torch')(Image.new('L', (40, 40)));"
+        "print(*sorted({'torchvision', 'kornia', 'torch._dynamo', 'onnxruntime'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -88,6 +88,8 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--strength", "much"], "Invalid value for '--strength'"),
         (["{in}", "--size", "1"], "size must be a whole number from 32 to 2048, got 1"),
         (["{in}", "--device", "abacus"], "unknown device 'abacus': expected one of auto, cpu, cuda, mps"),
+        (["{in}", "--engine", "steam"], "unknown engine 'steam': expected one of auto, torch, onnx"),
+        (["{in}", "--engine", "onnx", "--device", "cuda"], "the engine 'onnx' is for the CPU, not for 'cuda'"),
         (["{in}", "--format", "gif"], "unknown format 'gif': expected one of jpg, jpeg, png"),
         (["{in}", "--quality", "0"], "quality must be a whole number from 1 to 100, got 0"),
         (["{in}", "--watch", "--dry-run"], "--watch and --dry-run do not go together"),
@@ -343,7 +345,7 @@ def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     told = capfd.readouterr().out
     options = ["--output", "--overwrite", "--format", "--quality", "--strength", "--size", "--device", "--model"]
-    options += ["--report", "--watch", "--dry-run", "--verify"]
+    options += ["--engine", "--report", "--watch", "--dry-run", "--verify", "--verbose"]
     for option in options:
         assert option in told
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from colorize.engine import TorchEngine, resolve_device
+from colorize.engine.torch_engine import TorchEngine, resolve_device
 from colorize.errors import ConfigError
 from colorize.models import build_generator
 from colorize.models.generator import Generator

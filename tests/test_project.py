@@ -88,7 +88,7 @@ def test_the_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
     study = {name for name in names if ".data/data/share/colorize/learned-loss/" in name}
     assert names - study == ours
     assert {Path(name).name for name in study} >= {"index.html", "shapes.jpg"}  # which the page shows
-    assert {"colorize/py.typed", "colorize/weights/colorize.safetensors"} <= names
+    assert {"colorize/py.typed", "colorize/weights/colorize.safetensors", "colorize/weights/colorize.onnx"} <= names
     assert fnmatch.filter(names, "colorize/weights/*.md"), "the model comes with its card"
 
 

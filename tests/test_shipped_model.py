@@ -14,7 +14,7 @@ from skimage import data
 from skimage.color import rgb2lab
 
 from colorize import Colorizer
-from colorize.colorizer import SHIPPED_MODEL
+from colorize.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator
 
 CARD = (SHIPPED_MODEL.parent / "README.md").read_text(encoding="utf-8")

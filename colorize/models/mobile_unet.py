@@ -77,7 +77,7 @@ class MobileUNet(Generator):
         incoming = settings.widths[0]
         self.ups = nn.ModuleList()
         for width, skip in zip(settings.widths, reversed(_STAGE_CHANNELS[:-1]), strict=True):
-            self.ups.append(_Up(incoming, skip, width, settings.guided))
+            self.ups.append(Up(incoming, skip, width, settings.guided))
             incoming = width
         if self.bins is not None:
             chooser = nn.Conv2d(settings.widths[_COARSE] if settings.head == "ab+bins" else incoming, len(self.bins), 1)
@@ -191,7 +191,7 @@ _HUB_HALF_STD = 2 * torch.tensor([0.229, 0.224, 0.225])
 _HUB_SHIFT = 2 * _HUB_MEAN - 1
 
 
-class _Up(nn.Module):
+class Up(nn.Module):
     """Double the size, join the skip connection and, if `guided`, the hints; convolve twice."""
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, guided: bool) -> None:
@@ -205,12 +205,12 @@ class _Up(nn.Module):
         x = F.interpolate(x, scale_factor=2.0, mode="nearest")
         x = conv(torch.cat([x, skip], dim=1))
         if hints is not None and self.hint is not None:
-            x = x + self.hint(_pool_hints(hints, hints.shape[2] // x.shape[2]))
+            x = x + self.hint(pool_hints(hints, hints.shape[2] // x.shape[2]))
         refined: Tensor = self.refine(activation(norm(x)))
         return refined
 
 
-def _pool_hints(hints: Tensor, stride: int) -> Tensor:
+def pool_hints(hints: Tensor, stride: int) -> Tensor:
     """`hints` at a coarser size: where a cell has any, their mean and a full mask, so that they do not fade."""
     share = F.avg_pool2d(hints, stride)  # means over cells, with and without hints
     mask = share[:, 2:]

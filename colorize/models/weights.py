@@ -1,8 +1,4 @@
-"""Model files: safetensors that say how to rebuild the generator they hold. No pickle is ever opened.
-
-Metadata: `format` ("colorize"), `format_version`, `architecture`, `settings` (JSON), `training` (JSON: how the weights
-came about).
-"""
+"""Generators into model files and out of them: safetensors as `modelfile` describes. No pickle is ever opened."""
 
 from __future__ import annotations
 
@@ -20,20 +16,9 @@ from torch import Tensor
 
 from colorize import files
 from colorize.errors import ConfigError, WeightsError
+from colorize.modelfile import FORMAT, FORMAT_VERSION, ModelInfo, damaged, missing, parse_info
 from colorize.models import build_generator
 from colorize.models.generator import Generator
-
-FORMAT = "colorize"
-FORMAT_VERSION = 1
-
-
-@dataclasses.dataclass(frozen=True)
-class ModelInfo:
-    """What a model file says of itself."""
-
-    architecture: str
-    settings: dict[str, Any]
-    training: dict[str, Any]
 
 
 def save_generator(
@@ -69,7 +54,7 @@ def load_generator(path: str | os.PathLike[str]) -> tuple[Generator, ModelInfo]:
     Raises `WeightsError`, naming the file and what is wrong, for anything but a whole file of this format.
     """
     tensors, metadata = read_tensors(path)
-    info = _parse_metadata(path, metadata)
+    info = parse_info(path, metadata)
     try:
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
             generator = build_generator(info.architecture, info.settings)
@@ -115,28 +100,9 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     """All tensors of a safetensors file and its metadata. Raises `WeightsError` naming the file and what is wrong."""
     try:
         if not Path(path).is_file():
-            raise WeightsError(f"{path}: no such model file")
+            raise missing(path)
         with safe_open(path, framework="pt") as file:
             names = list(file.keys())
             return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise WeightsError(
-            f"{path}: expected a safetensors file, this one is damaged or of another kind ({error})"
-        ) from error
-
-
-def _parse_metadata(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> ModelInfo:
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(f"{path}: a safetensors file, but not a model of this program (no format={FORMAT!r})")
-    version = metadata.get("format_version", "")
-    if version != str(FORMAT_VERSION):
-        raise WeightsError(f"{path}: format version {version or 'missing'}, this program reads {FORMAT_VERSION}")
-    try:
-        architecture = metadata["architecture"]
-        settings = json.loads(metadata["settings"])
-        training = json.loads(metadata.get("training", "{}"))
-    except (KeyError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: its metadata is damaged ({error})") from error
-    if not isinstance(settings, dict) or not isinstance(training, dict):
-        raise WeightsError(f"{path}: its metadata is damaged (settings and training must be JSON objects)")
-    return ModelInfo(architecture, settings, training)
+        raise damaged(path, error) from error

@@ -1,11 +1,10 @@
-"""The seam between photos and networks: an engine turns lightness into colour, on plain arrays."""
+"""Torch as an engine: any generator, on any device."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,33 +12,8 @@ from torch import nn
 
 from colorize.errors import ConfigError
 from colorize.models.generator import Generator
-from colorize.options import DEVICES
+from colorize.options import DEVICES, check_known
 from colorize.units import FloatArray
-
-
-class Engine(Protocol):
-    """Anything that predicts `ab` from `l`: torch here, an exported graph elsewhere, a stand-in in tests."""
-
-    @property
-    def stride(self) -> int:
-        """Both sides of the arrays must be multiples of this."""
-
-    @property
-    def bins(self) -> FloatArray | None:
-        """The colours (Q, 2) of `predict_distribution`, in units of `ab`; None of a model that has no distribution."""
-
-    @property
-    def takes_hints(self) -> bool:
-        """Whether hints change anything: a network has to have learned them."""
-
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
-        """`ab` (B, 2, H, W) for `l` (B, 1, H, W) and `hints` (B, 3, H, W), float32, in the units of `color`.
-
-        Without a seed the answer is always the same; a seed switches on the noise of a network that has some.
-        """
-
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
-        """How likely each of the `bins` is, (B, Q, H', W'), at a smaller size; over all bins it sums up to 1."""
 
 
 class TorchEngine:
@@ -100,11 +74,10 @@ def resolve_device(name: str = "auto") -> torch.device:
 
     Raises `ConfigError` for an unknown name or a device that this machine does not have.
     """
+    check_known("device", name, DEVICES)
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(device for device in ("cuda", "mps", "cpu") if available[device])
-    if name not in available:
-        raise ConfigError(f"unknown device {name!r}: expected one of {', '.join(DEVICES)}")
     if not available[name]:
         have = ", ".join(device for device, yes in available.items() if yes)
         raise ConfigError(f"device {name!r} is not available here: this machine has {have}")

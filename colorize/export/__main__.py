@@ -1,0 +1,38 @@
+"""`python -m colorize.export [MODEL] [-o DIR]`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from colorize.errors import ColorizeError
+from colorize.modelfile import SHIPPED_MODEL
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m colorize.export",
+        description="Write a model's graph, with which `colorize` runs it on a CPU without torch, beside its weights.",
+    )
+    parser.add_argument(
+        "model", nargs="?", type=Path, default=SHIPPED_MODEL, metavar="MODEL", help="model file [the shipped one]"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder for the graph and a copy of the model [MODEL's own]"
+    )
+    given = parser.parse_args(arguments)
+    try:
+        from colorize.export.export import export  # torch: not for --help
+
+        for line in export(given.model, given.output or given.model.parent):
+            print(line, flush=True)
+    except ColorizeError as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

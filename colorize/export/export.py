@@ -1,0 +1,89 @@
+"""A model file into a graph: traced, tied to its weights, compared with torch, written."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from colorize import files
+from colorize.engine.graph_engine import GraphEngine
+from colorize.engine.torch_engine import TorchEngine
+from colorize.errors import WeightsError
+from colorize.export.graph import share_weights, trace
+from colorize.modelfile import GRAPH_SUFFIX, GraphInfo, fingerprint
+from colorize.models.generator import HINT_CHANNELS, Generator
+from colorize.models.weights import load_generator
+from colorize.units import FloatArray
+
+_TOLERANCE = 1e-4  # of `ab`: a hundredth of a unit of a* and b*
+
+
+def export(model: Path, folder: Path) -> Iterator[str]:
+    """Write the graph of `model` into `folder`, with a copy of the model if that is another folder; tells what it did.
+
+    Nothing is written before all is done. Raises `WeightsError` for a bad model file, for a graph that would answer
+    differently, and if something cannot be written.
+    """
+    generator, _ = load_generator(model)
+    with tempfile.TemporaryDirectory(prefix="colorize-") as place:
+        weights = Path(shutil.copy(model, place))
+        graph = trace(generator)
+        for key, value in _info(weights, generator).to_metadata().items():
+            graph.metadata_props.add(key=key, value=value)
+        share_weights(graph, weights)
+        made = weights.with_suffix(GRAPH_SUFFIX)
+        made.write_bytes(graph.SerializeToString())
+        worst = _compare(GraphEngine(made, weights), generator)
+        if not worst <= _TOLERANCE:
+            raise WeightsError(f"{model}: its graph differs from torch by {worst:.1e} in ab, it is not written")
+        if not _is_same(folder, model.parent):
+            _publish(weights, folder)
+        target = _publish(made, folder)
+    yield f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {worst:.1e} in ab"
+
+
+def _info(weights: Path, generator: Generator) -> GraphInfo:
+    engine = TorchEngine(generator, torch.device("cpu"))
+    bins = None if engine.bins is None else engine.bins.tolist()
+    return GraphInfo(fingerprint(weights), engine.stride, engine.takes_hints, bins)
+
+
+def _compare(graph: GraphEngine, generator: Generator) -> float:
+    """The largest difference between the answers of the graph and of torch, with and without hints, on two shapes."""
+    reference = TorchEngine(generator, torch.device("cpu"))
+    rng = np.random.default_rng(0)
+    worst = 0.0
+    for batch, rows, columns in ((1, 2, 2), (2, 1, 3)):
+        shape = (batch, 1, rows * generator.stride, columns * generator.stride)
+        l: FloatArray = rng.uniform(-1, 1, shape).astype(np.float32)
+        hints = np.zeros((batch, HINT_CHANNELS, *shape[2:]), np.float32)
+        hints[:, :, :: generator.stride // 2, 5] = 0.5
+        for given in (None, hints):
+            worst = max(worst, _difference(graph.predict(l, given), reference.predict(l, given)))
+            if reference.bins is not None:
+                chances = graph.predict_distribution(l, given), reference.predict_distribution(l, given)
+                worst = max(worst, _difference(*chances))
+    return worst
+
+
+def _difference(one: FloatArray, other: FloatArray) -> float:
+    return float(np.abs(one - other).max())
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.is_dir() and one.samefile(other)
+
+
+def _publish(made: Path, folder: Path) -> Path:
+    target = folder / made.name
+    try:
+        with files.atomic(target) as file, made.open("rb") as source:
+            shutil.copyfileobj(source, file)
+    except OSError as error:
+        raise WeightsError(f"{target}: cannot be written ({error.strerror or error})") from error
+    return target
