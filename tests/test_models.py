@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import URLError
 
 import pytest
@@ -126,6 +126,19 @@ def test_one_hint_reaches_every_stride_of_a_guided_decoder_at_full_strength() ->
         cell = 64 // pooled.shape[2]
         torch.testing.assert_close(pooled[0, :, 17 // cell, 40 // cell], torch.tensor([12.8, -6.4, 16]))
         assert pooled.count_nonzero() == 3
+
+
+def test_features_that_say_the_same_of_every_photo_are_dead() -> None:
+    generator = build_generator("mobile-unet", SMALL["mobile-unet"])
+    assert isinstance(generator, MobileUNet)
+    l = torch.rand(4, 1, 64, 64) * 2 - 1
+    assert generator.dead_share(l) < 0.1
+    last = generator.get_submodule("encoder.4")
+    _, norm, _ = cast(nn.Sequential, list(last.children())[-1])
+    assert isinstance(norm, nn.BatchNorm2d)
+    with torch.no_grad():
+        norm.bias[:960] = 100  # beyond 6, whatever comes in
+    assert generator.dead_share(l) == pytest.approx(0.75, abs=0.05)
 
 
 def test_the_distribution_beside_ab_is_at_stride_8_and_leaves_ab_alone() -> None:

@@ -101,6 +101,7 @@ COMMON: dict[str, Any] = {
     "batch_size": 16,
     "g_lr": 1e-3,
     "d_lr": 4e-4,
+    "encoder_lr": 0.15,
     "ema": 0.98,
     "size": 96,
     "workers": 1,

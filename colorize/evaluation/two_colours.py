@@ -67,7 +67,7 @@ ARMS = {
 class Settings:
     """The same for all arms of a world."""
 
-    steps: int = 400
+    steps: int = 800
     batch_size: int = 32
     ngf: int = 16
     depth: int = 5

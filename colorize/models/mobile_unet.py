@@ -30,6 +30,7 @@ _FIRST_CHANNELS = 32
 # Hints join features whose standard deviation is 8 to 23: at their own size they would hardly be learned.
 _COLOUR_GAIN, _MASK_GAIN = 64.0, 16.0
 _SMALLEST_SHARE = 1e-4  # of a cell that hints can cover: one pixel of 16 × 16 is more
+_DEAD = 1e-3  # standard deviation of a feature; one that is alive has about 1
 _COARSE = 1  # the `up` whose output is at stride 8
 
 
@@ -123,6 +124,18 @@ class MobileUNet(Generator):
         ab = torch.tanh(x)  # (B, 2, H/2, W/2)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
         return Answer(ab, choice) if logits else ab
+
+    @torch.no_grad()
+    def dead_share(self, l: Tensor) -> float:
+        """The share of the innermost features that say the same of all of these photos (B, 1, H, W).
+
+        With statistics that stay as they were, weights that learn too fast drive them all to an end of ReLU6, from
+        where no gradient brings them back: the generator then knows textures and not what is in a photo.
+        """
+        x = l
+        for stage in self.encoder:
+            x = stage(x)
+        return float((x.std(dim=(0, 2, 3)) < _DEAD).float().mean())
 
     def load_imagenet(self, start: str | Path) -> None:
         """Start the encoder from ImageNet: a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own.

@@ -307,6 +307,10 @@ class PhotoBatches:
         self.skipped.update(batch.skipped)
         return batch.photos
 
+    def close(self) -> None:
+        """Stop the workers. They ignore signals: what ends with them still there would wait for them for ever."""
+        self._iterator = iter(())  # DataLoader's own stops them when nothing refers to it any longer
+
     def state(self) -> dict[str, Any]:
         return {
             "positions": [list(p) for p in self._positions],

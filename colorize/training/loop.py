@@ -126,15 +126,6 @@ class _Trainer:
 
         # Photos.
         self.augment = Augment(config, self.device)
-        self.batches = PhotoBatches(
-            sources,
-            config,
-            hold_out=validation is None,
-            rank=self.accelerator.process_index,
-            world=self.accelerator.num_processes,
-            state=data_state,
-            pin_memory=self.device.type == "cuda",
-        )
         self.validation = validation_photos(validation or sources, config, held_out=validation is None)
         self.unseen = len(self.validation) > 0
         if not self.unseen:  # too few photos to keep one out: better to measure on these than not at all
@@ -148,6 +139,17 @@ class _Trainer:
             if not resume:
                 runlog.create_run(folder, config.to_json(), self.data)
             self.log = runlog.RunLog(folder, after_step=self.steps_done)
+
+        # Last, as it has workers that have to be stopped.
+        self.batches = PhotoBatches(
+            sources,
+            config,
+            hold_out=validation is None,
+            rank=self.accelerator.process_index,
+            world=self.accelerator.num_processes,
+            state=data_state,
+            pin_memory=self.device.type == "cuda",
+        )
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -417,6 +419,7 @@ class _Trainer:
         return data
 
     def close(self) -> None:
+        self.batches.close()
         if self.log:
             self.log.close()
         self.accelerator.end_training()
@@ -465,7 +468,8 @@ def lr_factor(phase: str, index: int, steps: int) -> float:
 def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[str, float]:
     """L1 on ab, PSNR on RGB (and grey's), colourfulness, ΔCF, histogram intersections, on uint8 (N, 3, S, S).
 
-    With `hints`, also PSNR with ten true colours given at random places.
+    Of a mobile-unet also the share of its innermost features that are dead, see `MobileUNet.dead_share`. With `hints`,
+    also PSNR with ten true colours given at random places.
     """
     totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_grey", "cf", "cf_truth")}
     totals |= {"psnr_hints": []} if hints else {}
@@ -482,6 +486,8 @@ def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[s
         totals["cf"].append(colourfulness(rgb))
         totals["cf_truth"].append(colourfulness(truth))
         histograms.append(torch.stack([ab_histograms(rgb), ab_histograms(truth)]))
+        if isinstance(generator, MobileUNet):
+            totals.setdefault("dead", []).append(torch.tensor([generator.dead_share(l)]))
         if hints:
             given = torch.zeros_like(torch.cat([ab, l], dim=1))
             for each, true in zip(given, ab, strict=True):

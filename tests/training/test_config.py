@@ -40,7 +40,6 @@ from colorize.training.config import TrainConfig, read_config
             {"architecture": "unet", "encoder_start": "hub"},
             "encoder-start belongs to mobile-unet, got architecture 'unet'",
         ),
-        ({"encoder_start": "hub", "start": "x.safetensors"}, "exclude each other"),
     ],
 )
 def test_a_wrong_value_says_what_was_expected_and_what_came(settings: dict[str, Any], told: str) -> None:

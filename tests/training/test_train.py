@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -349,6 +350,19 @@ def test_the_best_generator_is_that_of_the_best_measurement(
     assert load_generator(tmp_path / "run/best.safetensors")[1].training["steps"] == 4
 
 
+def test_an_error_that_nobody_expects_leaves_no_worker_behind(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> dict[str, float]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(loop, "measure", broken)
+    with pytest.raises(ZeroDivisionError) as caught:
+        main([str(shard), "--run", str(tmp_path / "run"), *SMALL, "--workers", "1"])
+    assert caught.tb is not None  # it keeps all that it has passed through alive
+    assert not multiprocessing.active_children()
+
+
 def test_alternating_ends_when_patience_does_and_the_best_is_kept(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -406,7 +420,7 @@ def test_the_average_follows_slowly_and_faster_at_first() -> None:
     assert average[0].item() == pytest.approx(0.1)  # 1 − 0.9
 
 
-@pytest.mark.parametrize(("start", "share"), [("trained.safetensors", 0.15), ("", 1.0)])
+@pytest.mark.parametrize(("start", "share"), [("trained.safetensors", TrainConfig.encoder_lr), ("", 1.0)])
 def test_a_trained_encoder_learns_more_slowly_than_the_rest_and_a_fresh_one_as_fast(start: str, share: float) -> None:
     trainer = object.__new__(loop._Trainer)
     trainer.config = TrainConfig(start=start)
