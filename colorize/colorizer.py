@@ -18,7 +18,7 @@ from colorize.engine import Engine
 from colorize.engine.choice import open_engine
 from colorize.errors import ConfigError, PhotoError, WeightsError
 from colorize.hints import Hints, hint_array, obey
-from colorize.lightness import Merger, levels_to_l, to_8_bit, to_levels
+from colorize.lightness import Merger, levels_to_l, steps_of, to_8_bit, to_levels
 from colorize.modelfile import SHIPPED_MODEL, ModelInfo
 from colorize.options import ColorizeOptions
 from colorize.photo import Photo
@@ -278,18 +278,18 @@ def _paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Imag
         for top, rgbx in _strips(page, small_levels, ab):
             deep[top : top + len(rgbx)] = rgbx[..., :3]
         return deep
-    image = Image.new("RGB", page.size)
+    image = Image.new("RGB", page.size, None)  # not black first
     for top, rgbx in _strips(page, small_levels, ab):
         # Four bytes a pixel is how Pillow itself keeps RGB: they are copied as they are.
-        image.paste(Image.frombuffer("RGB", (width, len(rgbx)), rgbx, "raw", "RGBX", 0, 1), (0, top))
+        image.paste(Image.frombytes("RGB", (width, len(rgbx)), rgbx, "raw", "RGBX"), (0, top))
     return image
 
 
 def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
     """The coloured page from top to bottom: a row's number, and (n, W, 4) from there."""
     width, height = page.size
-    merger = Merger(ab, width * height)
-    upsampler = Upsampler(merger.steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), height, width)
+    merger = Merger(ab)
+    upsampler = Upsampler(steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), height, width)
     for place, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
         levels = to_levels(pixels)
         yield place.start, merger.merge(levels, upsampler.rows(levels, place.start))

@@ -15,6 +15,7 @@ CIE 1976 L*a*b*, D65, with the numbers of scikit-image and kornia.
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
@@ -32,10 +33,10 @@ _Y_RED, _Y_GREEN, _Y_BLUE = (float(weight) for weight in _XYZ_OF_RGB[1])
 
 _KNEE = 6 / 29  # below it the cube root of L*a*b* is a straight line
 _CHROMA_STEP = 1.0  # a* and b* are rounded to multiples of this: by 0.4 ΔE on average, too little to be seen
-_TABLE_PIXELS = 1_500_000  # a photo of fewer is done faster without a table
 _MOST_STEPS = 128  # of that size on each side of grey: more than sRGB has
 _LAST_8, _LAST_16 = 255, 65535
 _PAIRS = 1 << 14  # of them worked out at once: what this takes fits into the processor's cache
+_LEVELS_AT_ONCE = 8  # worked out together: where one is met its neighbours will be
 _BINS = 1 << 16  # of the tables that are looked up by a value in [0, 1]
 
 
@@ -77,32 +78,28 @@ def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
 
 def merge(levels: Levels, ab: FloatArray) -> Levels:
     """sRGB (H, W, 3) of grey levels (H, W) and `ab` (2, H, W), as `Merger` gives it."""
-    merger = Merger(ab, levels.size)
-    return merger.merge(levels, merger.steps_of(ab))[..., :3]
+    return Merger(ab).merge(levels, steps_of(ab))[..., :3]
+
+
+def steps_of(ab: FloatArray) -> FloatArray:
+    """`ab` in the form that `Merger.merge` takes: steps of chroma from the lowest, and a half, to be cut off."""
+    steps: FloatArray = ab * np.float32(AB_RANGE / _CHROMA_STEP)
+    steps += np.float32(_MOST_STEPS + 0.5)
+    return steps
 
 
 class Merger:
     """Merges the lightness of a photo with its colour into sRGB.
 
-    Of 8-bit levels and chroma in steps of `_CHROMA_STEP` there are only so many pairs: in a large photo each is worked
-    out where it is first met, and from then on looked up.
+    Of 8-bit levels and chroma in steps of `_CHROMA_STEP` there are only so many pairs: each is worked out where it is
+    first met, and from then on, in other photos too, looked up.
     """
 
-    def __init__(self, ab: FloatArray, pixels: int) -> None:
-        """`ab` (2, h, w): what the photo's colours will lie between; `pixels`: how many there will be."""
-        steps = np.rint(ab.reshape(2, -1) * np.float32(AB_RANGE / _CHROMA_STEP)).clip(-_MOST_STEPS, _MOST_STEPS)
-        self._low = steps.min(axis=1).astype(np.int32)  # (2,)
-        self._count = steps.max(axis=1).astype(np.int32) - self._low + 1  # (2,)
-        # By chroma and level: red, green, blue and a byte that stays 0 until they are known. Memory that is never
-        # touched costs nothing.
-        self._table = np.zeros(self._count.prod() * 256 if pixels > _TABLE_PIXELS else 0, np.uint32)
-
-    def steps_of(self, ab: FloatArray) -> FloatArray:
-        """`ab` (2, …) in the form that `merge` takes: steps of chroma from the lowest, and a half, to be cut off."""
-        offset = (np.float32(0.5) - self._low).astype(np.float32).reshape(2, *[1] * (ab.ndim - 1))
-        steps: FloatArray = ab * np.float32(AB_RANGE / _CHROMA_STEP)
-        steps += offset
-        return steps
+    def __init__(self, ab: FloatArray) -> None:
+        """`ab` (2, h, w): what the photo's colours will lie between."""
+        steps = steps_of(ab.reshape(2, -1))
+        extremes = np.floor([steps.min(axis=1), steps.max(axis=1)]) + 0.5  # (2, 2)
+        self._low, self._high = np.clip(extremes, 0.5, 2 * _MOST_STEPS - 0.5).astype(np.float32)
 
     def merge(self, levels: Levels, steps: FloatArray) -> Levels:
         """sRGB (H, W, 4), the last without meaning, of `levels` (H, W) and of their type.
@@ -111,39 +108,55 @@ class Merger:
         by mixing with grey of the same luminance, in linear light, until the colour exists. So neither lightness nor
         dominant wavelength move.
         """
-        for each, count in zip(steps, self._count, strict=True):
-            np.clip(each, np.float32(0.5), np.float32(count - 0.5), out=each)
+        for each, low, high in zip(steps, self._low, self._high, strict=True):
+            np.clip(each, low, high, out=each)
         if levels.dtype == np.uint16:
-            return _merge(levels, *self._chroma(steps - np.float32(0.5)))
+            return _merge(levels, *_chroma(steps - np.float32(0.5)))
         index, b = (each.astype(np.int32) for each in steps)
-        if not len(self._table):
-            return _merge(levels, *self._chroma((index, b)))
-        index *= self._count[1]
+        index *= 2 * _MOST_STEPS
         index += b
-        index <<= 8
-        index |= levels
-        colours = np.take(self._table, index)
-        if not colours.min():
-            unknown = np.flatnonzero(colours == 0)
-            self._learn(index.reshape(-1)[unknown])
-            colours.reshape(-1)[unknown] = self._table[index.reshape(-1)[unknown]]
-        rgbx: NDArray[np.uint8] = colours.view(np.uint8).reshape(*levels.shape, 4)
-        return rgbx
+        index *= _LAST_8 + 1
+        index += levels
+        return _look_up(index.reshape(-1)).reshape(*levels.shape, 4)
 
-    def _learn(self, index: NDArray[np.int32]) -> None:
-        """Fill in the table at `index` (N,), which may repeat itself."""
-        order = np.arange(len(index), dtype=np.uint32)
-        self._table[index] = order  # of those that are the same, the last one stays: a faster `np.unique`
-        index = index[self._table[index] == order]
-        for start in range(0, len(index), _PAIRS):
-            some = index[start : start + _PAIRS]
-            chroma = self._chroma(np.divmod(some >> 8, self._count[1]))
-            self._table[some] = _merge((some & 255).astype(np.uint8), *chroma).view(np.uint32)[:, 0]
 
-    def _chroma(self, steps: Iterable[NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
-        """a* and b*."""
-        a, b = (np.asarray(each + low, np.float32) for each, low in zip(steps, self._low, strict=True))
-        return a * np.float32(_CHROMA_STEP), b * np.float32(_CHROMA_STEP)
+def _look_up(index: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The colours (N, 4) at these places (N,) of the table."""
+    table = _table()
+    colours = np.take(table, index, mode="wrap")  # no index is too high; to check that takes time
+    if not colours.min():
+        unknown = np.flatnonzero(colours == 0)
+        _learn(index[unknown])
+        colours[unknown] = table[index[unknown]]
+    return colours.view(np.uint8).reshape(-1, 4)
+
+
+@cache
+def _table() -> NDArray[np.uint32]:
+    """By chroma and level: red, green, blue and a byte that stays 0 until they are known.
+
+    64 MB, of which what is never touched costs nothing (of NumPy's own arrays it would be pages of 2 MB that are
+    touched). Threads share it: whichever comes first, they write the same.
+    """
+    return np.frombuffer(mmap.mmap(-1, 4 * (2 * _MOST_STEPS) ** 2 * (_LAST_8 + 1)), np.uint32)
+
+
+def _learn(index: NDArray[np.int32]) -> None:
+    """Fill in the table at these places, which may repeat themselves."""
+    blocks = _table().reshape(-1, _LEVELS_AT_ONCE)
+    missing = np.unique(index // _LEVELS_AT_ONCE)
+    most = _PAIRS // _LEVELS_AT_ONCE
+    for some in np.split(missing, range(most, len(missing), most)):
+        chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, _LAST_8 + 1)  # (n, 1)
+        levels = (level + np.arange(_LEVELS_AT_ONCE)).astype(np.uint8)
+        colours = _merge(levels, *_chroma(np.divmod(chroma, 2 * _MOST_STEPS)))
+        blocks[some] = colours.view(np.uint32)[..., 0]
+
+
+def _chroma(steps: Iterable[NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
+    """a* and b* of whole steps from the lowest, or of fractions of them."""
+    a, b = ((each - np.float32(_MOST_STEPS)).astype(np.float32) * np.float32(_CHROMA_STEP) for each in steps)
+    return a, b
 
 
 def _merge(levels: Levels, a: FloatArray, b: FloatArray) -> Levels:

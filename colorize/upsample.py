@@ -8,8 +8,6 @@ up is bicubic: colour changes where lightness does.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -17,7 +15,8 @@ from PIL import Image
 from colorize.units import FloatArray, Levels
 
 _FINER = 2  # bicubic up to this many times the small size, bilinear from there: nearly as good, and faster
-_ROWS_BETWEEN = 4  # from so many rows between the same two on they are done together, each row by itself before
+_ROWS_ALIKE = 3  # as many times more rows than the fields have, and every two of them, then three, … share theirs
+_QUARTER = [np.float32(weight / 128) for weight in (111, 29, -3, -9)]  # bicubic, of the pixels 1/4, 3/4, 7/4, 5/4 away
 _EPSILON = 0.0125  # variance of the level, on [0, 1], below which colour no longer follows it
 
 _Between = tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]  # of each pixel: two smaller ones, and how far between
@@ -33,79 +32,96 @@ class Upsampler:
         """Small `ab` (2, h, w) and the grey levels (h, w) it belongs to, on [0, 1]; the full size in pixels."""
         self._guided = ab.shape[1] < height or ab.shape[2] < width
         if self._guided:
+            ab = np.ascontiguousarray(ab)  # networks give it pixel by pixel
             slope = _slope(ab, levels)
-            fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
-            fields = _finer(_finer(fields.swapaxes(1, 2)).swapaxes(1, 2))  # (4, 2h, 2w)
-            self._fields = np.ascontiguousarray(fields.swapaxes(0, 1))  # (2h, 4, 2w): a row is one piece of memory
-            self._down = _between(len(self._fields), height)
+            fields = np.concatenate([slope, ab - slope * levels]).swapaxes(0, 1)  # (h, 4, w)
+            self._fields = _finer(_finer(fields, axis=2), axis=0)  # (2h, 4, 2w): a row is one piece of memory
+            self._alike = max(1, height // (_ROWS_ALIKE * len(self._fields)))
+            self._down = _between(len(self._fields), height, self._alike)
             self._across = _between(self._fields.shape[2], width)
+            self._kept = (0, np.empty((0, 4, width), np.float32))
         else:  # the photo is no larger than what the network saw
             shrunk = [Image.fromarray(each).resize((width, height), Image.Resampling.BILINEAR) for each in ab]
             self._fields = np.stack([np.asarray(each) for each in shrunk])  # (2, H, W)
 
     def rows(self, levels: Levels, top: int) -> FloatArray:
         """`ab` (2, n, W) of the n rows from `top`, whose full-size grey levels are `levels` (n, W)."""
+        count = len(levels)
         if not self._guided:
-            return self._fields[:, top : top + len(levels)].copy()
-        fields = self._rows(top, len(levels)).swapaxes(0, 1)  # (4, n, W)
-        ab, offset = fields[:2], fields[2:]
-        ab *= levels * np.float32(1 / np.iinfo(levels.dtype).max)
-        ab += offset
+            return self._fields[:, top : top + count].copy()
+        first, last = top // self._alike, (top + count - 1) // self._alike
+        slope, offset = self._rows(first, last + 1 - first).reshape(-1, 2, 2, levels.shape[1]).transpose(1, 2, 0, 3)
+        light = levels * np.float32(1 / np.iinfo(levels.dtype).max)
+        ab = np.empty((2, *levels.shape), np.float32)
+        for phase in range(self._alike):  # every so many rows, each with fields of its own
+            start = (phase - top) % self._alike
+            own = slice(start, count, self._alike)
+            begin = (top + start) // self._alike - first
+            fields = slice(begin, begin + len(range(start, count, self._alike)))
+            np.multiply(slope[:, fields], light[own], out=ab[:, own])
+            ab[:, own] += offset[:, fields]
         return ab
 
     def _rows(self, top: int, count: int) -> FloatArray:
-        """The n rows of the fields (n, 4, W) from `top` of the full height: those they lie between first get wide."""
-        above, below, weight = self._down
-        above, below, weight = above[top : top + count], below[top : top + count], weight[top : top + count]
-        first, last = int(above[0]), int(below[-1])
-        wide = _lerp(self._fields[first : last + 1], self._across, axis=2)  # (k, 4, W)
-        above, below = above - first, below - first
-        if count < _ROWS_BETWEEN * len(wide):
-            return _lerp(wide, (above, below, weight[:, None, None]), axis=0)
-        result = np.empty((count, *wide.shape[1:]), np.float32)
-        starts = np.flatnonzero(np.diff(above, prepend=-1))
-        for start, stop in zip(starts, [*starts[1:], count], strict=True):  # all rows between the same two at once
-            upper = wide[above[start]]
-            np.multiply(wide[below[start]] - upper, weight[start:stop, None, None], out=result[start:stop])
-            result[start:stop] += upper
-        return result
+        """n rows of the fields (n, 4, W) from `top` of those there are: the rows they lie between first get wide."""
+        above, below, weight = (each[top : top + count] for each in self._down)
+        wide, steps = self._wide_rows(int(above[0]), int(below[-1]) + 1)
+        above = above - above[0]
+        result = np.take(steps, above, axis=0)
+        result *= weight[:, None, None]
+        result += np.take(wide, above, axis=0)
+        return np.asarray(result)
+
+    def _wide_rows(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
+        """These rows of the fields (n, 4, W), and the step from each to the next. The last ones are kept."""
+        begin, kept = self._kept
+        kept = kept[max(0, start - begin) : max(0, stop - begin)] if begin <= start else kept[:0]
+        wide = np.concatenate([kept, _lerp(self._fields[start + len(kept) : stop], self._across, axis=2)])
+        self._kept = (start, wide)
+        return wide, np.diff(wide, axis=0, append=wide[-1:])
 
 
 def _slope(ab: FloatArray, levels: FloatArray) -> FloatArray:
     """Slope (2, h, w) of ab over the level: least squares in a window, damped by `_EPSILON`, averaged a little."""
-    mean_level, mean_ab = _box(levels), _box(ab)
-    variance = _box(levels * levels) - mean_level * mean_level
-    covariance = _box(levels * ab) - mean_level * mean_ab
-    return _box(np.divide(covariance, np.maximum(variance, 0) + _EPSILON, dtype=np.float32))
+    channels = np.concatenate([levels[None], ab])  # (3, h, w)
+    means = _box(np.concatenate([channels, levels * channels]))  # (6, h, w)
+    mean_level, mean_square = means[0], means[3]
+    covariance = means[4:] - mean_level * means[1:3]
+    variance = np.maximum(mean_square - mean_level * mean_level, 0)
+    variance += np.float32(_EPSILON)
+    return _box(covariance / variance)
 
 
 def _box(x: FloatArray) -> FloatArray:
-    """Mean over the 3 × 3 pixels around each pixel (…, h, w), the border continued."""
-    x = np.pad(x, [(0, 0)] * (x.ndim - 2) + [(1, 1), (1, 1)], mode="edge")
-    x = x[..., :-2, :] + x[..., 1:-1, :] + x[..., 2:, :]
-    x = x[..., :-2] + x[..., 1:-1] + x[..., 2:]
+    """Mean over the 3 × 3 pixels around each pixel (C, h, w), the border continued."""
+    for axis in (1, 2):
+        before = x.swapaxes(0, axis)
+        x = x.copy()
+        result = x.swapaxes(0, axis)
+        result[1:] += before[:-1]
+        result[:-1] += before[1:]
+        result[0] += before[0]
+        result[-1] += before[-1]
     x *= np.float32(1 / 9)
     return x
 
 
-def _finer(x: FloatArray) -> FloatArray:
-    """`_FINER` times as many rows (C, h, W), bicubic (Keys 1981, a = −½)."""
-    channels, height, width = x.shape
-    padded = np.pad(x, ((0, 0), (2, 2), (0, 0)), mode="edge")
-    result = np.empty((channels, height, _FINER, width), np.float32)
-    for phase in range(_FINER):
-        position = (phase + 0.5) / _FINER - 0.5
-        first = math.floor(position)
-        t = position - first
-        weights = (
-            -t / 2 + t**2 - t**3 / 2,
-            1 - 2.5 * t**2 + 1.5 * t**3,
-            t / 2 + 2 * t**2 - 1.5 * t**3,
-            (t**3 - t**2) / 2,
-        )
-        taps = [padded[:, first + 1 + tap : first + 1 + tap + height] for tap in range(4)]
-        result[:, :, phase] = sum(tap * np.float32(weight) for tap, weight in zip(taps, weights, strict=True))
-    return result.reshape(channels, height * _FINER, width)
+def _finer(x: FloatArray, axis: int) -> FloatArray:
+    """`_FINER` = 2 times as many along an axis, bicubic (Keys 1981, a = −½), the border continued."""
+    count = x.shape[axis]
+    padded = np.take(x, np.arange(-2, count + 2).clip(0, count - 1), axis=axis)
+    taps = np.moveaxis(padded, axis, 0)
+    result = np.empty((*x.shape[:axis], count, _FINER, *x.shape[axis + 1 :]), np.float32)
+    before, behind = np.moveaxis(result, (axis + 1, axis), (0, 1))  # by a quarter of a pixel
+    part = np.empty_like(x)  # in the order of `x` in memory, as the views on it
+    part = np.moveaxis(part, axis, 0)
+    for half, step in ((before, 1), (behind, -1)):
+        np.multiply(taps[2:-2], _QUARTER[0], out=half)
+        for distance, weight in zip((-1, -2, 1), _QUARTER[1:], strict=True):
+            start = 2 + distance * step
+            np.multiply(taps[start : start + count], weight, out=part)
+            half += part
+    return result.reshape(*x.shape[:axis], count * _FINER, *x.shape[axis + 1 :])
 
 
 def _lerp(x: FloatArray, between: _Between, axis: int) -> FloatArray:
@@ -119,8 +135,9 @@ def _lerp(x: FloatArray, between: _Between, axis: int) -> FloatArray:
     return result
 
 
-def _between(small: int, full: int) -> _Between:
-    """For each of `full` pixels the two of `small` pixels that it lies between, and how far on the way."""
-    position = ((np.arange(full) + 0.5) * (small / full) - 0.5).clip(0, small - 1)
+def _between(small: int, full: int, every: int = 1) -> _Between:
+    """For the middle of `every` so many of `full` pixels the two of `small` that it lies between, and how far on."""
+    middle = np.arange(0, full, every) + every / 2
+    position = (middle * (small / full) - 0.5).clip(0, small - 1)
     above = position.astype(np.intp)
     return above, np.minimum(above + 1, small - 1), (position - above).astype(np.float32)
