@@ -29,6 +29,7 @@ from colorize.machine import CORES
 from colorize.options import SIZE_RANGE, ColorizeOptions, ResultOptions
 from colorize.photo import Photo
 from colorize.plan import Job
+from colorize.tint import Original, recognize
 
 _READERS = min(4, CORES)
 _COLORIZERS = min(4, CORES)  # the network takes them one by one: while it has one, others paint at full size
@@ -42,6 +43,7 @@ _PIXELS_TOGETHER = 4_000_000
 class Outcome(Enum):
     DONE = "colorized"
     SKIPPED = "already there"
+    LEFT = "in colour and left alone"
     FAILED = "failed"
 
 
@@ -52,6 +54,7 @@ class Result:
     message: str = ""  # why it failed, or how it was not done as asked for
     seconds: float = 0.0  # of reading, thinking and writing
     size: tuple[int, int] | None = None  # width and height in pixels; of several pages, the first one's
+    original: Original | None = None  # what it was; of several pages, the first one
     lost: tuple[str, ...] = ()  # what of the photo the result's format does not hold
     disk_full: bool = False  # why it failed
 
@@ -76,19 +79,21 @@ def run(
     written: ResultOptions | None = None,
     *,
     overwrite: bool = False,
+    skip_colour: bool = False,
     stop: threading.Event | None = None,
 ) -> Iterator[Result]:
     """Do the jobs, and give each one's result, in their order, once it is written.
 
-    A target that exists is left alone unless `overwrite`, and so is one that another program makes meanwhile. A photo
-    that fails is told in its result, and the rest goes on. Where memory runs out a photo is tried again alone, then
+    A target that exists is left alone unless `overwrite`, and so is one that another program makes meanwhile. With
+    `skip_colour` a photo that has colours of its own is left alone; else it gets new ones, as any other. A photo that
+    fails is told in its result, and the rest goes on. Where memory runs out a photo is tried again alone, then
     with the network seeing less of it, which its result tells. What a killed run left half-written in the target
     folders is removed.
 
     `load` is called when there is a photo to do, once; what it raises is not caught. When `stop` is set, no further
     photo is begun, and those that have their colours are written and told. It sets `stop` itself when the disk is full.
     """
-    pipeline = _Pipeline(load, options, written or ResultOptions(), overwrite, stop or threading.Event())
+    pipeline = _Pipeline(load, options, written or ResultOptions(), overwrite, skip_colour, stop or threading.Event())
     return pipeline.run(iter(jobs))
 
 
@@ -133,6 +138,7 @@ _IN_MEMORY = (_State.READING, _State.READ, _State.COLORIZING, _State.WRITING)
 
 class _Opened(NamedTuple):
     first: Photo
+    original: Original
     rest: Iterator[Photo] | None  # further pages, read when they are asked for
     seconds: float  # that reading took
 
@@ -175,12 +181,14 @@ class _Pipeline:
         options: ColorizeOptions,
         written: ResultOptions,
         overwrite: bool,
+        skip_colour: bool,
         stop: threading.Event,
     ) -> None:
         self._colorizer = cache(load)
         self._options = options
         self._quality = written.quality
         self._overwrite = overwrite
+        self._skip_colour = skip_colour
         self._stop = stop
         self._line: deque[_Flight] = deque()  # in the order of the jobs
         self._folders: dict[Path, bool] = {}  # of targets: whether they may be written to
@@ -247,6 +255,8 @@ class _Pipeline:
                 case _State.MEASURING:
                     flight.header = done
                     flight.becomes(_State.MEASURED)
+                case _State.READING if self._is_left(done):
+                    flight.finish(_result(flight.job, done, Outcome.LEFT))
                 case _State.READING:
                     flight.opened = done
                     flight.becomes(_State.READ)
@@ -255,6 +265,9 @@ class _Pipeline:
                     self._write_later(flight, [photos[flight.place or 0]], seconds)
                 case _State.WRITING:
                     flight.finish(done)
+
+    def _is_left(self, opened: _Opened) -> bool:
+        return self._skip_colour and opened.original is Original.COLOURED
 
     def _read_next(self) -> None:
         """Have photos read, in order, as far as there is room; none while one waits to be alone."""
@@ -298,7 +311,7 @@ class _Pipeline:
             pages = self._coloured(_every_page(opened[0]), self._options.size, group[0].job.seed)
             self._write_later(group[0], pages, 0.0)
             return
-        photos = [first for first, _, _ in opened]
+        photos = [each.first for each in opened]
         future = self._colorizers.submit(self._colorize_photos, photos, group[0].job.seed)
         for place, flight in enumerate(group):
             flight.place = place if len(group) > 1 else None
@@ -318,7 +331,7 @@ class _Pipeline:
 
     def _write_later(self, flight: _Flight, pages: Iterable[Photo], seconds: float) -> None:
         assert flight.opened
-        result = _result(flight.job, flight.opened, seconds)
+        result = _result(flight.job, flight.opened, seconds=seconds)
         flight.opened = flight.place = None  # the grey photo is not needed any longer
         flight.becomes(_State.WRITING, self._writers.submit(self._write, pages, result))
 
@@ -346,6 +359,8 @@ class _Pipeline:
         while size >= SIZE_RANGE[0]:
             try:
                 opened = _open(job.source)
+                if self._is_left(opened):
+                    return _result(job, opened, Outcome.LEFT)
                 told = f"{job.source}: not enough memory to colour {'×'.join(map(str, opened.first.size))} px"
                 message = "" if size == self._options.size else f"{told} at size {self._options.size}, done at {size}"
                 pages = self._coloured(_every_page(opened), size, job.seed)
@@ -365,16 +380,24 @@ def _open(source: Path) -> _Opened:
     start = time.perf_counter()
     pages = photo.pages(source)
     first = next(pages)
+    original = recognize(first)
     if first.more_pages:
-        return _Opened(first, pages, time.perf_counter() - start)
+        return _Opened(first, original, pages, time.perf_counter() - start)
     pages.close()
-    return _Opened(first, None, time.perf_counter() - start)
+    return _Opened(first, original, None, time.perf_counter() - start)
 
 
-def _result(job: Job, opened: _Opened, seconds: float = 0.0) -> Result:
+def _result(job: Job, opened: _Opened, outcome: Outcome = Outcome.DONE, seconds: float = 0.0) -> Result:
     """What can be told before it is written."""
-    lost = photo.losses(opened.first, job.target)
-    return Result(job, Outcome.DONE, seconds=opened.seconds + seconds, size=opened.first.size, lost=lost)
+    lost = photo.losses(opened.first, job.target) if outcome is Outcome.DONE else ()
+    return Result(
+        job,
+        outcome,
+        seconds=opened.seconds + seconds,
+        size=opened.first.size,
+        original=opened.original,
+        lost=lost,
+    )
 
 
 def _every_page(opened: _Opened) -> Iterator[Photo]:

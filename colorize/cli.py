@@ -34,8 +34,8 @@ _DEFAULTS = ColorizeOptions()
 _STREAM = "-"
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants"),
-    "--dry-run": ("--verify", "--report"),
-    "--verify": ("--report", "--overwrite"),
+    "--dry-run": ("--verify", "--report", "--skip-colour"),
+    "--verify": ("--report", "--overwrite", "--skip-colour"),
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -89,6 +89,10 @@ def colorize(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again whose result is there.")] = False,
+    skip_colour: Annotated[
+        bool,
+        typer.Option("--skip-colour", help="Leave photos alone that are in colour already."),
+    ] = False,
     file_format: Annotated[
         str | None,
         typer.Option(
@@ -164,6 +168,7 @@ def colorize(
             "--verify": verify,
             "--report": report is not None,
             "--overwrite": overwrite,
+            "--skip-colour": skip_colour,
             "--output": output is not None,
         },
     )
@@ -176,7 +181,14 @@ def colorize(
         keep_freed_memory()
         tell_log(verbose)
         interrupt = Interrupt()
-        work = Session(lambda: _load(model, device, engine, variants), options, written, interrupt, overwrite=overwrite)
+        work = Session(
+            lambda: _load(model, device, engine, variants),
+            options,
+            written,
+            interrupt,
+            overwrite=overwrite,
+            skip_colour=skip_colour,
+        )
         if paths == [_STREAM]:
             return work.stream()
         if watch:

@@ -43,12 +43,13 @@ class Report:
         line = {
             "source": str(job.source),
             "target": str(job.target),
-            "status": result.outcome.name.lower(),  # done, skipped, failed
+            "status": result.outcome.name.lower(),  # done, skipped, left, failed
             "seconds": round(result.seconds, 3),
             "width": width,
             "height": height,
+            "original": result.original.value if result.original else None,
             "source_bytes": _bytes(job.source),
-            "target_bytes": None if result.outcome is Outcome.FAILED else _bytes(job.target),
+            "target_bytes": _bytes(job.target) if result.outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
             "lost": result.lost,
             "reason": result.message or None,
         }

@@ -22,9 +22,10 @@ from colorize.errors import PhotoError
 from colorize.options import ColorizeOptions, ResultOptions
 from colorize.photo import Photo
 from colorize.plan import Plan, plan
+from colorize.tint import Original
 from tests.stand_ins import StandInColorizer, StandInEngine, one_colour
 
-DONE, SKIPPED, FAILED = Outcome.DONE, Outcome.SKIPPED, Outcome.FAILED
+DONE, SKIPPED, LEFT, FAILED = Outcome
 
 
 def grey(path: Path, width: int = 12, height: int = 9) -> Path:
@@ -79,6 +80,21 @@ def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_wh
     assert (tmp_path / "out/a.png").stat().st_mtime_ns == before
     assert outcomes(run(jobs[:1], load, ColorizeOptions(strength=0), overwrite=True)) == [DONE]
     assert (np.asarray(Image.open(tmp_path / "out/a.png")) == 128).all()
+
+
+def test_photos_in_colour_get_new_ones_and_say_so_or_are_left_alone(tmp_path: Path) -> None:
+    grey(tmp_path / "in/a.png")
+    colours = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    page = Image.fromarray(colours).resize((80, 60))
+    page.save(tmp_path / "in/b.png")
+    page.save(tmp_path / "in/c.tif", save_all=True, append_images=[page])
+    jobs = plan([tmp_path / "in"], tmp_path / "out")
+    skipping = run(jobs, StandInColorizer, ColorizeOptions(), skip_colour=True)
+    assert outcomes(skipping) == [DONE, LEFT, LEFT]
+    assert names(tmp_path / "out") == ["a.png"]
+    results = list(doing(jobs))
+    assert outcomes(results) == [SKIPPED, DONE, DONE]
+    assert [result.original for result in results] == [None, Original.COLOURED, Original.COLOURED]
 
 
 def test_nothing_to_do_loads_no_model(tmp_path: Path) -> None:

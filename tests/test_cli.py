@@ -65,6 +65,27 @@ def test_results_on_stdout_the_rest_on_stderr(
     assert capfd.readouterr().out == stdout
 
 
+def test_a_photo_in_colour_is_told_and_left_alone_where_that_is_asked_for(
+    photos: Path, model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    colours = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(colours).resize((80, 60)).save(photos / "colour.png")
+    arguments = [str(photos), "--model", str(model), "--size", "64", "--report", str(tmp_path / "report")]
+    assert main([*arguments, "--skip-colour"]) == 0
+    stdout, stderr = capfd.readouterr()
+    assert stdout == f"{photos / 'a-color.png'}\n{photos / 'sub' / 'b-color.jpg'}\n"
+    assert stderr.startswith("colorize: 2 colorized, 1 in colour and left alone")
+    assert main(arguments) == 0
+    stdout, stderr = capfd.readouterr()
+    assert stdout == f"{photos / 'colour-color.png'}\n"
+    assert "1 had colours already and got new ones; --skip-colour leaves such photos alone" in stderr
+    lines = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
+    of_colour = [line for line in lines if line["source"].endswith("colour.png")]
+    assert [line["status"] for line in of_colour] == ["left", "done"]
+    assert [line["original"] for line in of_colour] == ["coloured", "coloured"]
+    assert of_colour[0]["target_bytes"] is None
+
+
 def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
     photos: Path, model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,6 +116,7 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--watch", "--dry-run"], "--watch and --dry-run do not go together"),
         (["{in}", "--dry-run", "--report", "{in}/report"], "--dry-run and --report do not go together"),
         (["{in}", "--verify", "--overwrite"], "--verify and --overwrite do not go together"),
+        (["{in}", "--dry-run", "--skip-colour"], "--dry-run and --skip-colour do not go together"),
         (["{in}", "--report", "{in}/a.png"], "a.png: expected a report of earlier runs (JSON lines)"),
         (["{in}", "--report", "{missing}/report"], "report: the report cannot be written (No such file or directory)"),
         (["{in}/a.png", "--watch"], "a.png: expected a folder to watch, this is a file"),

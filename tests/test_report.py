@@ -13,6 +13,7 @@ from colorize.batch import Outcome, Result
 from colorize.errors import DataError
 from colorize.plan import Job
 from colorize.report import Report
+from colorize.tint import Original
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -23,7 +24,7 @@ def result(folder: Path, name: str = "a.png", outcome: Outcome = Outcome.DONE, m
     source, target = folder / name, folder / f"{name}.result"
     source.write_bytes(bytes(10))
     target.write_bytes(bytes(30))
-    return Result(Job(source, target), outcome, message, 0.12345, (400, 300))
+    return Result(Job(source, target), outcome, message, 0.12345, (400, 300), Original.TINTED)
 
 
 def add(path: Path, *results: Result) -> None:
@@ -43,6 +44,7 @@ def test_each_photo_is_a_line_that_says_everything(tmp_path: Path) -> None:
             "seconds": 0.123,
             "width": 400,
             "height": 300,
+            "original": "tinted",
             "source_bytes": 10,
             "target_bytes": 30,
             "lost": [],
@@ -55,6 +57,7 @@ def test_each_photo_is_a_line_that_says_everything(tmp_path: Path) -> None:
             "seconds": 0.123,
             "width": 400,
             "height": 300,
+            "original": "tinted",
             "source_bytes": 10,
             "target_bytes": None,
             "lost": [],

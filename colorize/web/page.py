@@ -178,6 +178,7 @@ class _Page:
             "format": format_,
             "width": width,
             "height": height,
+            "had_colour": done.had_colour,
         }
 
     def colorize_batch(self, photos: _Value, strength: float, size: int, request: gr.Request) -> Iterator[_Value]:

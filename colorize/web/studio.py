@@ -16,6 +16,7 @@ from colorize import batch, photo, plan
 from colorize.colorizer import Colorizer
 from colorize.errors import ColorizeError, ConfigError, PhotoError
 from colorize.options import ColorizeOptions
+from colorize.tint import Original, recognize
 from colorize.web.limits import Limits
 from colorize.web.metrics import Metrics
 from colorize.web.store import Store, safe_name
@@ -36,6 +37,7 @@ class Coloured:
     after: Path
     download: Path
     size: tuple[int, int]  # width and height in pixels
+    had_colour: bool  # of its own
 
 
 class Given(NamedTuple):
@@ -102,7 +104,8 @@ class Studio:
                 self.metrics.photos.labels("failed").inc()
                 raise PhotoError(texts["failed"].format(reason=self.store.untold(str(error)))) from error
             self.metrics.photos.labels("done").inc()
-            return Coloured(folder / "before.jpg", after, download, original.size)
+            had_colour = recognize(original) is Original.COLOURED
+            return Coloured(folder / "before.jpg", after, download, original.size, had_colour)
 
     def colorize_batch(self, given: Sequence[Given], strength: float, size: int, texts: Texts) -> Iterator[Progress]:
         """Many photos: how far it is, after each. One that fails stands beside the rest.

@@ -272,6 +272,19 @@ def test_an_example_needs_one_click(fresh: Visit) -> None:
     assert fresh.download(".download")[0] == "chelsea-color.jpg"
 
 
+def test_a_photo_in_colour_is_told_to_have_new_ones(desk: Visit) -> None:
+    content = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)).resize((80, 60)).save(
+        content, "PNG"
+    )
+    desk.choose(("colour.png", content.getvalue()))
+    desk.result("colour.png")
+    assert T["had_colour"] in desk.page.locator(".compare .facts").inner_text()
+    desk.choose(("grey.png", grey()))
+    desk.result("grey.png")
+    assert T["had_colour"] not in desk.page.locator(".compare .facts").inner_text()
+
+
 def test_a_photo_can_be_pasted(desk: Visit) -> None:
     desk.page.evaluate(
         f"""() => {{ const data = new DataTransfer();

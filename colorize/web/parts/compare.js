@@ -103,6 +103,7 @@ async function show(value) {
   after.alt = t('alt_after', value);
   find('.name').textContent = value.name;
   find('.pixels').textContent = `${t('pixels', value)}.`;
+  find('.had-colour').textContent = value.had_colour ? t('had_colour') : '';
   link.href = fileUrl(value.download);
   link.download = value.download.split('/').at(-1);
   link.textContent = t('download', value);
