@@ -34,7 +34,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from colorize import files
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from colorize.colorizer import Colorizer
     from colorize.engine import Engine
+    from colorize.hints import Hint
     from colorize.training.data import RawPhoto, Sources
     from colorize.units import FloatArray
 
@@ -63,6 +64,9 @@ FRECHET_PROTOCOL = (
     "a row and their truth, interval by jackknife; halves: between one half of the photos and the truth of the other "
     "half, for truth itself the floor; that of true photos at n = {photos}, extrapolated: {extrapolated_floor:.2f}"
 )
+HINTS_PROTOCOL = (
+    "points at random places, each with the mean of the true colours of the 3 × 3 pixels around it, given as users do"
+)
 SKIPS = ("unreadable", "tiny", "grey")
 _FEWEST_FOR_FRECHET = 8
 _SMALLEST = 16  # px: the coarsest measures need more than one block
@@ -78,9 +82,10 @@ class Row:
     colorizer: Colorizer
     options: ColorizeOptions
     file: str  # of the model
+    hints: int = 0  # so many true colours are given at random places
 
-    def paint(self, image: Image.Image) -> Image.Image:
-        return self.colorizer(image, strength=self.options.strength, size=self.options.size)
+    def paint(self, image: Image.Image, hints: Sequence[Hint] | None = None) -> Image.Image:
+        return self.colorizer(image, strength=self.options.strength, size=self.options.size, hints=hints)
 
 
 def evaluate(
@@ -117,11 +122,14 @@ def evaluate(
     scores, skipped, model = Scores(Eye(features) if features else None), Counter[str](), rows[0]
     for raw, image in itertools.islice(_read(sources, skipped), limit or None):
         grey = Image.fromarray(to_levels(np.asarray(image)))
-        painted = {row.name: row.paint(grey) for row in rows}
+        seed = zlib.crc32(raw.key.encode())
+        painted = {row.name: row.paint(grey, true_hints(image, row.hints, seed)) for row in rows}
         rgb = {name: _to_rgb(each) for name, each in painted.items()}
         psnr = scores.add(source_of(raw), rgb | {GREY: _to_rgb(grey.convert("RGB")), TRUTH: _to_rgb(image)})
+        for row in rows:
+            if row.hints:
+                scores.note(row.name, {"hints_gain": psnr[row.name] - psnr[model.name]})
         if consistency:
-            seed = zlib.crc32(raw.key.encode())
             scores.note(model.name, changes.chroma_distances(model.paint, grey, painted[model.name], seed))
         if pictures or gallery:
             picture = _side_by_side(grey, painted[model.name], image)
@@ -142,7 +150,9 @@ def evaluate(
         protocol["FD"] = FRECHET_PROTOCOL.format(**frechet, file=Path(features).name)
     if consistency:
         protocol["consistency"] = changes.PROTOCOL
-    settings = {row.name: {"model": row.file, **dataclasses.asdict(row.options)} for row in rows}
+    if any(row.hints for row in rows):
+        protocol["hints"] = HINTS_PROTOCOL
+    settings = {row.name: {"model": row.file, **dataclasses.asdict(row.options), "hints": row.hints} for row in rows}
     return {
         "photos": len(scores),
         "skipped": {reason: skipped[reason] for reason in SKIPS},
@@ -153,14 +163,30 @@ def evaluate(
             for source, count in Counter(scores.sources).most_common()
         },
         "frechet": frechet,
-        "targets": targets(measures, model.name),
+        "targets": targets(measures),
         "seconds": round(time.monotonic() - begin, 1),
     }
 
 
-def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]], model: str) -> list[dict[str, Any]]:
+def true_hints(photo: Image.Image, count: int, seed: int) -> list[Hint] | None:
+    """So many points at random places of an RGB photo, with its colours; None for none."""
+    import numpy as np
+    from PIL import ImageFilter
+
+    from colorize.hints import Hint
+
+    if not count:
+        return None
+    rng = np.random.default_rng(seed)
+    xs, ys = rng.integers(photo.width, size=count).tolist(), rng.integers(photo.height, size=count).tolist()
+    colours = np.asarray(photo.filter(ImageFilter.BoxBlur(1)))
+    return [Hint(x, y, tuple(colours[y, x].tolist())) for x, y in zip(xs, ys, strict=True)]
+
+
+def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, Any]]:
     """What a model that is to be shipped should reach; only what was measured."""
-    mine = {name: measure["value"] for name, measure in measures[model].items()}
+    first, *others = measures.values()
+    mine = {name: measure["value"] for name, measure in first.items()}
     grey = measures["grey"]
     found = [
         ("PSNR ≥ grey + 0.5 dB", mine["psnr_gain"], mine["psnr_gain"] >= 0.5),
@@ -171,6 +197,8 @@ def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]], model: st
     if "frechet" in mine:
         share = mine["frechet"] / grey["frechet"]["value"]
         found.append(("FD ≤ ½ of grey's", share, share <= 0.5))
+    gains = [row["hints_gain"]["value"] for row in others if "hints_gain" in row]
+    found += [("PSNR with hints ≥ without + 3 dB", gain, gain >= 3) for gain in gains]
     return [{"target": target, "value": value, "met": met} for target, value, met in found]
 
 
@@ -189,9 +217,8 @@ class _Remembering:
         self._engine = engine
         self._last: tuple[FloatArray, FloatArray] | None = None
 
-    @property
-    def stride(self) -> int:
-        return self._engine.stride
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
 
     @property
     def bins(self) -> FloatArray | None:
@@ -274,6 +301,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--consistency", action="store_true", help="colour each photo five times more, a little changed"
     )
+    parser.add_argument(
+        "--hints", type=int, default=0, metavar="N", help="the model with N true colours at random places as well"
+    )
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="the first N photos only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the same as a page with the best and worst photos")
@@ -316,13 +346,18 @@ def _rows(given: argparse.Namespace) -> list[Row]:
     options = ColorizeOptions(strength=given.strength, size=given.size)
     settings = {MODEL: options} | _swept(given.sweep, options)
     baselines = [_named(each, "--baseline") for each in given.baseline]
-    names = Counter([*settings, "grey", "truth", *(name for name, _ in baselines)])
+    hinted = f"{given.hints} hints"
+    names = Counter([*settings, hinted, "grey", "truth", *(name for name, _ in baselines)])
     for name in (name for name, count in names.items() if count > 1):
         raise ConfigError(f"--baseline: expected another name than {name!r}, which is taken")
     loaded = Colorizer.load(given.model)
-    model = Colorizer(_Remembering(loaded.engine), loaded.info)
+    if given.hints and not loaded.takes_hints:
+        raise ConfigError("--hints: this model has not learned hints")
+    model = Colorizer(cast("Engine", _Remembering(loaded.engine)), loaded.info)
     file = Path(given.model).name if given.model else "shipped"
     rows = [Row(name, model, each, file) for name, each in settings.items()]
+    if given.hints:
+        rows.append(Row(hinted, model, options, file, given.hints))
     return rows + [Row(name, Colorizer.load(path), options, Path(path).name) for name, path in baselines]
 
 

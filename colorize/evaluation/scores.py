@@ -44,8 +44,8 @@ class Scores:
             self._measured[name].append(measured[i : i + 1])
             self.note(name, {"psnr_gain": psnr[name] - psnr[GREY]})
         if self._eye:
-            for name, features in zip(rows, self._eye.pooled(rgb).split(1), strict=True):
-                self._features[name].append(features)
+            for name, each in rows.items():  # one by one: together they take gigabytes
+                self._features[name].append(self._eye.pooled(each))
         return psnr
 
     def note(self, row: str, values: Mapping[str, float]) -> None:

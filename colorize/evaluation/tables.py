@@ -35,6 +35,7 @@ COLUMNS = (
     Column("histogram_b", "hist. b", 3),
     Column("frechet", "FD", 2),
     Column("frechet_across_halves", "FD halves", 2),
+    Column("hints_gain", "by hints", 2),
 )
 CONSISTENCY = tuple(
     Column(name, name.replace("_", " "), 2) for name in ("half_size", "double_size", "mirrored", "brighter", "noisier")
@@ -134,8 +135,13 @@ def headline(report: Mapping[str, Any]) -> str:
 def left_out(report: Mapping[str, Any]) -> list[str]:
     """What was not measured, and what would."""
     first = next(iter(report["rows"].values()))["measures"]
-    options = {"frechet": "FD: left out, --features measures it", "mirrored": "consistency: left out, --consistency"}
-    return [text for measure, text in options.items() if measure not in first]
+    options = {
+        "frechet": "FD: left out, --features measures it",
+        "mirrored": "consistency: left out, --consistency measures it",
+    }
+    texts = [text for measure, text in options.items() if measure not in first]
+    hints = any("hints_gain" in row["measures"] for row in report["rows"].values())
+    return texts if hints else [*texts, "hints: left out, --hints 10 measures them"]
 
 
 def html_page(report: Mapping[str, Any], gallery: Gallery) -> str:

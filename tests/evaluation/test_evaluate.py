@@ -28,8 +28,8 @@ def value(report: dict[str, Any], row: str, measure: str) -> float:
     return number
 
 
-def save_model(path: Path, a: float, b: float) -> Path:
-    """A real model file that gives every pixel the same colour, in units of `ab`."""
+def save_model(path: Path, a: float, b: float, *, hints: bool = False) -> Path:
+    """A real model file that gives every pixel the same colour, in units of `ab`; with `hints`, it takes them."""
     generator = build_generator("unet", {"ngf": 2, "depth": 3})
     assert isinstance(generator, UNet)
     last = generator.last[1]
@@ -37,6 +37,8 @@ def save_model(path: Path, a: float, b: float) -> Path:
     assert last.bias is not None
     torch.nn.init.zeros_(last.weight)
     last.bias.data = torch.atanh(torch.tensor([a, b]))
+    if hints:
+        nn.init.ones_(generator.hint.weight)
     save_generator(path, generator)
     return path
 
@@ -104,6 +106,25 @@ def test_a_sweep_and_baselines_are_rows_that_score_as_those_models_do_alone(phot
     assert report["rows"]["blue"]["measures"] == json.loads(alone.read_text())["rows"]["model"]["measures"]
     assert report["rows"]["size 32, strength 1"]["measures"] == report["rows"]["model"]["measures"]
     assert value(report, "size 64, strength 0.5", "cf") < value(report, "model", "cf")
+
+
+def test_true_colours_as_hints_are_a_row_that_gains(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, report_file = save_model(tmp_path / "orange.safetensors", 0.2, 0.3, hints=True), tmp_path / "report.json"
+    options = ["--model", str(model), "--size", "32", "--hints", "20"]
+    assert main([str(photos), *options, "--json", str(report_file)]) == 0
+    report = json.loads(report_file.read_text())
+    assert list(report["rows"]) == ["model", "20 hints", "grey", "truth"]
+    assert report["rows"]["20 hints"]["hints"] == 20
+    gain = value(report, "20 hints", "hints_gain")
+    assert gain == pytest.approx(value(report, "20 hints", "psnr") - value(report, "model", "psnr"))
+    assert gain > 1  # hints are obeyed where they are given
+    assert ("PSNR with hints ≥ without + 3 dB", gain) in [(t["target"], t["value"]) for t in report["targets"]]
+    capsys.readouterr()
+    unable = save_model(tmp_path / "unable.safetensors", 0.2, 0.3)
+    assert main([str(photos), "--model", str(unable), "--hints", "5"]) == 2
+    assert "has not learned hints" in capsys.readouterr().err
 
 
 def test_every_source_has_numbers_of_its_own_and_all_together_are_their_mean(photos: Path, tmp_path: Path) -> None:
