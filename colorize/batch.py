@@ -55,7 +55,7 @@ class Result:
     seconds: float = 0.0  # of reading, thinking and writing
     size: tuple[int, int] | None = None  # width and height in pixels; of several pages, the first one's
     original: Original | None = None  # what it was; of several pages, the first one
-    lost: tuple[str, ...] = ()  # what of the photo the result's format does not hold
+    lost: tuple[str, ...] = ()  # what of the photo is not kept
     disk_full: bool = False  # why it failed
 
 

@@ -100,7 +100,7 @@ class Session:
             those = f"{', '.join(sorted(of_sources))} {'is' if len(of_sources) == 1 else 'are'}"
             tell(f"{of_sources.total()} written as {suffix}: {those} only read")
         for what, count in self._lost.items():
-            tell(f"{count} written without {what}, which their format does not hold")
+            tell(f"{count} written without {what}")
         all_well = not (self._counts[Outcome.FAILED] or self._report_failed or self._nobody_reads)
         return OK if all_well else SOME_FAILED
 

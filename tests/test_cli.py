@@ -230,7 +230,7 @@ def test_what_a_format_does_not_hold_is_told_once_and_reported_for_each(
     arguments = [str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--report", str(tmp_path / "report.jsonl")]
     assert main([*arguments, "--format", "jpg"]) == 0
     told = capfd.readouterr().err.splitlines()
-    assert told[1:] == ["colorize: 2 written without transparency, which their format does not hold"]
+    assert told[1:] == ["colorize: 2 written without transparency"]
     lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
     assert [line["lost"] for line in lines] == [["transparency"], ["transparency"], []]
 

@@ -27,12 +27,12 @@ class Metadata:
     iptc: bytes
     text: Mapping[str, str]
     dpi: tuple[float, float] | None
-    lost: tuple[str, ...]  # what the source has and the format does not hold
+    lost: tuple[str, ...]  # what the source has and is not read, or the format does not hold
 
 
 def of_result(photo: Photo, format_: Format) -> Metadata:
     """The metadata that a photo is written with in a format."""
-    lost = []
+    lost = [*photo.unread]
     if photo.more_pages and not format_.pages:
         lost.append(f"all of its {photo.pages} pages but one")
     if photo.is_deep and not format_.sixteen_bit:

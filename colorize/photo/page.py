@@ -29,6 +29,7 @@ class Photo:
     dpi: tuple[float, float] | None = None  # horizontally and vertically
     pages: int = 1  # of the file that it is from
     coloured: bool = False  # whether its colours are generated
+    unread: tuple[str, ...] = ()  # what the file has besides and is left behind, in words
 
     @property
     def size(self) -> tuple[int, int]:

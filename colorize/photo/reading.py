@@ -87,9 +87,21 @@ def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
     open_again = partial(Image.open, file, formats=_readers(kind))
     with silence.kept(), open_again() as image:
         _check_size(image, name)
+        unread = tuple(_unread(image))
         deep = deep_colour.load(image, open_again)
         photo = _own(_photo(image, _told(image), deep), image)
+        photo = replace(photo, unread=photo.unread + unread)
     yield photo
+
+
+def _unread(image: Image.Image) -> Iterator[str]:
+    """What an image that has been opened, and is no TIFF file, has besides what is read."""
+    with suppress(Exception):  # a damaged second picture is no reason to refuse the first
+        if getattr(image, "is_animated", False):
+            yield "all of its pictures but the first"
+    packet = image.info.get("xmp", b"")
+    if isinstance(packet, bytes) and b"HasExtendedXMP" in packet:
+        yield "XMP in further segments"
 
 
 def _open_page(file: IO[bytes], number: int) -> Image.Image:
@@ -177,7 +189,9 @@ def count_pixels(source: str | os.PathLike[str], most: int) -> int:
     with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
         if guards.kind_of(file) == "TIFF" and not extras.is_raw(file, str(source)):
             with silence.kept(), Image.open(file, formats=_readers("TIFF")) as image:
-                while 0 < total <= most:
+                every_page = exif.read_pages(file)
+                next(every_page)
+                while 0 < total <= most and not next(every_page).claims_too_much:
                     image.seek(image.tell() + 1)
                     total += max(image.width * image.height, _LEAST_PAGE)
     return total
@@ -278,7 +292,8 @@ def _photo(image: Image.Image, told: _Told, deep: NDArray[np.uint16] | None = No
         pixels, alpha = _deep(image, told)
     else:
         pixels, alpha = _shallow(image)
-    return Photo(pixels, alpha, told.exif.to_bytes(), told.xmp, told.iptc, told.text, dpi)
+    unread = ("more than 8 bit",) if deep is not None and found is None else ()
+    return Photo(pixels, alpha, told.exif.to_bytes(), told.xmp, told.iptc, told.text, dpi, unread=unread)
 
 
 def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:

@@ -67,7 +67,7 @@ def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LO
 
 
 def losses(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
-    """What of a photo the format of the target's suffix does not hold, in words; empty if nothing is lost."""
+    """What of a photo is not read, or not held by the format of the target, in words; empty if all is kept."""
     return metadata.of_result(photo, writer(Path(target))).lost
 
 

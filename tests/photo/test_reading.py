@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import threading
 import tracemalloc
 import warnings
@@ -368,6 +369,26 @@ def test_of_several_frames_the_first_is_taken_but_the_pages_of_a_tiff_file_are_a
         assert [page.more_pages for page in pages] == [len(levels) > 1] * len(levels)
 
 
+def test_what_is_left_behind_in_a_file_is_said(tmp_path: Path) -> None:
+    frames = [Image.new("L", (5, 4), level) for level in (10, 20)]
+    frames[0].save(tmp_path / "a.mpo", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    frames[0].save(tmp_path / "one.gif")
+    frames[0].save(tmp_path / "a.jpg", xmp=b'<x xmlns:n="http://ns.adobe.com/xmp/note/" n:HasExtendedXMP="1"/>')
+    deep = np.arange(300, dtype=np.uint16).reshape(10, 10, 3)
+    tifffile.imwrite(tmp_path / "a.tif", deep, photometric="rgb", iccprofile=linear_profile(b"RGB "))
+    for name, unread in {
+        "a.mpo": ("all of its pictures but the first",),
+        "a.gif": ("all of its pictures but the first",),
+        "one.gif": (),
+        "a.jpg": ("XMP in further segments",),
+        "a.tif": ("more than 8 bit",),
+    }.items():
+        read = photo.open(tmp_path / name)
+        assert read.unread == unread, name
+        assert photo.losses(read, tmp_path / "result.tif") == unread, name
+
+
 def test_every_page_has_its_own_orientation_and_description(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
         for number in range(3):
@@ -563,3 +584,17 @@ def test_pixels_are_counted_over_all_pages_and_no_further_than_needed(tmp_path: 
     assert photo.count_pixels(tmp_path / "page.png", 10**9) == 20_000
     assert photo.count_pixels(tmp_path / "tiny.png", 10**9) == 10_000
     assert photo.count_pixels(tmp_path / "none.png", 10**9) == 0
+
+
+def test_counting_does_not_load_pages_that_claim_more_than_there_is(tmp_path: Path) -> None:
+    page = bytearray(corpus.encoded(Image.new("L", (200, 100)), "TIFF"))
+    first = struct.unpack_from("<I", page, 4)[0]
+    struct.pack_into("<I", page, first + 2 + 12 * struct.unpack_from("<H", page, first)[0], len(page))
+    claims = b"".join(struct.pack("<HHII", 0x5000 + tag, 7, 15_000, 8) for tag in range(3_000))  # 45 MB
+    (tmp_path / "a.tif").write_bytes(page + struct.pack("<H", 3_000) + claims + bytes(4))
+    tracemalloc.start()
+    try:
+        assert photo.count_pixels(tmp_path / "a.tif", 10**9) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
