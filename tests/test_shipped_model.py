@@ -43,11 +43,14 @@ def test_its_card_shows_the_numbers_that_were_measured() -> None:
     report = json.loads((Path(SHIPPED_MODEL).parent / "evaluation.json").read_text(encoding="utf-8"))
     row = re.search(r"^\| this model.*$", CARD, re.M)
     assert row
-    numbers = [float(cell.strip(" *")) for cell in row[0].split("|")[2:-1]]
-    expected = [report["model"][name] for name in ("psnr", "cf", "delta_cf", "histogram_a", "histogram_b")]
-    assert numbers == pytest.approx(expected, abs=0.006)
-    assert report["model"]["psnr"] >= report["grey"]["psnr"] + 0.3
-    assert report["model"]["cf"] >= 0.6 * report["truth_cf"]
+    shown = [cell.replace("−", "-").split("±")[0] for cell in row[0].split("|")[2:-1]]
+    measures = {name: measure["value"] for name, measure in report["rows"]["model"]["measures"].items()}
+    wanted = {"psnr": 2, "psnr_gain": 2, "cf": 1, "cf_difference": 1, "histogram_a": 3, "histogram_b": 3}
+    wanted |= {"frechet": 1, "frechet_across_halves": 1}
+    for cell, (name, digits) in zip(shown, wanted.items(), strict=True):
+        assert float(cell) == pytest.approx(measures[name], abs=0.6 * 10**-digits), name
+    assert measures["psnr_gain"] >= 0.3
+    assert measures["cf"] >= 0.6 * report["rows"]["truth"]["measures"]["cf"]["value"]
 
 
 def test_the_evening_sky_is_blue(colorizer: Colorizer) -> None:

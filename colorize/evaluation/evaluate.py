@@ -9,7 +9,7 @@ its full size. What is printed names the protocol with the numbers. `--json` wri
     protocol           {SUBJECT: how it was measured}, of what was measured
     rows               {NAME: {"model": file, "strength", "size", "hints", "measures": {MEASURE: measure}}}: the model,
                        what --sweep and --hints make of it, every --baseline, "grey" and "truth"
-    sources            {SOURCE: {"photos", "rows": {NAME: {"measures"}}}}
+    sources            {SOURCE: {"photos", "rows": {NAME: {"measures"}}}}: the measures that are printed by source
     frechet            {"photos", "features", "extrapolated_floor"}, or null
     targets            [{"target", "value", "met"}], of the model
 
@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from colorize import files
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
-from colorize.evaluation.tables import Gallery, format_report, html_page, require_jinja
+from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
 
 if TYPE_CHECKING:
@@ -159,13 +159,20 @@ def evaluate(
         "protocol": protocol,
         "rows": {name: settings.get(name, {}) | {"measures": each} for name, each in measures.items()},
         "sources": {
-            source: {"photos": count, "rows": {n: {"measures": m} for n, m in scores.summary(source).items()}}
+            source: {
+                "photos": count,
+                "rows": {n: {"measures": _of_source(m)} for n, m in scores.summary(source).items()},
+            }
             for source, count in Counter(scores.sources).most_common()
         },
         "frechet": frechet,
         "targets": targets(measures),
         "seconds": round(time.monotonic() - begin, 1),
     }
+
+
+def _of_source(measures: Mapping[str, Any]) -> dict[str, Any]:
+    return {column.measure: measures[column.measure] for column in OF_SOURCES if column.measure in measures}
 
 
 def true_hints(photo: Image.Image, count: int, seed: int) -> list[Hint] | None:
@@ -334,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = _origin(sys.argv[1:] if arguments is None else arguments) | report
     print(format_report(report))
     if given.json:
-        _write(given.json, json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+        _write(given.json, json.dumps(_rounded(report), indent=1, ensure_ascii=False) + "\n")
     if given.html and gallery:
         _write(given.html, html_page(report, gallery))
     return 0
@@ -400,6 +407,15 @@ def _origin(arguments: Sequence[str]) -> dict[str, Any]:
         "command": shlex.join(["python", "-m", "colorize.evaluation.evaluate", *words]),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
     }
+
+
+def _rounded(value: Any) -> Any:
+    """Numbers to six digits: the rest says nothing."""
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _write(path: Path, text: str) -> None:

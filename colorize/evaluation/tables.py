@@ -40,7 +40,7 @@ COLUMNS = (
 CONSISTENCY = tuple(
     Column(name, name.replace("_", " "), 2) for name in ("half_size", "double_size", "mirrored", "brighter", "noisier")
 )
-_OF_SOURCES = COLUMNS[:6]
+OF_SOURCES = COLUMNS[:6]
 
 
 def require_jinja() -> None:
@@ -93,7 +93,7 @@ def tables(report: Mapping[str, Any]) -> dict[str, list[list[str]]]:
         f"{name} ({source['photos']})": source["rows"][first]["measures"] for name, source in report["sources"].items()
     }
     if len(of_sources) > 1:
-        result[f"By source: {first}"] = _table(of_sources, _OF_SOURCES)
+        result[f"By source: {first}"] = _table(of_sources, OF_SOURCES)
     result["Targets"] = [["", "reached", ""]] + [
         [each["target"], f"{each['value']:.2f}".replace("-", "−"), "met" if each["met"] else "missed"]
         for each in report["targets"]
