@@ -62,7 +62,8 @@ PROTOCOL = {
 FRECHET_PROTOCOL = (
     "Fréchet distance of {features} pooled features of an ImageNet MobileNetV2 ({file}) between the {photos} photos of "
     "a row and their truth, interval by jackknife; halves: between one half of the photos and the truth of the other "
-    "half, for truth itself the floor; that of true photos at n = {photos}, extrapolated: {extrapolated_floor:.2f}"
+    "half, mean and range of five splits, for truth itself the floor; that of true photos at n = {photos}, "
+    "extrapolated: {extrapolated_floor:.2f}"
 )
 HINTS_PROTOCOL = (
     "points at random places, each with the mean of the true colours of the 3 × 3 pixels around it, given as users do"
