@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from colorize.options import ColorizeOptions
+from colorize.options import ENGINES, ColorizeOptions
 
 if TYPE_CHECKING:
     from colorize.batch import Result
@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=ColorizeOptions().size, help="as for colorize")
     parser.add_argument("--photos", type=int, default=500, help="photos in all, 0 for none")
     parser.add_argument("--many", type=int, default=0, help="photos of a long run, whose memory is told")
+    parser.add_argument("--engine", default=ENGINES[0], choices=ENGINES, help="as for colorize")
     parser.add_argument("--threads", type=int, default=1, help="of the network; 0 leaves it the choice")
     options = parser.parse_args()
     if options.photos:
@@ -128,15 +129,13 @@ def colour(source: Path, target: Path, colorizer: Colorizer, options: argparse.N
 
 
 def load(options: argparse.Namespace) -> Colorizer:
-    import torch
-
     from colorize.colorizer import Colorizer
     from colorize.memory import keep_freed_memory
 
     if options.threads:
-        torch.set_num_threads(options.threads)
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)  # which every engine reads when it is loaded
     keep_freed_memory()  # as the command line does
-    return Colorizer.load(options.model, "cpu")
+    return Colorizer.load(options.model, "cpu", options.engine)
 
 
 def make(folder: Path, count: int) -> list[Path]:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from colorize.options import ColorizeOptions
+from colorize.options import ENGINES, ColorizeOptions
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="model file; without it the one that comes with the program")
     parser.add_argument("--size", type=int, default=ColorizeOptions().size, help="as for colorize")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[0.1, 1, 12, 100])
+    parser.add_argument("--engine", default=ENGINES[0], choices=ENGINES, help="as for colorize")
     parser.add_argument("--threads", type=int, default=1, help="of the network; 0 leaves it the choice")
     parser.add_argument("--child", choices=("times", "memory"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -58,7 +60,9 @@ def main() -> None:
         row: dict[str, float] = {}
         for child in ("times", "memory"):
             arguments = ["--megapixels", str(megapixels), "--child", child, "--size", str(options.size)]
-            arguments += ["--threads", str(options.threads)] + (["--model", options.model] if options.model else [])
+            arguments += ["--threads", str(options.threads), "--engine", options.engine] + (
+                ["--model", options.model] if options.model else []
+            )
             run = subprocess.run([sys.executable, __file__, *arguments], check=True, capture_output=True, text=True)
             row |= json.loads(run.stdout)
         print("| " + " | ".join(f"{row[column]:.4g}" for column in COLUMNS) + " |", flush=True)
@@ -111,15 +115,13 @@ def memory(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
 
 
 def load(options: argparse.Namespace) -> Colorizer:
-    import torch
-
     from colorize.colorizer import Colorizer
     from colorize.memory import keep_freed_memory
 
     if options.threads:
-        torch.set_num_threads(options.threads)
+        os.environ["OMP_NUM_THREADS"] = str(options.threads)  # which every engine reads when it is loaded
     keep_freed_memory()  # as the command line does
-    return Colorizer.load(options.model, "cpu")
+    return Colorizer.load(options.model, "cpu", options.engine)
 
 
 def peak() -> float:

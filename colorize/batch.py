@@ -32,7 +32,7 @@ from colorize.plan import Job
 from colorize.tint import Original, recognize
 
 _READERS = min(4, CORES)
-_COLORIZERS = min(4, CORES)  # the network takes them one by one: while it has one, others paint at full size
+_COLORIZERS = min(4, CORES)  # torch takes them one by one, a graph side by side: meanwhile others paint at full size
 _WRITERS = min(8, CORES)
 _PHOTOS_UNDER_WAY = 32
 _PIXELS_UNDER_WAY = 16_000_000 * min(10, 1 + CORES)  # at 4 bytes each and more; a larger photo goes alone
