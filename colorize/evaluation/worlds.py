@@ -5,7 +5,7 @@
     two-colours    grey shapes that are red or blue, and nobody can tell which: `two_colours.py`
 
 Each writes FOLDER/NAME.json, the numbers, and the figures drawn from it. On one CPU core the first two take about a
-minute, the last about six; the same seed gives the same numbers on the same machine.
+minute, the last about twelve; the same seed gives the same numbers on the same machine.
 """
 
 from __future__ import annotations

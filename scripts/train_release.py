@@ -1,0 +1,49 @@
+"""Train the model that comes with the program, from the shards to the files in colorize/weights/.
+
+    python scripts/train_release.py DATA --encoder-start hub --run runs/release
+
+DATA is a folder with train-*.tar and val-*.tar. Two runs, one after the other: G alone, with hints
+(recipes/pretrain.json), then against D (recipes/release.json). The same command goes on where it was stopped. What is
+shipped is the generator with the best colours of the second, in float16, and its graph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from colorize.modelfile import SHIPPED_MODEL
+from colorize.models.weights import load_generator, save_generator
+
+ROOT = Path(__file__).parents[1]
+
+
+def train(name: str, data: Path, run: Path, start: list[str]) -> Path:
+    """One run of train.py, or what is missing of it; gives its folder."""
+    folder = run / name
+    begun = (folder / "config.json").is_file()
+    shards = [*sorted(map(str, data.glob("train-*.tar"))), "--validation", *sorted(map(str, data.glob("val-*.tar")))]
+    how = ["--resume"] if begun else ["--config", str(ROOT / "recipes" / f"{name}.json"), *start]
+    subprocess.run([sys.executable, str(ROOT / "train.py"), *shards, "--run", str(folder), *how], check=True)
+    return folder
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train the model that comes with the program.")
+    parser.add_argument("data", type=Path, metavar="DATA", help="folder with train-*.tar and val-*.tar")
+    parser.add_argument("--encoder-start", default="hub", metavar="FILE", help="ImageNet's MobileNetV2 [%(default)s]")
+    parser.add_argument("--run", type=Path, default=ROOT / "runs/release", metavar="FOLDER", help="[%(default)s]")
+    given = parser.parse_args()
+    pretrained = train("pretrain", given.data, given.run, ["--encoder-start", given.encoder_start])
+    released = train("release", given.data, given.run, ["--start", str(pretrained / "last.safetensors")])
+    generator, info = load_generator(released / "best.safetensors")
+    save_generator(SHIPPED_MODEL, generator, info.training, dtype=torch.float16)
+    subprocess.run([sys.executable, "-m", "colorize.export"], check=True, cwd=ROOT)
+
+
+if __name__ == "__main__":
+    main()
