@@ -150,6 +150,8 @@ class Session:
             tell(result.message)
         if result.original is Original.COLOURED:
             tell("the photo had colours already and got new ones")
+        for what in result.lost:
+            tell(f"written without {what}")
         return OK if write_out(content) else SOME_FAILED
 
     def _load(self) -> PhotoColorizer:
@@ -181,7 +183,7 @@ class Session:
             if source.suffix != target.suffix and not self._written.format:
                 self._other_suffixes[target.suffix][source.suffix.lower() or "no suffix"] += 1
             if not shown.result(str(target)) and not self._nobody_reads:
-                shown.tell("standard output was closed: finishing the photo at hand")
+                shown.tell("standard output takes no more: finishing the photo at hand")
                 self._nobody_reads = True
                 self._interrupt.stop.set()
         shown.advance()

@@ -45,12 +45,14 @@ def _escaped(character: str) -> str:
 
 
 def write_out(content: bytes) -> bool:
-    """Bytes to stdout; False if nobody reads them any more."""
+    """Bytes to stdout; False if it takes no more: nobody reads them, or they cannot be written, which is told."""
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError):
+            tell(f"standard output cannot be written ({error.strerror})")
         # What is left in the buffer would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
@@ -69,7 +71,7 @@ class Lines:
     """Lines only, no bar."""
 
     def result(self, path: str) -> bool:
-        """A path on stdout; False if nobody reads it any more."""
+        """A path on stdout; False if it takes no more."""
         text = printable(path) if sys.stdout.isatty() else path
         return write_out(f"{text}\n".encode(sys.stdout.encoding, "surrogateescape"))
 

@@ -220,19 +220,26 @@ def test_formats_that_cannot_hold_the_colours_are_told_once(
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_what_a_format_does_not_hold_is_told_once_and_reported_for_each(
+def test_what_is_not_read_or_not_held_by_the_format_is_told_once_and_reported_for_each(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a.png", "b.png"):
         Image.new("LA", (3, 3), (100, 100)).save(tmp_path / "in" / name)
     Image.new("L", (3, 3)).save(tmp_path / "in/c.png")
+    for name in ("d.gif", "e.tif"):
+        Image.new("L", (3, 3)).save(tmp_path / "in" / name, save_all=True, append_images=[Image.new("L", (3, 3), 200)])
     arguments = [str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--report", str(tmp_path / "report.jsonl")]
     assert main([*arguments, "--format", "jpg"]) == 0
     told = capfd.readouterr().err.splitlines()
-    assert told[1:] == ["colorize: 2 written without transparency"]
+    pictures, pages = "the pictures after the first", "the pages after the first"
+    assert told[1:] == [
+        "colorize: 2 written without transparency",
+        f"colorize: 1 written without {pictures}",
+        f"colorize: 1 written without {pages}",
+    ]
     lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
-    assert [line["lost"] for line in lines] == [["transparency"], ["transparency"], []]
+    assert [line["lost"] for line in lines] == [["transparency"], ["transparency"], [], [pictures], [pages]]
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -330,6 +337,30 @@ def test_a_photo_from_standard_input_goes_to_standard_output(
     assert main(["-", *arguments]) == 0
     with Image.open(io.BytesIO(stdout.bytes)) as image:
         assert (image.format, image.mode, image.size) == (result, "RGB", (12, 9))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.usefixtures("stand_in")
+def test_a_full_disk_behind_standard_output_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", Stream(encoded("PNG")))
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["-"]) == 1
+    assert capsys.readouterr().err == "colorize: standard output cannot be written (No space left on device)\n"
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_what_is_not_kept_of_a_photo_from_standard_input_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = io.BytesIO()
+    Image.new("LA", (3, 3), (100, 100)).save(content, "PNG")
+    monkeypatch.setattr(sys, "stdin", Stream(content.getvalue()))
+    monkeypatch.setattr(sys, "stdout", Stream())
+    assert main(["-", "--format", "jpg"]) == 0
+    assert capsys.readouterr().err == "colorize: written without transparency\n"
 
 
 @pytest.mark.usefixtures("stand_in")

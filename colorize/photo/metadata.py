@@ -34,7 +34,7 @@ def of_result(photo: Photo, format_: Format) -> Metadata:
     """The metadata that a photo is written with in a format."""
     lost = [*photo.unread]
     if photo.more_pages and not format_.pages:
-        lost.append(f"all of its {photo.pages} pages but one")
+        lost.append("the pages after the first")
     if photo.is_deep and not format_.sixteen_bit:
         lost.append("more than 8 bit")
     if photo.alpha is not None and not format_.alpha:

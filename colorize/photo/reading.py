@@ -98,7 +98,7 @@ def _unread(image: Image.Image) -> Iterator[str]:
     """What an image that has been opened, and is no TIFF file, has besides what is read."""
     with suppress(Exception):  # a damaged second picture is no reason to refuse the first
         if getattr(image, "is_animated", False):
-            yield "all of its pictures but the first"
+            yield "the pictures after the first"
     packet = image.info.get("xmp", b"")
     if isinstance(packet, bytes) and b"HasExtendedXMP" in packet:
         yield "XMP in further segments"

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from PIL import Image, features
 
@@ -109,7 +109,7 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
         dpi = told.dpi if told.dpi and max(told.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF tells it, too
         settings |= {"subsampling": 0, "dpi": dpi, "extra": _photoshop_segment(told.iptc)}
         settings["comment"] = told.text.get("Comment", "").encode("utf-8", "surrogateescape")
-        photo.image.save(file, "JPEG", **settings)
+        photo.image.save(cast(IO[bytes], _ThroughPython(file)), "JPEG", **settings)
         return
     image = photo.image
     if photo.alpha is not None:
@@ -122,6 +122,17 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
     else:
         assert format_ is WEBP
         image.save(file, "WEBP", exact=True, **settings)  # the colours of what is transparent are kept, too
+
+
+class _ThroughPython:
+    """A file without a handle, so that Pillow writes its JPEG data through Python.
+
+    By itself it hands them to the system, which on a disk that gets full takes a part of them: Pillow notices that only
+    if there is more to come, and the end of the file would be missing without an error.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.write = file.write
 
 
 def _photoshop_segment(iptc: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,7 +199,7 @@ def test_the_pages_of_a_scan_come_out_one_by_one(tmp_path: Path) -> None:
         assert [page.dtype for page in saved.pages] == [np.uint8, np.uint8, np.uint16]
         np.testing.assert_array_equal(saved.pages[1].asarray()[..., 1], np.asarray(grey.rotate(90, expand=True)))
     first = photo.open(io.BytesIO(content))
-    assert photo.losses(first, "a.png") == ("all of its 3 pages but one",)
+    assert photo.losses(first, "a.png") == ("the pages after the first",)
     photo.save(map(in_colour, photo.pages(io.BytesIO(content))), tmp_path / "a.png")
     assert photo.open(tmp_path / "a.png").size == grey.size
 
@@ -249,6 +250,28 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(
     with pytest.raises(PhotoError, match="cannot be written"):
         photo.save(colour, tmp_path / "file" / "a.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit for the size of files")
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif"])
+def test_a_disk_that_gets_full_at_the_last_byte_is_no_photo_without_its_end(
+    suffix: str, colour: photo.Photo, tmp_path: Path
+) -> None:
+    import resource
+
+    target = tmp_path / f"a{suffix}"
+    photo.save(colour, target)
+    size = target.stat().st_size
+    target.unlink()
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As with a full disk, the system writes what there is room for, and fails at the next call.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, before[1]))
+    try:
+        with pytest.raises(PhotoError, match="cannot be written"):
+            photo.save(colour, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
