@@ -54,7 +54,20 @@ def test_it_answers_as_torch_does(engine: GraphEngine, reference: Engine, shape:
         assert ab.shape == (shape[0], 2, *shape[2:])
         assert ab.dtype == np.float32
         np.testing.assert_allclose(ab, reference.predict(l, given), atol=1e-4)
+        if reference.bins is not None:
+            chances = engine.predict_distribution(l, given)
+            np.testing.assert_allclose(chances, reference.predict_distribution(l, given), atol=1e-4)
     ab[:] = 0  # it may be written to
+
+
+def test_it_knows_what_its_network_can(engine: GraphEngine, reference: Engine) -> None:
+    assert engine.takes_hints == reference.takes_hints
+    if reference.bins is None:
+        assert engine.bins is None
+        with pytest.raises(ValueError, match="a distribution is what a model with bins has"):
+            engine.predict_distribution(lightness(1, 1, 32, 32))
+    else:
+        np.testing.assert_array_equal(engine.bins, reference.bins)
 
 
 def test_no_hints_are_hints_nowhere(engine: GraphEngine) -> None:
