@@ -165,22 +165,31 @@ class Colorizer:
         *,
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
+        hints: Hints | None = None,
+        seed: int | None = None,
     ) -> Path:
         """Colour the photo at `source` into `target`, in the format of the target's suffix, and give its path.
 
-        Alpha, EXIF and resolution go along where the format holds them. The target is written whole or not at all, and
-        replaced if it exists. Raises `PhotoError` if the source is not a photo or the target cannot be written.
+        `hints` and `seed` are those of a call; of a file of several pages, the hints are the first one's. Alpha, EXIF
+        and resolution go along where the format holds them. The target is written whole or not at all, and replaced if
+        it exists. Raises `PhotoError` if the source is not a photo or the target cannot be written, `ConfigError` as a
+        call does.
         """
         options = ColorizeOptions(strength=strength, size=size)
         target = Path(target)
         photo.writer(target)  # a wrong suffix is told before the work
-        photo.save(self._coloured_pages(source, options), target)
+        self._check_can(hints=[hints])
+        photo.save(self._coloured_pages(source, options, hints, seed), target)
         return target
 
-    def _coloured_pages(self, source: str | os.PathLike[str], options: ColorizeOptions) -> Iterator[Photo]:
+    def _coloured_pages(
+        self, source: str | os.PathLike[str], options: ColorizeOptions, hints: Hints | None, seed: int | None
+    ) -> Iterator[Photo]:
+        strength, size = options.strength, options.size
         for page in photo.pages(source):
             try:
-                (coloured,) = self.colorize_photos([page], strength=options.strength, size=options.size)
+                (coloured,) = self.colorize_photos([page], strength=strength, size=size, hints=[hints], seed=seed)
+                hints = None
             except MemoryError as error:
                 width, height = page.size
                 raise PhotoError(

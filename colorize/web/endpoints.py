@@ -5,15 +5,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import gradio as gr
 from gradio import FileData
 from gradio.events import api
+from gradio.utils import get_function_description
 
 from colorize.errors import ColorizeError, PhotoError
 from colorize.options import ColorizeOptions
-from colorize.web.studio import Given, Studio
+from colorize.web.studio import Given, Studio, wish_of
 from colorize.web.texts import Texts, in_language_of
 
 _DEFAULTS = ColorizeOptions()
@@ -36,8 +37,8 @@ def told() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def add_endpoints(studio: Studio) -> None:
-    """Inside `gr.Blocks`."""
+def add_endpoints(page: gr.Blocks, studio: Studio) -> None:
+    """To a page, within its `with`."""
 
     def colorize(
         photo: FileData,
@@ -45,6 +46,8 @@ def add_endpoints(studio: Studio) -> None:
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         format: Literal["JPEG", "PNG", "TIFF"] = "JPEG",  # noqa: A002 (the name that callers write)
+        hints: list[dict[str, Any]] | None = None,
+        variant: int = 0,
     ) -> FileData:
         """Give a grey photo colour, in full size and with its metadata.
 
@@ -53,14 +56,30 @@ def add_endpoints(studio: Studio) -> None:
             strength: how strong the colours are, from 0 (grey) to 2
             size: the network sees the photo at about size × size pixels
             format: JPEG, PNG or TIFF
+            hints: colours of places, each {"x": …, "y": …, "colour": "#rrggbb"} in pixels from the upper left corner
+            variant: 0 for the model's first colouring, 1 to 99 for others that it finds possible
 
         Returns:
             the photo in colour
         """
         texts = words(request)
         with told():
-            done = studio.colorize(_path(photo), strength, size, format, texts)
+            done = studio.colorize(_path(photo), strength, size, format, texts, wish_of(hints or [], variant, texts))
         return _file(done.download)
+
+    def uncertainty(photo: FileData, request: gr.Request, size: int = _DEFAULTS.size) -> FileData:
+        """Tell where the model is unsure of a photo's colours.
+
+        Parameters:
+            photo: the photo, uploaded
+            size: the network sees the photo at about size × size pixels
+
+        Returns:
+            a PNG of the photo's size, black where the model is sure, white where any colour is possible
+        """
+        texts = words(request)
+        with told():
+            return _file(studio.uncertainty(_path(photo), size, texts))
 
     def colorize_batch(
         photos: list[FileData],
@@ -87,7 +106,14 @@ def add_endpoints(studio: Studio) -> None:
         return _file(progress.zip), [{"name": name, "reason": reason} for name, reason in progress.failed.items()]
 
     api(colorize, concurrency_limit=PHOTOS_AT_ONCE, concurrency_id=PHOTO_QUEUE)
+    api(uncertainty, concurrency_limit=PHOTOS_AT_ONCE, concurrency_id=PHOTO_QUEUE)
     api(colorize_batch, concurrency_limit=BATCHES_AT_ONCE, concurrency_id=BATCH_QUEUE)
+    for endpoint in page.fns.values():  # gradio would call what they take and give "1st", "2nd" …
+        assert endpoint.fn
+        _, parameters, returned = get_function_description(endpoint.fn)
+        taken = [text for name, text in parameters.items() if name != "request"]
+        for component, text in zip([*endpoint.inputs, *endpoint.outputs], [*taken, *returned], strict=False):
+            setattr(component, "label", text)  # noqa: B010 (which not every block has)
 
 
 def _path(uploaded: object) -> Path:

@@ -18,7 +18,7 @@ from colorize import photo
 from colorize.errors import ColorizeError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
 from colorize.web.endpoints import BATCH_QUEUE, BATCHES_AT_ONCE, PHOTO_QUEUE, PHOTOS_AT_ONCE, add_endpoints, words
-from colorize.web.studio import FORMATS, SIZES, Given, Progress, Studio
+from colorize.web.studio import FORMATS, SIZES, Given, Progress, Studio, wish_of
 from colorize.web.study import FIGURE, study_files
 from colorize.web.texts import languages
 
@@ -65,37 +65,35 @@ def build_page(studio: Studio) -> gr.Blocks:
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
                         compared = _part("compare")
-                        # The model has no hints yet: these places open when it says that it takes them.
-                        with gr.Column(elem_id="variants", visible=studio.takes_hints):
-                            gr.Markdown(t("variants"))
+                        others = _part("others", visible=studio.has_variants)
                         gallery = _part("gallery")
-                    with gr.Column(elem_id="settings", scale=2, min_width=240):
-                        strength = gr.Slider(
-                            *STRENGTH_RANGE,
-                            _DEFAULTS.strength,
-                            step=0.05,
-                            label=t("strength"),
-                            info=t("strength_info"),
-                            elem_id="strength",
-                            buttons=[],
-                        )
-                        with gr.Column(elem_id="hints", visible=studio.takes_hints):
-                            gr.Markdown(t("hints_info"))
-                        format_ = gr.Radio(list(FORMATS), value="JPEG", label=t("format"), elem_id="format")
-                        with gr.Accordion(t("more"), open=False, elem_id="more"):
-                            size = gr.Slider(
-                                *SIZES,
-                                _DEFAULTS.size,
-                                step=32,
-                                label=t("size"),
-                                info=t("size_info"),
-                                elem_id="size",
+                    with gr.Column(elem_id="side", scale=2, min_width=340):
+                        _part("hints", visible=studio.takes_hints)
+                        with gr.Column(elem_id="settings"):
+                            strength = gr.Slider(
+                                *STRENGTH_RANGE,
+                                _DEFAULTS.strength,
+                                step=0.05,
+                                label=t("strength"),
+                                info=t("strength_info"),
+                                elem_id="strength",
                                 buttons=[],
                             )
-                        gr.Button(t("batch_again"), elem_id="again")
+                            format_ = gr.Radio(list(FORMATS), value="JPEG", label=t("format"), elem_id="format")
+                            with gr.Accordion(t("more"), open=False, elem_id="more"):
+                                size = gr.Slider(
+                                    *SIZES,
+                                    _DEFAULTS.size,
+                                    step=32,
+                                    label=t("size"),
+                                    info=t("size_info"),
+                                    elem_id="size",
+                                    buttons=[],
+                                )
+                            gr.Button(t("batch_again"), elem_id="again")
             with gr.Tab(t("tab_how")):
                 _part("how", figure=FIGURE if study_files() else "")
-        add_endpoints(studio)
+        add_endpoints(blocks, studio)
 
         # Our own parts show how far it is, and see to it that one waits for the other.
         common = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
@@ -104,6 +102,14 @@ def build_page(studio: Studio) -> gr.Blocks:
                 page.colorize,
                 [photos, strength, size, format_],
                 compared,
+                concurrency_id=PHOTO_QUEUE,
+                concurrency_limit=PHOTOS_AT_ONCE,
+                **common,
+            ),
+            "others": photos.others(
+                page.others,
+                [photos, strength, size],
+                others,
                 concurrency_id=PHOTO_QUEUE,
                 concurrency_limit=PHOTOS_AT_ONCE,
                 **common,
@@ -163,8 +169,10 @@ class _Page:
     def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
         """One photo: what to show, or why there is nothing to show."""
         (each,) = photos["photos"]
+        texts = words(request)
         try:
-            done = self._studio.colorize(Path(each["path"]), strength, size, format_, words(request))
+            wish = wish_of(photos["hints"], photos["variant"], texts)
+            done = self._studio.colorize(Path(each["path"]), strength, size, format_, texts, wish)
         except ColorizeError as error:
             return {"time": photos["time"], "complaint": str(error)}
         width, height = done.size
@@ -175,11 +183,28 @@ class _Page:
             "before": str(done.before),
             "after": str(done.after),
             "download": str(done.download),
+            "hints": photos["hints"],
+            "variant": photos["variant"],
             "format": format_,
             "width": width,
             "height": height,
             "had_colour": done.had_colour,
         }
+
+    def others(self, photos: _Value, strength: float, size: int, request: gr.Request) -> Iterator[_Value]:
+        """What else a photo's colours may be: what there is to show, again after each."""
+        (each,) = photos["photos"]
+        own = {"time": photos["time"], "photo": each["path"], "hints": photos["hints"]}
+        texts = words(request)
+        shown: _Value = {}
+        try:
+            wish = wish_of(photos["hints"], photos["variant"], texts)
+            for others in self._studio.others(Path(each["path"]), strength, size, texts, wish, tiles=photos["tiles"]):
+                shown = own | {"unsure": str(others.unsure), "tiles": [str(tile) for tile in others.tiles]}
+                yield shown | {"ended": False}
+            yield shown | {"ended": True}
+        except ColorizeError as error:
+            yield own | {"complaint": str(error)}
 
     def colorize_batch(self, photos: _Value, strength: float, size: int, request: gr.Request) -> Iterator[_Value]:
         """Many photos: what there is to show, again after each."""

@@ -15,7 +15,9 @@ from typing import NamedTuple
 from colorize import batch, photo, plan
 from colorize.colorizer import Colorizer
 from colorize.errors import ColorizeError, ConfigError, PhotoError
-from colorize.options import ColorizeOptions
+from colorize.hints import Hint
+from colorize.options import VARIANTS_RANGE, ColorizeOptions
+from colorize.photo import Photo
 from colorize.tint import Original, recognize
 from colorize.web.limits import Limits
 from colorize.web.metrics import Metrics
@@ -25,7 +27,10 @@ from colorize.web.texts import Texts
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
 SIZES = (64, 512)  # what is offered of `ColorizeOptions.size`: more takes seconds a photo, and gains nothing
 _MILLION = 1_000_000
-_TILE = 480  # px, the long side of a batch's pictures
+_TILE = 480  # px, the long side of small pictures
+_MOST_HINTS = 2000
+_OTHERS = 6  # variants that are shown beside the first colouring
+_DEFAULTS = ColorizeOptions()
 _ZIP_NAME = "colorized.zip"
 
 
@@ -38,6 +43,24 @@ class Coloured:
     download: Path
     size: tuple[int, int]  # width and height in pixels
     had_colour: bool  # of its own
+
+
+class Wish(NamedTuple):
+    """What a user wants of a photo's colours, where the model can do it."""
+
+    hints: tuple[Hint, ...] = ()  # colours of places
+    variant: int = 0  # 0 is the model's first colouring, each other number another one, always the same
+
+
+_NO_WISH = Wish()
+
+
+@dataclass
+class Others:
+    """What else a photo's colours may be, as far as it is known: paths of the store."""
+
+    unsure: Path  # white where the model is unsure, black where it is sure
+    tiles: list[Path] = field(default_factory=list)  # small pictures of the variants, from 0 on
 
 
 class Given(NamedTuple):
@@ -64,6 +87,22 @@ class Progress:
     zip: Path | None = None  # all results, once the last is done
 
 
+def wish_of(hints: object, variant: object, texts: Texts) -> Wish:
+    """What a client, which may send anything, wants: `hints` a list of objects of x, y and colour (#rrggbb).
+
+    Raises `ConfigError` in the user's words.
+    """
+    least, most = VARIANTS_RANGE
+    if type(variant) is not int or not least <= variant <= most:
+        raise ConfigError(texts["out_of_range"].format(name="variant", low=least, high=most))
+    if not isinstance(hints, list) or len(hints) > _MOST_HINTS:
+        raise ConfigError(texts["wrong_hints"].format(most=_MOST_HINTS))
+    try:
+        return Wish(tuple(Hint(float(each["x"]), float(each["y"]), each["colour"]) for each in hints), variant)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(texts["wrong_hints"].format(most=_MOST_HINTS)) from error
+
+
 class Studio:
     """Colours photos for whoever asks, counts what it does, and tells errors without a path of this machine."""
 
@@ -80,32 +119,79 @@ class Studio:
 
     @property
     def takes_hints(self) -> bool:
-        """Whether the model knows what to do with colours that a user points at, and has more than one answer."""
-        return bool(self._colorizer.info and self._colorizer.info.training.get("hints"))
+        """Whether the model knows what to do with colours that a user points at."""
+        return self._colorizer.takes_hints
 
-    def colorize(self, source: Path, strength: float, size: int, format_: str, texts: Texts) -> Coloured:
+    @property
+    def has_variants(self) -> bool:
+        """Whether the model has more than one answer, and knows where it is unsure."""
+        return self._colorizer.has_variants
+
+    def colorize(
+        self, source: Path, strength: float, size: int, format_: str, texts: Texts, wish: Wish = _NO_WISH
+    ) -> Coloured:
         """One photo. Raises `ColorizeError` in the user's words."""
         with self._counted("photo"):
             options = self._options(strength, size, texts)
             if format_ not in FORMATS:
                 raise ConfigError(texts["unknown_format"])
-            try:
+            with self._told(texts):
+                if wish.variant and not self.has_variants:
+                    raise ConfigError(texts["no_variants"])
                 self._check_size(source, texts)
                 folder = self.store.new_folder()
                 download = folder / f"{source.stem}{plan.RESULT_MARK}{FORMATS[format_]}"
                 original = photo.open(source)
                 photo.save_preview(original, folder / "before.jpg")
-                self._colorizer.colorize_file(source, download, strength=options.strength, size=options.size)
+                self._colorizer.colorize_file(
+                    source,
+                    download,
+                    strength=options.strength,
+                    size=options.size,
+                    hints=wish.hints or None,
+                    seed=wish.variant or None,
+                )
                 after = download
                 if format_ != "JPEG":
                     after = folder / "after.jpg"
                     photo.save_preview(photo.open(download), after)
-            except ColorizeError as error:
-                self.metrics.photos.labels("failed").inc()
-                raise PhotoError(texts["failed"].format(reason=self.store.untold(str(error)))) from error
             self.metrics.photos.labels("done").inc()
             had_colour = recognize(original) is Original.COLOURED
             return Coloured(folder / "before.jpg", after, download, original.size, had_colour)
+
+    def others(
+        self, source: Path, strength: float, size: int, texts: Texts, wish: Wish, *, tiles: bool
+    ) -> Iterator[Others]:
+        """Where the model is unsure of a photo, then its variants as `tiles`: what there is, again after each.
+
+        Raises `ColorizeError` in the user's words.
+        """
+        with self._counted("others"), self._told(texts):
+            options = self._options(strength, size, texts)
+            self._check_size(source, texts)
+            image, hints = photo.open(source).image, wish.hints or None
+            folder = self.store.new_folder()
+            others = Others(folder / "unsure.jpg")
+            unsure = self._colorizer.uncertainty(image, size=options.size, hints=hints)
+            photo.save_preview(Photo(unsure), others.unsure, longest=_TILE)
+            yield others
+            for variant in range(_OTHERS + 1 if tiles else 0):
+                coloured = self._colorizer(
+                    image, strength=options.strength, size=options.size, hints=hints, seed=variant or None
+                )
+                others.tiles.append(folder / f"{variant}.jpg")
+                photo.save_preview(Photo(coloured), others.tiles[-1], longest=_TILE)
+                yield others
+
+    def uncertainty(self, source: Path, size: int, texts: Texts) -> Path:
+        """Where the model is unsure of a photo, in full size. Raises `ColorizeError` in the user's words."""
+        with self._counted("others"), self._told(texts):
+            options = self._options(_DEFAULTS.strength, size, texts)
+            self._check_size(source, texts)
+            unsure = self._colorizer.uncertainty(photo.open(source).image, size=options.size)
+            target = self.store.new_folder() / f"{source.stem}-unsure.png"
+            photo.save(Photo(unsure), target)
+            return target
 
     def colorize_batch(self, given: Sequence[Given], strength: float, size: int, texts: Texts) -> Iterator[Progress]:
         """Many photos: how far it is, after each. One that fails stands beside the rest.
@@ -117,6 +203,15 @@ class Studio:
             raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
         with self._counted("batch"):
             yield from self._batch(given, options, texts)
+
+    @contextmanager
+    def _told(self, texts: Texts) -> Iterator[None]:
+        """Within, errors of a photo are counted, and told in the user's words."""
+        try:
+            yield
+        except ColorizeError as error:
+            self.metrics.photos.labels("failed").inc()
+            raise PhotoError(texts["failed"].format(reason=self.store.untold(str(error)))) from error
 
     def _options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
         try:

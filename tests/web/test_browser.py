@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from colorize.colorizer import Colorizer
-from colorize.web import studio
 from colorize.web.texts import languages
+from tests.stand_ins import TwoHalves
 from tests.web.conftest import LEAKS, Running, behind_a_proxy, grey, running
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -551,17 +551,153 @@ def test_behind_a_reverse_proxy_in_a_place_of_its_own(browser: Any, tmp_path: Pa
         context.close()
 
 
-def test_hints_and_variants_have_their_places_only_when_the_model_takes_them(
-    desk: Visit, browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for place in ("#hints", "#variants"):
+# -- colours of one's own, and others --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server whose model takes hints and has variants: two halves, each purple unless it is told a colour."""
+    with running(tmp_path_factory.mktemp("guided"), colorizer=Colorizer(TwoHalves())) as there:
+        yield there
+
+
+@pytest.fixture(params=DEVICES)
+def guide(request: pytest.FixtureRequest, contexts: dict[str, Any], guided: Running) -> Iterator[Visit]:
+    there = Visit(contexts[request.param], guided, f"hints-{request.param}")
+    there.page.bring_to_front()
+    try:
+        there.choose(("halves.png", grey(600, 400)))
+        there.result("halves.png")
+        yield there
+        there.check()
+    finally:
+        there.page.close()
+
+
+def halves(visit: Visit) -> list[tuple[float, float, float]]:
+    """The mean colours of the two halves of what can be downloaded."""
+    _, content = visit.download(".download")
+    with Image.open(io.BytesIO(content)) as image:
+        pixels = np.asarray(image, dtype=float)
+    return [tuple(half.mean(axis=(0, 1))) for half in np.split(pixels, 2, axis=1)]
+
+
+def next_result(visit: Visit, act: Any) -> None:
+    """Do something, and wait until the photo is shown with other colours."""
+    before = visit.page.locator(".canvas .after").get_attribute("src")
+    act()
+    visit.page.wait_for_function(f"document.querySelector('.canvas .after').getAttribute('src') !== {before!r}")
+    visit.wait_for("body:not([data-colorize=working])")
+
+
+def at(visit: Visit, x: float, y: float) -> tuple[float, float]:
+    """A place of the photo, 0 to 1, on the screen."""
+    visit.page.locator(".photo-frame").scroll_into_view_if_needed()
+    box = visit.page.locator(".viewport").bounding_box()
+    assert box
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def test_colours_are_put_on_the_photo_by_click_and_brush_and_taken_back(guide: Visit) -> None:
+    page, foliage = guide.page, guide.page.get_by_role("button", name="Foliage 2")
+    red, green, blue = halves(guide)[0]
+    assert blue > green
+    assert red > green  # purple
+    foliage.click()
+    assert foliage.get_attribute("aria-pressed") == "true"
+    next_result(guide, lambda: page.mouse.click(*at(guide, 0.25, 0.3)))
+    (red, green, blue), right = halves(guide)
+    assert green > red > blue
+    assert right[2] > right[1]  # the other half is as it was
+    assert page.locator(".split").input_value() == "50"  # the divider has not moved
+    # a stroke over the other half, in the colour of the sky
+    page.get_by_role("button", name="Sky 2").click()
+
+    def brush() -> None:
+        page.mouse.move(*at(guide, 0.6, 0.2))
+        page.mouse.down()
+        page.mouse.move(*at(guide, 0.9, 0.8), steps=6)
+        page.mouse.up()
+
+    next_result(guide, brush)
+    left, right = halves(guide)
+    assert left[1] > left[0]
+    assert right[2] > right[1] > right[0]
+    assert page.locator(".dot:not(.small)").count() == 2
+    assert page.locator(".dot.small").count() >= 4
+    guide.check_layout()
+    guide.check_access()
+    guide.screenshot("painted")
+    next_result(guide, page.get_by_role("button", name=T["undo"]).click)
+    left, right = halves(guide)
+    assert left[1] > left[0]
+    assert right[0] > right[1]
+    # other settings keep the colours
+    next_result(guide, lambda: page.locator("#format").get_by_text("PNG").click())
+    assert halves(guide)[0] == pytest.approx(left, abs=2)
+    next_result(guide, page.get_by_role("button", name=T["hints_clear"]).click)
+    assert halves(guide)[0][0] > halves(guide)[0][1]
+    # without a colour, pointers move the divider again
+    page.keyboard.press("Escape")
+    page.mouse.click(*at(guide, 0.25, 0.3))
+    assert page.locator(".split").input_value() == "25"
+    page.locator("#format").get_by_text("JPEG").click()
+
+
+@pytest.mark.parametrize("guide", ["desk"], indirect=True)
+def test_a_colour_of_another_photo_is_put_on_the_photo_by_keys_alone(guide: Visit) -> None:
+    page, sent = guide.page, len(guide.asked)
+    content = io.BytesIO()
+    Image.new("RGB", (90, 60), (30, 140, 60)).save(content, "PNG")
+    page.set_input_files(
+        "#choose-dropper", {"name": "green.png", "mimeType": "image/png", "buffer": content.getvalue()}
+    )
+    page.get_by_role("button", name=T["dropper_aim"]).press("Enter")
+    assert page.locator(".own input").input_value() == "#1e8c3c"
+    assert not [url for url in guide.asked[sent:] if "upload" in url]  # it stays with the user
+    aim = page.get_by_role("button", name=T["hint_aim"])
+    for _ in range(4):
+        aim.press("ArrowLeft")
+    next_result(guide, lambda: aim.press("Enter"))
+    (red, green, _), right = halves(guide)
+    assert green > red + 20
+    assert right[0] > right[1]
+    page.set_input_files("#choose-dropper", {"name": "none.png", "mimeType": "image/png", "buffer": b"no photo"})
+    assert guide.wait_for(".complaint:not([hidden])").inner_text() == T["dropper_failed"].format(name="none.png")
+
+
+def test_other_colours_stand_in_a_strip_and_a_veil_shows_where_the_model_is_unsure(guide: Visit) -> None:
+    page, strip = guide.page, guide.page.locator(".others-strip button")
+    page.get_by_role("button", name=T["unsure"]).click()
+    page.locator(".veil:not([hidden])").wait_for()
+    path = page.evaluate("document.querySelector('.veil').style.maskImage").split('"')[1]
+    with Image.open(io.BytesIO(guide.server.http.get(path).content)) as image:
+        assert np.asarray(image).min() > 100  # two colours that are far apart are just as possible, everywhere
+    page.get_by_role("button", name=T["variants"]).click()
+    strip.nth(6).wait_for()
+    guide.wait_for("body:not([data-colorize=working])")
+    assert strip.count() == 7
+    assert strip.first.get_attribute("aria-pressed") == "true"
+    guide.check_layout()
+    guide.check_access()
+    guide.screenshot("others")
+    page.get_by_role("button", name=T["unsure"]).click()
+    assert not page.locator(".veil").is_visible()
+    first = halves(guide)
+    found = []
+    for variant in (1, 2, 3, 4):
+        next_result(guide, strip.nth(variant).click)
+        assert strip.nth(variant).get_attribute("aria-pressed") == "true"
+        found.append(halves(guide))
+    assert all(abs(colour[0] - was[0]) > 15 for colours in found for colour, was in zip(colours, first, strict=True))
+    next_result(guide, strip.nth(1).click)
+    assert halves(guide) == found[0]  # the same one each time
+    # a colour of one's own makes others of them
+    page.get_by_role("button", name="Foliage 2").click()
+    next_result(guide, lambda: page.mouse.click(*at(guide, 0.25, 0.3)))
+    assert strip.count() == 0
+
+
+def test_hints_and_variants_have_no_place_where_the_model_does_not_know_them(desk: Visit) -> None:
+    for place in ("#hints", "#others", ".swatch"):
         assert desk.page.locator(place).count() == 0
-    monkeypatch.setattr(studio.Studio, "takes_hints", True)
-    with running(tmp_path) as server:
-        context = browser.new_context(**DEVICES["desk"], locale="en-GB")
-        visit = Visit(context, server, "desk-hints")
-        visit.choose(("a.png", grey()))
-        visit.result("a.png")
-        for place in ("#hints", "#variants"):
-            visit.page.locator(place).wait_for()
-        context.close()

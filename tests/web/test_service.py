@@ -26,11 +26,12 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import ExifTags, Image
 
-from colorize import __version__
+from colorize import Colorizer, __version__
 from colorize.units import FloatArray
 from colorize.web.accounts import Accounts
 from colorize.web.limits import Limits
 from colorize.web.studio import Studio
+from tests.stand_ins import TwoHalves
 from tests.web.conftest import FILE, LEAKS, Running, basic, grey, running
 
 pytestmark = LEAKS
@@ -126,11 +127,13 @@ def test_curl_needs_only_the_photo(server: Running) -> None:
 
 def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
     named = server.http.get("/gradio_api/info").json()["named_endpoints"]
-    assert set(named) == {"/colorize", "/colorize_batch"}
+    assert set(named) == {"/colorize", "/colorize_batch", "/uncertainty"}
     for endpoint in named.values():
         assert endpoint["description"]
     parameters = {each["parameter_name"]: each for each in named["/colorize"]["parameters"]}
-    assert list(parameters) == ["photo", "strength", "size", "format"]
+    assert list(parameters) == ["photo", "strength", "size", "format", "hints", "variant"]
+    assert parameters["strength"]["label"] == "how strong the colours are, from 0 (grey) to 2"
+    assert named["/colorize"]["returns"][0]["label"] == "the photo in colour"
     assert parameters["format"]["type"]["enum"] == ["JPEG", "PNG", "TIFF"]
     assert parameters["strength"]["parameter_default"] == 1.0
 
@@ -145,6 +148,15 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
         ("a.png", grey(), {"size": 5000}, "size must be from 64 to 512"),
         ("a.png", grey(), {"size": [1]}, "size must be from 64 to 512"),
         ("a.png", grey(), {"format": "EXE"}, "format must be JPEG, PNG or TIFF"),
+        ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "#112233"}]}, "this model has not learned hints"),
+        ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "red"}]}, "a hint's colour must be #rrggbb"),
+        ("a.png", grey(), {"hints": [{"x": 1}]}, "hints must be a list of at most 2000 places, each with x, y and"),
+        ("a.png", grey(), {"hints": ["x"]}, "hints must be a list of at most 2000 places"),
+        ("a.png", grey(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),
+        ("a.png", grey(), {"hints": 7}, "hints must be a list of at most 2000 places"),
+        ("a.png", grey(), {"variant": 1}, "this model knows one colouring only"),
+        ("a.png", grey(), {"variant": 100}, "variant must be from 0 to 99"),
+        ("a.png", grey(), {"variant": "1"}, "variant must be from 0 to 99"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_without_the_servers_folders(
@@ -171,6 +183,42 @@ def test_errors_are_told_in_the_askers_language(server: Running, client: Client)
 
 def handle_upload(server: Running, content: bytes, name: str) -> dict[str, Any]:
     return server.file(content, name) | {"orig_name": name}
+
+
+@pytest.fixture(scope="module")
+def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server whose model takes hints and has variants: two halves, each purple unless it is told a colour."""
+    with running(tmp_path_factory.mktemp("guided"), colorizer=Colorizer(TwoHalves())) as there:
+        yield there
+
+
+def test_hints_and_variants_are_parameters(guided: Running) -> None:
+    with gradio_client(guided) as client:
+        photo = handle_upload(guided, grey(64, 64), "a.png")
+        green = [{"x": 10, "y": 30, "colour": "#1e8c3c"}]
+
+        def halves(**parameters: Any) -> list[Any]:
+            path = client.predict(photo=photo, format="PNG", api_name="/colorize", **parameters)
+            with Image.open(path) as image:
+                return [half.mean(axis=(0, 1)) for half in np.split(np.asarray(image, dtype=float), 2, axis=1)]
+
+        purple = halves()
+        left, right = halves(hints=green)
+        assert left[1] > left[0]
+        np.testing.assert_allclose(right, purple[1], atol=1)
+        assert not np.allclose(halves(variant=1), purple)
+        np.testing.assert_array_equal(halves(variant=1), halves(variant=1))
+        with Image.open(client.predict(photo=photo, api_name="/uncertainty")) as image:
+            assert (image.format, image.mode, image.size) == ("PNG", "L", (64, 64))
+            assert np.asarray(image).min() > 100
+    outside = [{"x": 64, "y": 0, "colour": "#1e8c3c"}]
+    _, answer = guided.result("colorize", guided.call("colorize", photo=guided.file(grey(64, 64)), hints=outside))
+    assert answer["error"] == "a hint must lie within the photo's 64×64 px, got (64, 0)"
+
+
+def test_a_model_without_variants_says_so(server: Running) -> None:
+    _, answer = server.result("uncertainty", server.call("uncertainty", photo=server.file(grey())))
+    assert answer["error"].startswith("this model knows one colouring only")
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------

@@ -3,10 +3,11 @@ const AT_ONCE = 3;
 const zone = find('.zone'), bar = find('.task-bar'), words = find('.task-words'), complaint = find('.complaint');
 const sending = new Set();  // an AbortController for each upload
 // Single photos and batches, one of each at a time: two answers at the same moment would become one to gradio.
-const lanes = {one: {running: null, waiting: []}, many: {running: null, waiting: []}};
+const lanes = Object.fromEntries(['one', 'others', 'many'].map(name => [name, {running: null, waiting: []}]));
 let newest = 0;  // job, by its time
 let told = 0;  // refusals that gradio has not told of yet
 let shown = null;  // the photo that the stage shows
+const wishes = new Map();  // of photos, by their uploads: hints, and which variant
 let batch = null;  // the last one
 
 setState('empty');
@@ -103,7 +104,7 @@ async function take(files) {
 function start(value, event) {
   const lane = lanes[event];
   newest = Math.max(Date.now(), newest + 1);
-  value = {batch: newest, ...value, time: newest};
+  value = {batch: newest, hints: [], variant: 0, ...wishes.get(value.photos[0]?.path), ...value, time: newest};
   if (event === 'many') batch = value;
   lane.waiting = lane.waiting.filter(each => !each.value.again);  // settings have been moved once more
   lane.waiting.push({value, event});
@@ -119,16 +120,26 @@ function next(lane) {
   bar.hidden = false;
   bar.removeAttribute('value');
   words.classList.remove('unseen');
-  words.textContent = event === 'many' ? t('waiting') : t('working', {name: value.photos[0].name});
+  words.textContent = {many: t('waiting'), others: t('others_working')}[event] ??
+    t('working', {name: value.photos[0].name});
   props.value = value;
   trigger(event);
 }
 
+// The photo that is shown, under other settings, with other wishes.
+function again(event, more = {}) {
+  complain('');
+  start({photos: [shown], refused: [], again: true, ...more}, event);
+}
+document.addEventListener('colorize:wish', ({detail}) => {
+  wishes.set(shown.path, {...wishes.get(shown.path), ...detail});
+  again('one');
+});
+document.addEventListener('colorize:others', ({detail}) => again('others', detail));
+
 // Settings, once they are let go: not gradio's own event, which keys do not raise.
 document.addEventListener('change', event => {
-  if (!event.target.closest('#strength, #size, #format') || !shown) return;
-  complain('');
-  start({photos: [shown], refused: [], again: true}, 'one');
+  if (event.target.closest('#strength, #size, #format') && shown) again('one');
 });
 document.addEventListener('click', event => {
   if (!event.target.closest('#again')) return;
@@ -158,7 +169,7 @@ document.addEventListener('colorize:ended', ({detail}) => {
   }
   if (!busy()) {
     words.textContent = detail.words ?? '';
-    words.classList.toggle('unseen', Boolean(detail.settled));  // told by the result itself, for those who see it
+    words.classList.toggle('unseen', Boolean(detail.settled || !detail.words));  // a result tells itself to who sees it
   }
   rest();
 });
