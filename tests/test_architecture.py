@@ -66,7 +66,7 @@ ROOMS = {
     "session": Room({"errors", "batch", "check", "files", "options", "plan", "report", "terminal", "tint"}, set()),
     "cli": Room({"errors", "colorizer", "memory", "options", "plan", "session", "terminal", "watch"}, {"typer"}),
     "web": Room(
-        {"errors", "batch", "colorizer", "memory", "options", "photo", "plan", "tint"},
+        {"errors", "batch", "colorizer", "hints", "memory", "options", "photo", "plan", "tint"},
         {"gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     ),
     "training": Room(

@@ -12,7 +12,7 @@ from typing import IO, Any, cast
 from PIL import Image, features
 
 from colorize import files
-from colorize.errors import PhotoError
+from colorize.errors import ColorizeError, PhotoError
 from colorize.photo import metadata, png, profiles, tiff
 from colorize.photo.formats import AVIF, JPEG, LONGEST_JPEG, PNG, TIFF, WEBP, Format, writer
 from colorize.photo.page import Photo, to_8_bit, to_16_bit
@@ -46,7 +46,7 @@ def save(
                 tiff.write(file, _sheets(pages))
             else:
                 _write(next(pages), file, format_, quality or format_.quality, target)
-    except (PhotoError, FileExistsError):
+    except (ColorizeError, FileExistsError):
         raise
     except MemoryError as error:
         raise PhotoError(f"{target}: not enough memory to write it") from error

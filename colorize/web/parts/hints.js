@@ -1,10 +1,10 @@
 // Colours of a user's own: picked from a palette, a photo or a colour field, then put on the photo by click, brush or
 // keys. Each stroke is a list of hints, {x, y, colour} in the photo's pixels; the network gets all of them.
 const PALETTE = {
-  tones_skin: ['#f2d3bd', '#e3b28f', '#c68863', '#8d5a3b', '#5a3825'],
-  tones_sky: ['#b4d2ec', '#6fa3dc', '#3f6fb5', '#f0b48c'],
-  tones_foliage: ['#a8bf5f', '#6f9440', '#3f6b34', '#80804a'],
-  tones_other: ['#b08a5c', '#7d5233', '#a8423a', '#2f4a7d', '#c9a23f'],
+  'tones_skin': ['#f2d3bd', '#e3b28f', '#c68863', '#8d5a3b', '#5a3825'],
+  'tones_sky': ['#b4d2ec', '#6fa3dc', '#3f6fb5', '#f0b48c'],
+  'tones_foliage': ['#a8bf5f', '#6f9440', '#3f6b34', '#80804a'],
+  'tones_other': ['#b08a5c', '#7d5233', '#a8423a', '#2f4a7d', '#c9a23f'],
 };
 const APART = 0.015;  // of the photo's longer side, between the hints of a stroke: some pixels of the network
 const MOST = 1000;  // hints of one photo
