@@ -349,9 +349,9 @@ def test_progress_is_told_cancel_works_and_a_second_photo_queues(visit: Visit) -
         page.locator(".task-words", has_text=T["cancelled"]).wait_for()
         assert not page.locator(".task-bar").is_visible()
         visit.choose(("first.png", grey()))
-        page.locator(".task-words", has_text="first.png").wait_for()
+        page.locator(".task-words", has_text="Finding colours for first.png …").wait_for()
         visit.choose(("second.png", grey()))
-        page.locator(".task-words", has_text="second.png").wait_for()
+        page.locator(".task-words", has_text=T["waiting"]).wait_for()
     finally:
         engine.go.set()
     visit.result("second.png")

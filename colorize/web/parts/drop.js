@@ -3,9 +3,10 @@ const AT_ONCE = 3;
 const zone = find('.zone'), bar = find('.task-bar'), words = find('.task-words'), complaint = find('.complaint');
 const sending = new Set();  // an AbortController for each upload
 // Single photos and batches, one of each at a time: two answers at the same moment would become one to gradio.
-const lanes = Object.fromEntries(['one', 'others', 'many'].map(name => [name, {running: null, waiting: []}]));
+// `deaf`: one was refused or cancelled; gradio tells of that as failures, at some time, once or twice.
+const lanes = Object.fromEntries(
+  ['one', 'others', 'many'].map(name => [name, {running: null, waiting: [], deaf: false}]));
 let newest = 0;  // job, by its time
-let told = 0;  // refusals that gradio has not told of yet
 let shown = null;  // the photo that the stage shows
 const wishes = new Map();  // of photos, by their uploads: hints, and which variant
 let batch = null;  // the last one
@@ -163,8 +164,9 @@ document.addEventListener('colorize:ended', ({detail}) => {
   if (detail.complaint) complain(detail.complaint);
   if (detail.settled) settle(detail.settled);
   for (const lane of Object.values(lanes)) {
-    if (lane.running?.value.time !== detail.time) continue;
+    if (!lane.running || lane.running.value.time !== detail.time) continue;
     lane.running = null;
+    lane.deaf = Boolean(detail.refused);
     next(lane);
   }
   if (!busy()) {
@@ -174,14 +176,10 @@ document.addEventListener('colorize:ended', ({detail}) => {
   rest();
 });
 
-// Gradio tells that a job has failed: nothing more is known, unless it was refused and its complaint has been told.
+// Gradio tells that a job has failed, not which.
 document.addEventListener('colorize:failed', ({detail}) => {
-  if (told) {
-    told -= 1;
-    return;
-  }
-  const {running} = lanes[detail];
-  if (!running) return;  // cancelled
+  const {running, deaf} = lanes[detail];
+  if (deaf || !running) return;
   const {time} = running.value;
   document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint: t('went_wrong')}}));
 });
@@ -191,9 +189,8 @@ const fetched = window.fetch;
 window.fetch = async (...request) => {
   const join = String(request[0]?.url ?? request[0]).includes('/queue/join');
   const refuse = complaint => {
-    told += 1;
     const {time} = JSON.parse(request[1].body).data[0];
-    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint}}));
+    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint, refused: true}}));
   };
   try {
     const answer = await fetched(...request);
@@ -209,7 +206,9 @@ document.addEventListener('click', event => {
   if (!event.target.closest('#cancel')) return;  // gradio cancels what the server has
   for (const each of sending) each.abort();
   sending.clear();
-  for (const lane of Object.values(lanes)) Object.assign(lane, {running: null, waiting: []});
+  for (const lane of Object.values(lanes)) {
+    Object.assign(lane, {running: null, waiting: [], deaf: lane.deaf || Boolean(lane.running)});
+  }
   document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {words: t('cancelled')}}));
 });
 
