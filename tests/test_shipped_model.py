@@ -13,7 +13,7 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
-from colorize import Colorizer
+from colorize import Colorizer, Hint
 from colorize.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator
 
@@ -76,3 +76,30 @@ def test_the_same_photo_gets_the_same_colours_mirrored_and_at_another_size(color
     double = Image.fromarray(photo).resize((2 * photo.shape[1], 2 * photo.shape[0]), Image.Resampling.LANCZOS)
     larger = lab(colorizer, np.asarray(double))[::2, ::2]
     assert np.linalg.norm((plain - larger)[..., 1:], axis=2).mean() < 3
+
+
+def test_a_hint_is_obeyed_and_spreads_over_its_thing_but_not_over_the_picture(colorizer: Colorizer) -> None:
+    photo = Image.fromarray(data.coffee()).convert("L")
+    plain = np.asarray(rgb2lab(np.asarray(colorizer(photo))))
+    hint = Hint(420, 250, "#7a3a30")  # on the saucer, which is brown
+    guided = np.asarray(rgb2lab(np.asarray(colorizer(photo, hints=[hint]))))
+    wanted = rgb2lab(np.array([[hint.rgb()]], np.uint8))[0, 0, 1:]
+
+    def missing(result: NDArray[np.float64], y: int, x: int) -> float:
+        return float(np.linalg.norm(result[y - 3 : y + 4, x - 3 : x + 4, 1:].mean(axis=(0, 1)) - wanted))
+
+    assert missing(guided, 250, 420) < 5 < missing(plain, 250, 420)
+    assert missing(guided, 300, 400) < 0.7 * missing(plain, 300, 400)  # on the saucer as well, 54 px away
+    corner = np.linalg.norm((guided - plain)[:60, :60, 1:], axis=2)
+    assert corner.mean() < 5
+
+
+def test_variants_are_other_pictures_and_it_knows_where_it_is_unsure(colorizer: Colorizer) -> None:
+    photo = Image.fromarray(data.coffee()).convert("L").resize((300, 200))
+    plain, *others = (
+        np.asarray(rgb2lab(np.asarray(each))) for each in (colorizer(photo), *colorizer.variants(photo, 3))
+    )
+    for index, other in enumerate(others):
+        assert all(np.linalg.norm(other - each, axis=2).mean() > 1 for each in (plain, *others[:index]))
+    unsure = np.asarray(colorizer.uncertainty(photo))
+    assert unsure[-30:, -60:].mean() < unsure[100:140, 60:100].mean()  # the dark corner, the saucer

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from colorize.units import AB_RANGE
 
 STEP = 10.0  # units of a* and b* between the bins' centres
+COUNT = 261  # of bins: so many of the grid hold an sRGB colour
 NEIGHBOURS = 5  # bins that a colour is shared out to
 SIGMA = 5.0  # of that sharing, in units of a* and b*
 TEMPERATURE = 0.38  # of the annealed mean: between the mean (1) and the mode (0)
@@ -26,12 +27,13 @@ class AbBins(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        from colorize.color import ab_grid  # kornia: seconds, which other models do without
+        if torch.empty(0).device.type == "meta":  # a file is about to bring them
+            centres = torch.empty(COUNT, 2)
+        else:
+            from colorize.color import ab_grid  # kornia: seconds, which who loads a model does without
 
-        with torch.device("cpu"):  # which bins there are is known even where weights get no memory yet
             centres = ab_grid(STEP)
-        meta = torch.empty(0).device.type == "meta"
-        self.register_buffer("centres", centres.to("meta") if meta else centres)
+        self.register_buffer("centres", centres)
         self.register_buffer("prior", torch.full((len(centres),), 1 / len(centres)))
 
     def __len__(self) -> int:

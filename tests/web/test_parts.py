@@ -12,7 +12,9 @@ from colorize.web.accounts import Accounts
 from colorize.web.limits import Limits
 from colorize.web.store import Store, safe_name
 from colorize.web.texts import in_language_of, languages
+from tests.web.conftest import LEAKS
 
+pytestmark = LEAKS  # what the files before this one left to the garbage collector
 WEB = Path(__file__).parents[2] / "colorize" / "web"
 
 
