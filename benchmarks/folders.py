@@ -14,6 +14,7 @@ its memory after 100 of them and at the end is told (Linux only). The photos are
 from __future__ import annotations
 
 import argparse
+import importlib
 import io
 import os
 import statistics
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from colorize.batch import Result
     from colorize.colorizer import Colorizer
 
+load = importlib.import_module("inference").load  # a colorizer, as told by the options; a program beside this one
 WIDTH, HEIGHT = 500, 375
 BATCH = 4
 BLOCK = 12 * BATCH  # photos measured at once: some seconds
@@ -126,16 +128,6 @@ def colour(source: Path, target: Path, colorizer: Colorizer, options: argparse.N
     from colorize.plan import plan
 
     return run(plan([source], target), lambda: colorizer, ColorizeOptions(size=options.size))
-
-
-def load(options: argparse.Namespace) -> Colorizer:
-    from colorize.colorizer import Colorizer
-    from colorize.memory import keep_freed_memory
-
-    if options.threads:
-        os.environ["OMP_NUM_THREADS"] = str(options.threads)  # which every engine reads when it is loaded
-    keep_freed_memory()  # as the command line does
-    return Colorizer.load(options.model, "cpu", options.engine)
 
 
 def make(folder: Path, count: int) -> list[Path]:

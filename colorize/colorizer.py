@@ -85,8 +85,8 @@ class Colorizer:
         `strength` is a factor on the chroma, 0 (grey) to 2. `size`: the network sees the photo at about size × size
         pixels, its aspect kept. `hints`: colours of some places, `Hint` points in pixels of the upright image, or an
         image of its size that is transparent elsewhere. `seed`: another colouring that the model finds possible, the
-        same one each time. Raises `ConfigError` for values outside their range and for a model without hints or
-        variants.
+        same one each time; where `has_variants` is false, under the network's own noise, if it has any. Raises
+        `ConfigError` for values outside their range, and for hints to a model that does not take them.
         """
         original = photo.to_photo(image)
         (coloured,) = self.colorize_photos([original], strength=strength, size=size, hints=[hints], seed=seed)

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from colorize import files
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.evaluation.rounding import rounded
 from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
 
@@ -70,6 +71,7 @@ HINTS_PROTOCOL = (
 )
 SKIPS = ("unreadable", "tiny", "grey")
 _FEWEST_FOR_FRECHET = 8
+_DIGITS = 6  # significant ones in the file: the rest says nothing
 _SMALLEST = 16  # px: the coarsest measures need more than one block
 _SWEPT = {"strength": float, "size": int}
 _PROGRESS = 100  # photos
@@ -121,7 +123,7 @@ def evaluate(
     begin = time.monotonic()
     sources = find_sources(photos)
     scores, skipped, model = Scores(Eye(features) if features else None), Counter[str](), rows[0]
-    for raw, image in itertools.islice(_read(sources, skipped), limit or None):
+    for raw, image in itertools.islice(colour_photos(sources, skipped), limit or None):
         grey = Image.fromarray(to_levels(np.asarray(image)))
         seed = zlib.crc32(raw.key.encode())
         painted = {row.name: row.paint(grey, true_hints(image, row.hints, seed)) for row in rows}
@@ -228,17 +230,6 @@ class _Remembering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    @property
-    def bins(self) -> FloatArray | None:
-        return self._engine.bins
-
-    @property
-    def takes_hints(self) -> bool:
-        return self._engine.takes_hints
-
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
-        return self._engine.predict_distribution(l, hints)
-
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         import numpy as np
 
@@ -249,7 +240,8 @@ class _Remembering:
         return self._last[1]
 
 
-def _read(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
+def colour_photos(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
+    """Every photo that can be measured on, in RGB; `skipped` counts the others by `SKIPS`."""
     from colorize.training.config import TrainConfig
     from colorize.training.data import load_photo, read_unit
 
@@ -342,7 +334,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report = _origin(sys.argv[1:] if arguments is None else arguments) | report
     print(format_report(report))
     if given.json:
-        _write(given.json, json.dumps(_rounded(report), indent=1, ensure_ascii=False) + "\n")
+        _write(given.json, json.dumps(rounded(report, _DIGITS), indent=1, ensure_ascii=False) + "\n")
     if given.html and gallery:
         _write(given.html, html_page(report, gallery))
     return 0
@@ -408,15 +400,6 @@ def _origin(arguments: Sequence[str]) -> dict[str, Any]:
         "command": shlex.join(["python", "-m", "colorize.evaluation.evaluate", *words]),
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
     }
-
-
-def _rounded(value: Any) -> Any:
-    """Numbers to six digits: the rest says nothing."""
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _write(path: Path, text: str) -> None:

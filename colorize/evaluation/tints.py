@@ -12,6 +12,7 @@ import sys
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize.errors import DataError
+from colorize.evaluation.evaluate import colour_photos
 from colorize.lightness import merge, to_levels
-from colorize.photo import Photo, open
+from colorize.photo import Photo
 from colorize.tint import Original, recognize
 from colorize.units import AB_RANGE, FloatArray
 
@@ -97,22 +99,15 @@ VERSIONS = {Original.COLOURED: COLOURED, Original.TINTED: TINTED, Original.GREY:
 
 def count(photos: Sequence[str], limit: int = 0) -> dict[tuple[Original, str], Counter[Original]]:
     """What `recognize` says, by what a version is and its name. Raises `DataError` if there are no photos."""
-    from colorize.training.data import find_sources, read_unit
+    from colorize.training.data import find_sources
 
     counts: defaultdict[tuple[Original, str], Counter[Original]] = defaultdict(Counter)
-    done = 0
-    for unit in find_sources(photos).units():
-        for raw in read_unit(unit, Counter()):
-            if limit and done == limit:
-                return counts
-            pixels = np.asarray(
-                open(io.BytesIO(raw.data) if isinstance(raw.data, bytes) else raw.data).image.convert("RGB")
-            )
-            for original, versions in VERSIONS.items():
-                for name, version in versions.items():
-                    made = version(pixels, np.random.default_rng(zlib.crc32(raw.key.encode())))
-                    counts[original, name][recognize(Photo(made))] += 1
-            done += 1
+    for raw, image in islice(colour_photos(find_sources(photos), Counter()), limit or None):
+        pixels = np.asarray(image)
+        for original, versions in VERSIONS.items():
+            for name, version in versions.items():
+                made = version(pixels, np.random.default_rng(zlib.crc32(raw.key.encode())))
+                counts[original, name][recognize(Photo(made))] += 1
     return counts
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 from colorize import files
 from colorize.errors import ColorizeError, ConfigError
+from colorize.evaluation.rounding import rounded
 
 WORLDS = ("distribution", "saturation", "two-colours")
 _DIGITS = 4  # significant ones in the file
@@ -30,7 +31,7 @@ def run_world(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any
 
     run = {"distribution": distribution.run, "saturation": saturation.run, "two-colours": two_colours.run}[name]
     command = f"python -m colorize.evaluation.worlds {name} --seed {seed}{' --quick' if quick else ''} --out FOLDER"
-    result = _rounded({"format": 1, "command": command, "seed": seed, "quick": quick, **run(seed, quick=quick)})
+    result = rounded({"format": 1, "command": command, "seed": seed, "quick": quick, **run(seed, quick=quick)}, _DIGITS)
     assert isinstance(result, dict)
     return result
 
@@ -40,16 +41,6 @@ def write_json(target: Path, result: dict[str, Any]) -> None:
     entries = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in result.items())
     with files.atomic(target) as file:
         file.write(f"{{\n{entries}\n}}\n".encode())
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return float(f"{value:.{_DIGITS}g}")
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(each) for each in value]
-    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

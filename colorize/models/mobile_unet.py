@@ -113,17 +113,16 @@ class MobileUNet(Generator):
         for stage in self.encoder[1:]:
             skips.append(stage(skips[-1]))  # down to (B, 1280, H/32, W/32)
         x = self.neck(skips.pop())  # (B, 256, H/32, W/32)
-        choice = x
-        for index, up in enumerate(self.ups):
+        decoded = []
+        for up in self.ups:
             x = up(x, skips.pop(), hints)  # back up to (B, 32, H/2, W/2)
-            if logits and index == _COARSE and self.settings.head == "ab+bins":
-                choice = self.distribution(x)  # (B, Q, H/8, W/8)
+            decoded.append(x)
         x = self.head(x)
         if self.settings.head == "bins":
             return Answer(self.decode(x), x) if logits else self.decode(x)
         ab = torch.tanh(x)  # (B, 2, H/2, W/2)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
-        return Answer(ab, choice) if logits else ab
+        return Answer(ab, self.distribution(decoded[_COARSE])) if logits else ab  # (B, Q, H/8, W/8)
 
     @torch.no_grad()
     def dead_share(self, l: Tensor) -> float:

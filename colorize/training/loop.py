@@ -27,7 +27,7 @@ from colorize.memory import keep_freed_memory
 from colorize.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
 from colorize.models import Generator, build_generator
 from colorize.models.bins import AbBins
-from colorize.models.generator import keep_norm_statistics
+from colorize.models.generator import HINT_CHANNELS, keep_norm_statistics
 from colorize.models.mobile_unet import MobileUNet, MobileUNetSettings
 from colorize.models.patchgan import Discriminators
 from colorize.models.weights import load_generator, save_generator
@@ -489,7 +489,7 @@ def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[s
         if isinstance(generator, MobileUNet):
             totals.setdefault("dead", []).append(torch.tensor([generator.dead_share(l)]))
         if hints:
-            given = torch.zeros_like(torch.cat([ab, l], dim=1))
+            given = ab.new_zeros(len(ab), HINT_CHANNELS, *ab.shape[2:])
             for each, true in zip(given, ab, strict=True):
                 add_patches(each, true, [_HINT_SIDE] * _HINTS, places)
             totals["psnr_hints"].append(psnr(lab_to_rgb(l, _predict(generator, l, given)), truth))

@@ -97,31 +97,13 @@ def build_page(studio: Studio) -> gr.Blocks:
 
         # Our own parts show how far it is, and see to it that one waits for the other.
         common = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
+        alone = common | {"concurrency_id": PHOTO_QUEUE, "concurrency_limit": PHOTOS_AT_ONCE}
+        together = common | {"concurrency_id": BATCH_QUEUE, "concurrency_limit": BATCHES_AT_ONCE}
+        settings = [photos, strength, size]
         under_way = {
-            "one": photos.one(
-                page.colorize,
-                [photos, strength, size, format_],
-                compared,
-                concurrency_id=PHOTO_QUEUE,
-                concurrency_limit=PHOTOS_AT_ONCE,
-                **common,
-            ),
-            "others": photos.others(
-                page.others,
-                [photos, strength, size],
-                others,
-                concurrency_id=PHOTO_QUEUE,
-                concurrency_limit=PHOTOS_AT_ONCE,
-                **common,
-            ),
-            "many": photos.many(
-                page.colorize_batch,
-                [photos, strength, size],
-                gallery,
-                concurrency_id=BATCH_QUEUE,
-                concurrency_limit=BATCHES_AT_ONCE,
-                **common,
-            ),
+            "one": photos.one(page.colorize, [*settings, format_], compared, **alone),
+            "others": photos.others(page.others, settings, others, **alone),
+            "many": photos.many(page.colorize_batch, settings, gallery, **together),
         }
         for kind, event in under_way.items():
             event.failure(None, js=_FAILED % kind)
