@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 
 from colorize.modelfile import SHIPPED_MODEL
+from colorize.models.mobile_unet import MobileUNet
 from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]
@@ -36,11 +37,8 @@ def train(name: str, data: Path, run: Path, start: list[str]) -> Path:
 def ship(model: Path) -> None:
     """Put a trained model into its place in the package, and its graph beside it."""
     generator, info = load_generator(model)
-    head = generator.get_submodule("head")
-    assert isinstance(head, torch.nn.Conv2d)
-    with torch.no_grad():
-        for parameter in head.parameters():  # before the tanh, which hardly bends chroma that photographs have
-            parameter.mul_(GAIN)
+    assert isinstance(generator, MobileUNet)
+    generator.scale_chroma(GAIN)
     save_generator(SHIPPED_MODEL, generator, {**info.training, "chroma_gain": GAIN}, dtype=torch.float16)
     subprocess.run([sys.executable, "-m", "colorize.export"], check=True, cwd=ROOT)
 

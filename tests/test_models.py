@@ -342,6 +342,32 @@ def features_after_each_stage(mobilenet: nn.Module, rgb: Tensor) -> list[Tensor]
     return found
 
 
+def test_scaled_chroma_scales_the_answers_and_not_the_colours_of_hints() -> None:
+    torch.manual_seed(0)
+    settings = {**SMALL["mobile-unet"], "guided": True}
+    plain = build_generator("mobile-unet", settings).eval()
+    for name, parameter in plain.named_parameters():
+        if name.endswith("hint.weight"):
+            nn.init.normal_(parameter, std=0.05)
+    scaled = build_generator("mobile-unet", settings).eval()
+    scaled.load_state_dict(plain.state_dict())
+    assert isinstance(scaled, MobileUNet)
+    scaled.scale_chroma(1.25)
+    l = torch.rand(1, 1, 64, 64) * 2 - 1
+    hints = torch.zeros(1, 3, 64, 64)
+    hints[:, :, 20:30, 30:40] = torch.tensor([0.4, -0.2, 1.0]).view(1, 3, 1, 1)
+    stronger = hints * torch.tensor([1.25, 1.25, 1.0]).view(1, 3, 1, 1)
+    with torch.inference_mode():
+        for mine, theirs in ((None, None), (stronger, hints)):
+            expected = plain(l, theirs) * 1.25
+            torch.testing.assert_close(scaled(l, mine), expected, rtol=0.05, atol=1e-3)
+        assert (plain(l, hints) - plain(l)).abs().max() > 0.02  # they do matter
+    bins = build_generator("mobile-unet", {**SMALL["mobile-unet"], "head": "bins"})
+    assert isinstance(bins, MobileUNet)
+    with pytest.raises(ConfigError, match="this one has bins"):
+        bins.scale_chroma(1.25)
+
+
 def encoder_features(generator: MobileUNet, l: Tensor) -> Iterator[Tensor]:
     x = l
     for stage in generator.encoder:

@@ -117,7 +117,7 @@ def evaluate(
     from colorize.evaluation.scores import GREY, TRUTH, Scores
     from colorize.lightness import to_levels
     from colorize.memory import keep_freed_memory
-    from colorize.training.data import find_sources
+    from colorize.training.data import find_sources, source_of
 
     keep_freed_memory()
     begin = time.monotonic()
@@ -210,14 +210,6 @@ def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[d
     gains = [row["hints_gain"]["value"] for row in others if "hints_gain" in row]
     found += [("PSNR with hints ≥ without + 3 dB", gain, gain >= 3) for gain in gains]
     return [{"target": target, "value": value, "met": met} for target, value, met in found]
-
-
-def source_of(raw: RawPhoto) -> str:
-    """Where a photo is from: of a shard's SOURCE-NUMBER.webp SOURCE, else the folder or the shard."""
-    if not isinstance(raw.data, bytes):
-        return raw.data.parent.name or "."
-    numbered = re.fullmatch(r"(?:.*/)?([^/]+)-\d+\.\w+", raw.key)
-    return numbered[1] if numbered else Path(raw.name.removesuffix(raw.key)).name
 
 
 class _Remembering:

@@ -8,46 +8,26 @@ it nor any colouring of it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
-from colorize.errors import WeightsError
-from colorize.models.mobile_unet import read_imagenet
-from colorize.models.mobilenet import mobilenet_v2_features
+from colorize.models.imagenet import ImageNetFeatures
 
 FOLDS = 5
-_STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))  # of MobileNetV2's `features`, by stride
 _PENALTY = 0.01  # L2, on standardised features
 _CHUNK = 32  # photos at once
 _IMAGENET_SIDE = 224  # px
 
 
-class Eye(nn.Module):
-    """`eye(rgb) -> features` (B, F) of `rgb` (B, 3, H, W) in [0, 1]; trained on ImageNet, or random without `start`.
-
-    Raises `WeightsError` if `start`, as of `read_imagenet`, is not a MobileNetV2.
-    """
-
-    def __init__(self, start: str) -> None:
-        super().__init__()
-        features = nn.Sequential(*mobilenet_v2_features())
-        self.half_std, self.shift = torch.ones(3, 1, 1), torch.zeros(3, 1, 1)
-        if start:
-            state, half_std, shift = read_imagenet(start)
-            try:
-                features.load_state_dict(state)
-            except RuntimeError as error:
-                raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights") from error
-            self.half_std, self.shift = half_std.view(3, 1, 1), shift.view(3, 1, 1)
-        self.stages = nn.ModuleList(features[first:last] for first, last in _STAGES)
-        self.eval()
+class Eye(ImageNetFeatures):
+    """`eye(rgb) -> features` (B, F) of `rgb` (B, 3, H, W) in [0, 1]; trained on ImageNet, or random without `start`."""
 
     @torch.no_grad()
     def forward(self, rgb: Tensor) -> Tensor:
         statistics = []
-        for x in self._see(rgb):
+        for x in self.see(rgb):
             statistics += [x.mean(dim=(2, 3)), x.std(dim=(2, 3), unbiased=False)]
         return torch.cat(statistics, dim=1)
 
@@ -58,14 +38,8 @@ class Eye(nn.Module):
         if scale != 1:
             sides = [round(side * scale) for side in rgb.shape[2:]]
             rgb = nn.functional.interpolate(rgb, sides, mode="bilinear", antialias=True)
-        *_, last = self._see(rgb)
+        *_, last = self.see(rgb)
         return last.mean(dim=(2, 3))
-
-    def _see(self, rgb: Tensor) -> Iterator[Tensor]:
-        x = (2 * rgb - 1 - self.shift.to(rgb)) / self.half_std.to(rgb)
-        for stage in self.stages:
-            x = stage(x)
-            yield x
 
     def look(self, photos: Tensor) -> Tensor:
         """Features (N, F) of any number of photos."""

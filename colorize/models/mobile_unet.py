@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import ClassVar, cast
 
 import torch
@@ -21,10 +20,9 @@ from colorize.models.generator import (
     keep_norm_statistics,
     zero_hint_conv,
 )
-from colorize.models.mobilenet import mobilenet_v2_features
+from colorize.models.imagenet import read_imagenet
+from colorize.models.mobilenet import STAGES, mobilenet_v2_features
 
-# MobileNetV2's `features` (Sandler et al. 2018, table 2), cut where the stride is about to double.
-_STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
 _STAGE_CHANNELS = (16, 24, 32, 96, 1280)
 _FIRST_CHANNELS = 32
 # Hints join features whose standard deviation is 8 to 23: at their own size they would hardly be learned.
@@ -72,7 +70,7 @@ class MobileUNet(Generator):
         super().__init__(settings)
         self.encoder_is_trained = False
         features = mobilenet_v2_features(in_channels=1)  # grey: one channel instead of three
-        self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in _STAGES)
+        self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in STAGES)
         self.hint = zero_hint_conv(_FIRST_CHANNELS, kernel_size=3)
         self.neck = _conv(_STAGE_CHANNELS[-1], settings.widths[0], kernel_size=1)
         incoming = settings.widths[0]
@@ -125,6 +123,20 @@ class MobileUNet(Generator):
         return Answer(ab, self.distribution(decoded[_COARSE])) if logits else ab  # (B, Q, H/8, W/8)
 
     @torch.no_grad()
+    def scale_chroma(self, factor: float) -> None:
+        """From now on answers have `factor` times the chroma, but for the bend of the tanh; hints keep their colours.
+
+        Raises `ConfigError` if the head is bins: their colours are what they are.
+        """
+        if self.settings.head == "bins":
+            raise ConfigError("mobile-unet: only the chroma of a head of ab can be scaled, this one has bins")
+        for parameter in self.head.parameters():
+            parameter.mul_(factor)
+        for name, module in self.named_modules():
+            if name.rpartition(".")[2] == "hint" and isinstance(module, nn.Conv2d):
+                module.weight[:, :2] /= factor  # a, b; then the mask
+
+    @torch.no_grad()
     def dead_share(self, l: Tensor) -> float:
         """The share of the innermost features that say the same of all of these photos (B, 1, H, W).
 
@@ -149,7 +161,7 @@ class MobileUNet(Generator):
             state["0.1.running_mean"] = state["0.1.running_mean"] + (
                 rgb_conv * (shift / half_std).view(1, 3, 1, 1)
             ).sum(dim=(1, 2, 3))
-            starts = [start for start, _ in _STAGES]
+            starts = [start for start, _ in STAGES]
             renamed = {}
             for key, value in state.items():
                 index, _, rest = key.partition(".")
@@ -164,43 +176,6 @@ class MobileUNet(Generator):
         except (ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())[:300]
             raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights ({reason})") from error
-
-
-def read_imagenet(start: str | Path) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Weights of MobileNetV2's `features`, and half_std and shift (3,): v in [−1, 1] goes in as (v − shift)/half_std.
-
-    `start` is a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own. Raises `WeightsError`.
-    """
-    if start == "hub":
-        state, half_std, shift = _download_hub_weights(), _HUB_HALF_STD, _HUB_SHIFT
-    else:
-        from colorize.models.weights import read_tensors  # it imports this module
-
-        state, _ = read_tensors(start)
-        half_std, shift = torch.ones(3), torch.zeros(3)
-    state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
-    for key, value in state.items():
-        if not value.isfinite().all():
-            raise WeightsError(f"{start}: the weight features.{key} is not finite")
-    return state, half_std, shift
-
-
-def _download_hub_weights() -> dict[str, Tensor]:
-    from torchvision.models import MobileNet_V2_Weights
-
-    try:
-        # The download is a pickle: its hash is compared, and only tensors are read from it.
-        state = MobileNet_V2_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True, weights_only=True)
-    except (OSError, RuntimeError, UnpicklingError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise WeightsError(f"hub: torchvision's mobilenet_v2 weights could not be downloaded ({reason})") from error
-    return dict(state)
-
-
-# torchvision's weights expect (x − mean)/std of x in [0, 1]; in terms of v = 2x − 1 that is (v − (2 mean − 1))/(2 std).
-_HUB_MEAN = torch.tensor([0.485, 0.456, 0.406])
-_HUB_HALF_STD = 2 * torch.tensor([0.229, 0.224, 0.225])
-_HUB_SHIFT = 2 * _HUB_MEAN - 1
 
 
 class Up(nn.Module):

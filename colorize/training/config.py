@@ -61,6 +61,12 @@ class TrainConfig:
     distribution_weight: float = _option(
         0.02, "weight of the cross-entropy of the distribution beside ab, with the head 'ab+bins'", least=0
     )
+    perceptual_weight: float = _option(
+        0.0, "weight, within the reconstruction loss, of the distance between what --perceptual makes of both", least=0
+    )
+    perceptual: str = _option(
+        "", 'MobileNetV2 for --perceptual-weight, trained on ImageNet: "hub" or a file, as --encoder-start'
+    )
     adversarial_weight: float = _option(1.0, "weight of G's adversarial loss; 0: D is left out", least=0)
     reconstruction_weight: float = _option(
         100.0, "λ, weight of the reconstruction loss in the adversarial phase", least=0
@@ -111,6 +117,13 @@ class TrainConfig:
         least=0,
     )
     hints: float = _option(0.0, "share of the photos that are shown with hints of their true colours", least=0)
+    evenness: float = _option(
+        0.0,
+        "how much less the large sources are drawn from: of one with n photos (m/n)^this is used, m being the median; "
+        "0: all, 1: no source counts more than the median one. A source is what stands before the number in a shard's "
+        "SOURCE-NUMBER.webp, or a folder",
+        least=0,
+    )
     holdout: int = _option(
         50, "without --validation, one photo in this many is kept out of training to measure on", least=2
     )
@@ -149,6 +162,11 @@ class TrainConfig:
             raise ConfigError(f"zoom must be above 0 and at most 1, got {self.zoom}")
         if self.encoder_start and self.architecture != "mobile-unet":
             raise ConfigError(f"encoder-start belongs to mobile-unet, got architecture {self.architecture!r}")
+        if bool(self.perceptual_weight) != bool(self.perceptual):
+            raise ConfigError(
+                "perceptual-weight and perceptual need each other, got "
+                f"{self.perceptual_weight} and {self.perceptual or 'none'}"
+            )
         if self.steps == 0:
             raise ConfigError("nothing to do: generator-steps, discriminator-steps and adversarial-steps are all 0")
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import os
 import random
+import re
+import statistics
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -123,6 +125,28 @@ def read_unit(unit: Path | tuple[Path, ...], skipped: Counter[str]) -> Iterator[
             yield RawPhoto(f"{unit}/{member['fname']}", member["fname"], member["data"])
 
 
+def source_of(raw: RawPhoto) -> str:
+    """Where a photo is from: of a shard's SOURCE-NUMBER.webp SOURCE, else the folder or the shard."""
+    if not isinstance(raw.data, bytes):
+        return raw.data.parent.name or "."
+    numbered = re.fullmatch(r"(?:.*/)?([^/]+)-\d+\.\w+", raw.key)
+    return numbered[1] if numbered else Path(raw.name.removesuffix(raw.key)).name
+
+
+def kept_shares(sources: Sources, evenness: float) -> dict[str, float]:
+    """The share of each source's photos that an epoch uses, so that the large ones do not drown the others.
+
+    A source of n photos keeps (m/n)^`evenness` of them, m being the median of n over the sources; at most all.
+    """
+    photos = itertools.chain(
+        (RawPhoto(str(path), _file_key(path), path) for path in sources.files),
+        (RawPhoto(f"{shard}/{name}", name, b"") for shard in sources.shards for name in _members(shard)),
+    )
+    counts = Counter(map(source_of, photos))
+    median = statistics.median(counts.values()) if counts else 1
+    return {source: min(1.0, float((median / count) ** evenness)) for source, count in counts.items()}
+
+
 def _file_key(path: Path) -> str:
     return f"{path.parent.name}/{path.name}"
 
@@ -159,10 +183,11 @@ class PhotoStream(IterableDataset[StreamBatch]):
         world: int,
         positions: Sequence[Position],
         first: int,
+        kept: Mapping[str, float],
     ) -> None:
         self.sources, self.config, self.hold_out = sources, config, hold_out
         self.rank, self.world = rank, world
-        self.positions, self.first = positions, first
+        self.positions, self.first, self.kept = positions, first, kept
 
     def __iter__(self) -> Iterator[StreamBatch]:
         info = get_worker_info()
@@ -182,6 +207,8 @@ class PhotoStream(IterableDataset[StreamBatch]):
                     continue
                 rng = random.Random(f"{self.config.seed} {epoch} {stream} {passed}")
                 if self.hold_out and is_held_out(raw.key, self.config.holdout):
+                    continue
+                if self.kept and rng.random() >= self.kept.get(source_of(raw), 1.0):
                     continue
                 box = self._decode(raw, rng, skipped)
                 if box is None:
@@ -221,7 +248,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
             units = units[share::streams]
         photos: Iterator[RawPhoto] = (raw for unit in units for raw in read_unit(unit, skipped))
         if not by_unit:
-            photos = islice(photos, share, None, streams)
+            photos = itertools.islice(photos, share, None, streams)
         order = random.Random(f"{self.config.seed} {epoch} {share}")
         shuffle = webdataset.shuffle(self.config.shuffle_buffer, initial=self.config.shuffle_buffer, rng=order)
         return iter(shuffle(photos))
@@ -282,7 +309,9 @@ class PhotoBatches:
         self._positions = [Position(*each) for each in state["positions"]]
         self._batches = int(state["batches"])
         self.skipped: Counter[str] = Counter(state["skipped"])
-        stream = PhotoStream(sources, config, hold_out, rank, world, list(self._positions), self._batches % workers)
+        kept = kept_shares(sources, config.evenness) if config.evenness else {}
+        first = self._batches % workers
+        stream = PhotoStream(sources, config, hold_out, rank, world, list(self._positions), first, kept)
         self._loader = DataLoader(
             stream,
             batch_size=None,  # the streams make whole batches

@@ -37,7 +37,7 @@ from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig
 from colorize.training.data import PhotoBatches, Sources, validation_photos
 from colorize.training.hints import add_patches
-from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS, cross_entropy
+from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS, Perceptual, cross_entropy
 from colorize.training.step import Batch, Step, StepLosses
 
 PHASES = ("generator", "discriminator", "adversarial")
@@ -111,6 +111,7 @@ class _Trainer:
             adversarial_weight=config.adversarial_weight,
             reconstruction_weight=config.reconstruction_weight,
             logits=self.generator.bins is not None,
+            perceptual=perceptual_loss(config, self.device),
         )
         self.d_optimizer = torch.optim.Adam(
             self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2)
@@ -352,9 +353,9 @@ class _Trainer:
 
     def _record(self) -> dict[str, Any]:
         """How the weights came about, for the model file: names of files, no paths."""
-        encoder_start = {"encoder_start": Path(self.config.encoder_start).name}
+        files = {name: Path(getattr(self.config, name)).name for name in ("encoder_start", "perceptual")}
         return {
-            "config": {k: v for k, v in vars(self.config).items() if k != "start"} | encoder_start,
+            "config": {k: v for k, v in vars(self.config).items() if k != "start"} | files,
             **self.data,
             "steps": self.steps_done,
             "photos_seen": self.photos_seen,
@@ -574,6 +575,17 @@ def reconstruction_loss(config: TrainConfig, bins: AbBins | None) -> Callable[[A
     return lambda answer, truth: (
         loss(answer.ab, truth) + config.distribution_weight * cross_entropy(answer.logits, truth, bins)
     )
+
+
+def perceptual_loss(config: TrainConfig, device: torch.device) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
+    """The weighted perceptual loss of `l`, `ab` and the true `ab`, if `config` has one.
+
+    Raises `WeightsError` if its network is no MobileNetV2.
+    """
+    if not config.perceptual_weight:
+        return None
+    perceptual = Perceptual(config.perceptual).to(device)
+    return lambda l, ab, truth: config.perceptual_weight * perceptual(l, ab, truth)
 
 
 def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *, hold_out: bool) -> None:

@@ -5,13 +5,17 @@ Logits are D's verdicts before the sigmoid, of any shape; every loss is a mean, 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorize.color import lab_to_rgb
 from colorize.models.bins import AbBins
+from colorize.models.imagenet import ImageNetFeatures
 
 
 @dataclass(frozen=True)
@@ -98,11 +102,37 @@ def cross_entropy(logits: Tensor, truth: Tensor, bins: AbBins) -> Tensor:
     return (bins.weights()[nearest[:, 0]] * (logits.logsumexp(dim=1) - at_nearest)).mean()
 
 
+class Perceptual(nn.Module):
+    """How differently a network that knows what is in photos sees two colourings (Zhang et al. 2018, arXiv 1801.03924).
+
+    `perceptual(l, ab, truth)`: features at strides 4, 8 and 16, scaled to length 1 at each place, their squared
+    distance, its mean over places and strides; from 0 to 4. Without the paper's learned weights of channels.
+    Raises `WeightsError`, see `ImageNetFeatures`.
+    """
+
+    def __init__(self, start: str) -> None:
+        super().__init__()
+        self.features = ImageNetFeatures(start)
+
+    def forward(self, l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
+        with torch.no_grad():
+            seen = self._see(l, truth)
+        return torch.stack(
+            [(mine - true).square().sum(dim=1).mean() for mine, true in zip(self._see(l, ab), seen, strict=True)]
+        ).mean()
+
+    def _see(self, l: Tensor, ab: Tensor) -> list[Tensor]:
+        # Not clipped: a channel outside [0, 1] would have no gradient to come back by.
+        rgb = lab_to_rgb(l, ab, clip=False)
+        return [F.normalize(x, dim=1) for x in itertools.islice(self.features.see(rgb), *_PERCEPTUAL_STAGES)]
+
+
 def none(ab: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG001  # the same shape as its siblings
     """0: the adversarial loss alone."""
     return ab.sum() * 0
 
 
+_PERCEPTUAL_STAGES = (1, 4)  # strides 4 to 16: beyond, little is left of where a colour is
 HUBER_DELTA = 0.1  # in units of ab: 11 of a* or b*
 
 OBJECTIVES = {

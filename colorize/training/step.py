@@ -40,7 +40,7 @@ class Step:
     `batches` are the micro-batches of a step (one, unless gradients are accumulated). `generator` and `discriminator`
     are as `accelerate` prepared them; `discriminator_alone` is D without the wrapper that exchanges gradients between
     processes, for G's update, where D has none. With `logits`, the reconstruction loss gets G's whole `Answer`
-    instead of its ab.
+    instead of its ab. `perceptual(l, ab, truth)`, if there is one, is added to it, weighted already.
     """
 
     def __init__(
@@ -54,6 +54,7 @@ class Step:
         adversarial_weight: float,
         reconstruction_weight: float,
         logits: bool = False,
+        perceptual: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
     ) -> None:
         self.accelerator = accelerator
         self.generator = generator
@@ -64,12 +65,13 @@ class Step:
         self.adversarial_weight = adversarial_weight
         self.reconstruction_weight = reconstruction_weight
         self.logits = logits
+        self.perceptual = perceptual
 
     def generator_step(self, batches: Sequence[Batch], g_optimizer: Optimizer) -> StepLosses:
         """G alone on the reconstruction loss."""
         g_reconstruction = torch.zeros((), device=self.accelerator.device)
         for batch in self._accumulate(batches, self.generator):
-            loss = self.reconstruction(self._answer(batch), batch.ab)
+            loss = self._reconstruct(self._answer(batch), batch)
             self.accelerator.backward(loss / len(batches))
             g_reconstruction += loss.detach() / len(batches)
         _update(g_optimizer)
@@ -126,7 +128,7 @@ class Step:
                 fake_ab = fakes[0] if fakes else _colours(answer)  # (B, 2, H, W)
                 logits = self.discriminator_alone(batch.l, fake_ab)
                 adversarial = torch.stack([self.objective.generator(each) for each in logits]).mean()
-                reconstruction = self.reconstruction(answer, batch.ab)
+                reconstruction = self._reconstruct(answer, batch)
                 loss = self.adversarial_weight * adversarial + self.reconstruction_weight * reconstruction
                 self.accelerator.backward(loss / len(batches))
                 g_adversarial += adversarial.detach() / len(batches)
@@ -139,6 +141,10 @@ class Step:
         named = {"logits": True} if self.logits else {}
         answer: Tensor | Answer = self.generator(*batch.given, **named)
         return answer
+
+    def _reconstruct(self, answer: Tensor | Answer, batch: Batch) -> Tensor:
+        loss = self.reconstruction(answer, batch.ab)
+        return loss + self.perceptual(batch.l, _colours(answer), batch.ab) if self.perceptual else loss
 
     def _accumulate(self, batches: Sequence[Batch], model: nn.Module) -> Iterator[Batch]:
         """The batches, with processes exchanging `model`'s gradients at the last one only."""

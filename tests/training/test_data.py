@@ -20,6 +20,7 @@ from colorize.training.data import (
     box_side,
     find_sources,
     is_held_out,
+    kept_shares,
     read_unit,
     validation_photos,
 )
@@ -77,7 +78,7 @@ def test_no_epoch_repeats_the_one_before(shard: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stream_goes_on_from_its_state_as_if_never_stopped(photo_folder: Path, shard: Path, workers: int) -> None:
-    sources, settings = find_sources([photo_folder, shard]), config(workers=workers)
+    sources, settings = find_sources([photo_folder, shard]), config(workers=workers, evenness=0.5)
     whole = batches(sources, settings)
     expected = list(islice(whole, 13))
     stopped = batches(sources, settings)
@@ -85,6 +86,29 @@ def test_a_stream_goes_on_from_its_state_as_if_never_stopped(photo_folder: Path,
     rest = batches(sources, settings, state=stopped.state())
     assert fingerprints(list(islice(rest, 6))) == fingerprints(expected[7:])
     assert rest.state() == whole.state()
+
+
+def test_large_sources_are_drawn_from_less(tmp_path: Path) -> None:
+    counts = {"many": 64, "some": 16, "few": 4}
+    contents = {f"{source}-{i}.png": encoded(colour_photo(i)) for source, n in counts.items() for i in range(n)}
+    sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
+    assert kept_shares(sources, 0.5) == {"many": 0.5, "some": 1.0, "few": 1.0}
+    assert kept_shares(sources, 1) == {"many": 0.25, "some": 1.0, "few": 1.0}
+    stream = batches(sources, config(batch_size=1, evenness=1.0))
+    epoch = 0
+    while stream.state()["positions"][0][0] == 0:
+        next(stream)
+        epoch += 1
+    assert 27 <= epoch - 1 <= 48  # 36 are expected of 84
+
+
+def test_a_source_is_what_stands_before_the_number_or_the_folder(tmp_path: Path) -> None:
+    for place in ("trees/a.png", "trees/b.png", "cats/deep/c.png"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_bytes(encoded(colour_photo(0)))
+    shard = write_shard(tmp_path / "dogs.tar", {"dog-1.png": b"", "dog-02.png": b"", "whatever.png": b""})
+    assert set(kept_shares(find_sources([tmp_path]), 1)) == {"trees", "deep", "dog", "dogs.tar"}
+    assert kept_shares(find_sources([shard]), 1)["dog"] == pytest.approx(0.75)
 
 
 def test_processes_and_workers_share_the_photos_without_overlap(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from colorize.training.losses import (
     HUBER_DELTA,
     OBJECTIVES,
     RECONSTRUCTIONS,
+    Perceptual,
     bce_discriminator,
     bce_generator,
     cross_entropy,
@@ -159,3 +160,23 @@ def test_every_objective_and_reconstruction_gives_a_scalar_with_a_gradient() -> 
         ab = torch.randn(2, 2, 3, 3, requires_grad=True)
         (gradient,) = torch.autograd.grad(reconstruction(ab, torch.zeros(2, 2, 3, 3)), ab)
         assert (gradient.abs().sum() > 0) == (name != "none")
+
+
+def test_the_perceptual_loss_is_0_for_the_truth_and_pulls_colours_towards_it_from_outside_of_srgb_too() -> None:
+    torch.manual_seed(0)
+    perceptual = Perceptual("").train()  # a random network sees differences as well
+    l = torch.rand(1, 1, 32, 32) * 2 - 1
+    truth = torch.rand(1, 2, 4, 4).repeat_interleave(8, 2).repeat_interleave(8, 3) * 0.6 - 0.3
+    assert perceptual(l, truth, truth).item() == 0
+    losses = []
+    for far in (0.1, 0.3, 3.0):
+        ab = (truth + far).requires_grad_()
+        loss = perceptual(l, ab, truth)
+        loss.backward()
+        losses.append(loss.item())
+        assert ab.grad is not None
+        assert ab.grad.isfinite().all()
+        assert ab.grad.any()
+    assert 0 < losses[0] < losses[1] < losses[2]
+    assert not any(p.requires_grad or p.grad is not None for p in perceptual.parameters())
+    assert not any(module.training for module in perceptual.features.modules())

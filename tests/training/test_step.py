@@ -238,3 +238,21 @@ def slope(d: Critic, data: Batch) -> float:
     (gradient,) = torch.autograd.grad(verdicts, ab)
     mean: float = gradient.flatten(1).norm(dim=1).mean().item()
     return mean
+
+
+def test_a_perceptual_loss_is_added_to_the_reconstruction_and_teaches_g(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+    data, before = batch(), weights(g)
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def perceptual(l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
+        seen.append((l, truth))
+        return ab.square().mean() + 7
+
+    none = RECONSTRUCTIONS["none"]
+    step = Step(Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], none, 1.0, 1.0, perceptual=perceptual)
+    assert step.generator_step([data], sgd(g)).g_reconstruction.item() > 7
+    assert not torch.equal(weights(g), before)
+    assert step.adversarial_step([data], sgd(g), sgd(d)).g_reconstruction.item() > 7
+    assert len(seen) == 2
+    assert all(torch.equal(l, data.l) and torch.equal(truth, data.ab) for l, truth in seen)
