@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorize import __version__
-from colorize.errors import ConfigError, DataError, WeightsError
+from colorize.errors import ConfigError, DataError, PhotoError, WeightsError
 from colorize.options import (
     DEVICES,
     ENGINES,
@@ -28,15 +28,18 @@ from colorize.options import (
 from colorize.terminal import INTERRUPTED, MISUSED, OK, Interrupt, tell, tell_log
 
 if TYPE_CHECKING:
-    from colorize.colorizer import Colorizer
+    from colorize.colorizer import Colorizer, Guided
+    from colorize.hints import Hints
 
 _DEFAULTS = ColorizeOptions()
 _STREAM = "-"
 _NOT_TOGETHER = {
-    "--watch": ("--dry-run", "--verify", "--variants"),
-    "--dry-run": ("--verify", "--report", "--skip-colour"),
-    "--verify": ("--report", "--overwrite", "--skip-colour"),
+    "--watch": ("--dry-run", "--verify", "--variants", "--hint", "--hints"),
+    "--dry-run": ("--verify", "--report", "--skip-colour", "--hint", "--hints"),
+    "--verify": ("--report", "--overwrite", "--skip-colour", "--hint", "--hints"),
+    "--hint": ("--hints",),
 }
+_OF_A_PHOTO = ("--hint", "--hints")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -122,6 +125,20 @@ def colorize(
             ),
         ),
     ] = 0,
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="X,Y,#RRGGBB",
+            help="The colour of a place of the photo, which spreads over what lies there. X and Y are pixels from its "
+            "left and its top. May be given several times, for one photo.",
+        ),
+    ] = None,
+    hints: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="The same as an image of the photo's size, painted on and transparent elsewhere."
+        ),
+    ] = None,
     device: Annotated[
         str, typer.Option(metavar="NAME", help=f"Where the network runs: {', '.join(DEVICES)}.")
     ] = DEVICES[0],
@@ -163,6 +180,8 @@ def colorize(
         paths,
         {
             "--variants": variants > 0,
+            "--hint": bool(hint),
+            "--hints": hints is not None,
             "--watch": watch,
             "--dry-run": dry_run,
             "--verify": verify,
@@ -178,11 +197,12 @@ def colorize(
         from colorize.session import Session
         from colorize.watch import arrivals
 
+        known = _known_colours(hint, hints) if hint or hints else None
         keep_freed_memory()
         tell_log(verbose)
         interrupt = Interrupt()
         work = Session(
-            lambda: _load(model, device, engine, variants),
+            lambda: _load(model, device, engine, variants, known),
             options,
             written,
             interrupt,
@@ -197,6 +217,8 @@ def colorize(
             batches = arrivals(paths, output, file_format, interrupt.stop, overwrite=overwrite)
             return work.run(batches, None, report)
         jobs = plan(paths, output, file_format, variants)
+        if known and len(jobs) != 1 + variants:
+            raise ConfigError(f"hints belong to one photo, these are {len(jobs) // (1 + variants)}")
         for line in jobs.left_out:
             tell(line)
         if dry_run:
@@ -212,7 +234,8 @@ def colorize(
 def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
     """Tell what does not go together, rather than leave part of it undone."""
     if _STREAM in paths:
-        rest = [option for option, wanted in given.items() if wanted] + [path for path in paths if path != _STREAM]
+        rest = [option for option, wanted in given.items() if wanted and option not in _OF_A_PHOTO]
+        rest += [path for path in paths if path != _STREAM]
         if rest or len(paths) > 1:
             raise ConfigError(f"{_STREAM} stands for one photo: it does not go with {' '.join(rest) or 'another one'}")
     for one, others in _NOT_TOGETHER.items():
@@ -221,10 +244,21 @@ def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
                 raise ConfigError(f"{one} and {other} do not go together")
 
 
-def _load(model: Path | None, device: str, engine: str, variants: int) -> Colorizer:
-    from colorize.colorizer import Colorizer
+def _known_colours(points: Sequence[str] | None, mask: Path | None) -> Hints:
+    from colorize.hints import parse_hint, read_mask
+
+    try:
+        return read_mask(mask) if mask else [parse_hint(point) for point in points or ()]
+    except PhotoError as error:
+        raise DataError(str(error)) from error  # wrong use: there is nothing to begin with
+
+
+def _load(
+    model: Path | None, device: str, engine: str, variants: int, known: Hints | None = None
+) -> Colorizer | Guided:
+    from colorize.colorizer import Colorizer, Guided
 
     colorizer = Colorizer.load(model, device, engine)
     if variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one colouring only")
-    return colorizer
+    return Guided(colorizer, known) if known else colorizer

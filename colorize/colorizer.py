@@ -102,7 +102,7 @@ class Colorizer:
         hints: Hints | None = None,
     ) -> list[Image.Image]:
         """`n` other colourings of an image, those of the seeds 1 to `n`. Raises `ConfigError` as a call does."""
-        self._check_can(variants=True)
+        self.check_can(variants=True)
         return [self(image, strength=strength, size=size, hints=hints, seed=seed) for seed in range(1, n + 1)]
 
     def uncertainty(self, image: Image.Image, *, size: int = _DEFAULTS.size, hints: Hints | None = None) -> Image.Image:
@@ -111,7 +111,7 @@ class Colorizer:
         A grey level g means that the colours it finds possible have a standard deviation of g · 50/255 in a* and b*,
         white 50 and more. Raises `ConfigError` for a model without variants.
         """
-        self._check_can(hints=[hints], variants=True)
+        self.check_can(hints=[hints], variants=True)
         original = photo.to_photo(image)
         levels = _shrink(original, ColorizeOptions(size=size).size)
         l, given = self._stack([levels], _hint_arrays([hints], [original], [levels]))
@@ -150,7 +150,7 @@ class Colorizer:
         """
         options = ColorizeOptions(strength=strength, size=size)
         hints = [None] * len(photos) if hints is None else hints
-        self._check_can(hints=hints)
+        self.check_can(hints=hints)
         small_levels = [_shrink(each, options.size) for each in photos]
         small_ab = self._predict(small_levels, _hint_arrays(hints, photos, small_levels), seed)
         return [
@@ -178,7 +178,7 @@ class Colorizer:
         options = ColorizeOptions(strength=strength, size=size)
         target = Path(target)
         photo.writer(target)  # a wrong suffix is told before the work
-        self._check_can(hints=[hints])
+        self.check_can(hints=[hints])
         photo.save(self._coloured_pages(source, options, hints, seed), target)
         return target
 
@@ -198,7 +198,8 @@ class Colorizer:
                 ) from error
             yield coloured
 
-    def _check_can(self, hints: Sequence[Hints | None] = (), variants: bool = False) -> None:
+    def check_can(self, hints: Sequence[Hints | None] = (), variants: bool = False) -> None:
+        """Raise `ConfigError` if the model cannot do what is asked for."""
         if any(each is not None for each in hints) and not self.takes_hints:
             raise ConfigError("this model has not learned hints")
         if variants and not self.has_variants:
@@ -258,6 +259,25 @@ class Colorizer:
             if each is not None:
                 array[:, : each.shape[1], : each.shape[2]] = each
         return l, given
+
+
+class Guided:
+    """A `Colorizer` for one photo of which some colours are known, as `batch.run` takes it."""
+
+    def __init__(self, colorizer: Colorizer, hints: Hints) -> None:
+        """Raises `ConfigError` if the model has not learned hints."""
+        colorizer.check_can(hints=[hints])
+        self._colorizer, self._hints = colorizer, hints
+
+    def colorize_photos(
+        self, photos: Sequence[Photo], *, strength: float, size: int, seed: int | None = None
+    ) -> list[Photo]:
+        """As `Colorizer.colorize_photos`. Raises `ConfigError` for a page of several: which one is meant?"""
+        for each in photos:
+            if each.more_pages:
+                raise ConfigError(f"hints belong to a single photo, this file has {each.pages} pages")
+        hints = [self._hints] * len(photos)
+        return self._colorizer.colorize_photos(photos, strength=strength, size=size, hints=hints, seed=seed)
 
 
 def _hint_arrays(

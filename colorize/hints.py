@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from colorize import photo
 from colorize.errors import ConfigError
-from colorize.lightness import ab_of
+from colorize.lightness import ab_of, to_8_bit
 from colorize.units import FloatArray
 
 _RADIUS = 1  # a point is a patch of 3 × 3 px for the network
@@ -46,6 +48,27 @@ class Hint:
         ):
             return int(colour[0]), int(colour[1]), int(colour[2])
         raise ConfigError(f"a hint's colour must be #rrggbb or three whole numbers from 0 to 255, got {colour!r}")
+
+
+def parse_hint(text: str) -> Hint:
+    """The hint that "X,Y,#rrggbb" stands for. Raises `ConfigError`."""
+    x, y, colour = (part.strip() for part in (text.split(",") if text.count(",") == 2 else ("", "", text)))
+    try:
+        return Hint(float(x), float(y), colour)
+    except ValueError as error:
+        raise ConfigError(f"a hint must be X,Y,#rrggbb with X and Y in pixels, got {text!r}") from error
+
+
+def read_mask(path: str | os.PathLike[str]) -> Image.Image:
+    """An image of hints. Raises `PhotoError` if it is not an image, `ConfigError` if it has no transparency."""
+    painted = photo.open(path)
+    if painted.alpha is None:
+        raise ConfigError(
+            f"{path}: expected an image that is transparent where there is no hint, this one has no alpha"
+        )
+    mask = painted.image.convert("RGB")
+    mask.putalpha(Image.fromarray(to_8_bit(painted.alpha)))
+    return mask
 
 
 Hints = Sequence[Hint] | Image.Image  # points; or an image of the photo's size, transparent where there is no hint

@@ -38,7 +38,7 @@ ROOMS = {
     "lightness": Room({"units"}, {"numpy"}),
     "files": Room(set(), set()),
     "photo": Room({"errors", "files", "units"}, {"PIL", "numpy", "tifffile", "pillow_heif", "rawpy"}),
-    "hints": Room({"errors", "lightness", "units"}, {"numpy", "PIL"}),
+    "hints": Room({"errors", "lightness", "photo", "units"}, {"numpy", "PIL"}),
     "variants": Room({"engine", "hints", "units"}, {"numpy"}),
     "upsample": Room({"units"}, {"numpy", "PIL"}),
     "fidelity": Room({"errors", "lightness", "photo"}, {"numpy"}),
@@ -64,7 +64,9 @@ ROOMS = {
     "watch": Room({"errors", "batch", "plan"}, set()),
     "terminal": Room(set(), {"rich"}),
     "session": Room({"errors", "batch", "check", "files", "options", "plan", "report", "terminal", "tint"}, set()),
-    "cli": Room({"errors", "colorizer", "memory", "options", "plan", "session", "terminal", "watch"}, {"typer"}),
+    "cli": Room(
+        {"errors", "colorizer", "hints", "memory", "options", "plan", "session", "terminal", "watch"}, {"typer"}
+    ),
     "web": Room(
         {"errors", "batch", "colorizer", "hints", "memory", "options", "photo", "plan", "tint"},
         {"gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},

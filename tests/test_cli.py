@@ -127,6 +127,20 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--variants", "-1"], "variants must be a whole number from 0 to 99, got -1"),
         (["{in}", "--watch", "--variants", "2"], "--watch and --variants do not go together"),
         (["-", "--variants", "2"], "- stands for one photo: it does not go with --variants"),
+        (
+            ["{in}", "--hint", "1,2,red"],
+            "a hint's colour must be #rrggbb or three whole numbers from 0 to 255, got 'red'",
+        ),
+        (["{in}", "--hint", "1;2;#ff0000"], "a hint must be X,Y,#rrggbb with X and Y in pixels, got '1;2;#ff0000'"),
+        (["{in}", "--hint", "a,2,#ff0000"], "a hint must be X,Y,#rrggbb with X and Y in pixels, got 'a,2,#ff0000'"),
+        (["{in}", "--hint", "1,2,#ff0000"], "hints belong to one photo, these are 2"),
+        (["{in}", "--hint", "1,2,#ff0000", "--hints", "{in}/a.png"], "--hint and --hints do not go together"),
+        (["{in}", "--hint", "1,2,#ff0000", "--watch"], "--watch and --hint do not go together"),
+        (["{in}/a.png", "--hints", "{missing}"], "missing: no such file"),
+        (
+            ["{in}/a.png", "--hints", "{in}/a.png"],
+            "a.png: expected an image that is transparent where there is no hint",
+        ),
         (["{in}", "--model", "{missing}"], "missing: no such model file"),
         (["{in}", "--model", "{in}/a.png"], "expected a safetensors file"),
         (["{in}", "--no-such-option"], "No such option: --no-such-option"),
@@ -418,3 +432,46 @@ def test_python_m_colorize_is_the_same_command(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[1])
     assert done.returncode == 2
     assert done.stderr == f"colorize: {tmp_path / 'missing.jpg'}: no such file or folder\n"
+
+
+def test_hints_by_points_and_by_a_painted_image_are_those_of_python_and_of_variants_too(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from colorize import Hint
+    from colorize.colorizer import Colorizer
+
+    colorizer = Colorizer(TwoHalves())
+    monkeypatch.setattr(Colorizer, "load", lambda *_: colorizer)
+    source = photos / "a.png"
+    painted = Image.new("RGBA", (60, 40))
+    painted.paste((200, 40, 30, 255), (5, 10, 15, 20))
+    painted.save(tmp_path / "painted.png")
+    points = ["--hint", "10,15,#c8281e", "--hint", "50, 20, #1e28c8"]
+    for arguments, hints in (
+        (points, [Hint(10, 15, "#c8281e"), Hint(50, 20, "#1e28c8")]),
+        (["--hints", str(tmp_path / "painted.png")], painted),
+    ):
+        assert main([str(source), *arguments, "--variants", "1", "--overwrite"]) == 0
+        for name, seed in (("a-color.png", None), ("a-color-variant-1.png", 1)):
+            with Image.open(source) as grey, Image.open(photos / name) as result:
+                expected = colorizer(grey, hints=hints, seed=seed)
+                np.testing.assert_array_equal(np.asarray(result), np.asarray(expected))
+
+
+def test_hints_that_cannot_be_obeyed_are_one_line_and_leave_no_file(
+    photos: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from colorize.colorizer import Colorizer
+
+    before = sorted(tmp_path.rglob("*"))
+    assert main([str(photos / "a.png"), "--model", str(model), "--hint", "1,2,#ff0000"]) == 2
+    assert "this model has not learned hints" in capfd.readouterr().err
+    monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(TwoHalves()))
+    assert main([str(photos / "a.png"), "--hint", "100,2,#ff0000"]) == 1
+    assert "a hint must lie within the photo's 60×40 px, got (100, 2)" in capfd.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+    pages = [Image.new("L", (60, 40), level) for level in (50, 150)]
+    pages[0].save(photos / "pages.tif", save_all=True, append_images=pages[1:])
+    assert main([str(photos / "pages.tif"), "--hint", "10,2,#ff0000"]) == 1
+    assert "hints belong to a single photo, this file has 2 pages" in capfd.readouterr().err
+    assert not (photos / "pages-color.tif").exists()
