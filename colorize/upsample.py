@@ -34,15 +34,19 @@ class Upsampler:
         if self._guided:
             ab = np.ascontiguousarray(ab)  # networks give it pixel by pixel
             slope = _slope(ab, levels)
-            fields = np.concatenate([slope, ab - slope * levels]).swapaxes(0, 1)  # (h, 4, w)
-            self._fields = _finer(_finer(fields, axis=2), axis=0)  # (2h, 4, 2w): a row is one piece of memory
+            fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
+            self._at_once = height <= _FINER * ab.shape[1] and width <= _FINER * ab.shape[2]
+            if self._at_once:  # finer fields would be larger than the photo
+                self._fields = _resized(fields, height, width, Image.Resampling.BICUBIC).swapaxes(0, 1)  # (H, 4, W)
+                self._alike = 1
+                return
+            self._fields = _finer(_finer(fields.swapaxes(0, 1), axis=2), axis=0)  # (2h, 4, 2w): a row in one piece
             self._alike = max(1, height // (_ROWS_ALIKE * len(self._fields)))
             self._down = _between(len(self._fields), height, self._alike)
             self._across = _between(self._fields.shape[2], width)
             self._kept = (0, np.empty((0, 4, width), np.float32))
         else:  # the photo is no larger than what the network saw
-            shrunk = [Image.fromarray(each).resize((width, height), Image.Resampling.BILINEAR) for each in ab]
-            self._fields = np.stack([np.asarray(each) for each in shrunk])  # (2, H, W)
+            self._fields = _resized(ab, height, width, Image.Resampling.BILINEAR)  # (2, H, W)
 
     def rows(self, levels: Levels, top: int) -> FloatArray:
         """`ab` (2, n, W) of the n rows from `top`, whose full-size grey levels are `levels` (n, W)."""
@@ -64,6 +68,8 @@ class Upsampler:
 
     def _rows(self, top: int, count: int) -> FloatArray:
         """n rows of the fields (n, 4, W) from `top` of those there are: the rows they lie between first get wide."""
+        if self._at_once:
+            return self._fields[top : top + count]
         above, below, weight = (each[top : top + count] for each in self._down)
         wide, steps = self._wide_rows(int(above[0]), int(below[-1]) + 1)
         above = above - above[0]
@@ -104,6 +110,11 @@ def _box(x: FloatArray) -> FloatArray:
         result[-1] += before[-1]
     x *= np.float32(1 / 9)
     return x
+
+
+def _resized(x: FloatArray, height: int, width: int, how: Image.Resampling) -> FloatArray:
+    """(C, H, W) of (C, h, w), by Pillow."""
+    return np.stack([np.asarray(Image.fromarray(each).resize((width, height), how)) for each in x])
 
 
 def _finer(x: FloatArray, axis: int) -> FloatArray:
