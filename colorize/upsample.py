@@ -54,7 +54,8 @@ class Upsampler:
         if not self._guided:
             return self._fields[:, top : top + count].copy()
         first, last = top // self._alike, (top + count - 1) // self._alike
-        slope, offset = self._rows(first, last + 1 - first).reshape(-1, 2, 2, levels.shape[1]).transpose(1, 2, 0, 3)
+        fields_of_rows = self._rows(first, last + 1 - first).swapaxes(0, 1)  # (4, n, W)
+        slope, offset = fields_of_rows[:2], fields_of_rows[2:]
         light = levels * np.float32(1 / np.iinfo(levels.dtype).max)
         ab = np.empty((2, *levels.shape), np.float32)
         for phase in range(self._alike):  # every so many rows, each with fields of its own
