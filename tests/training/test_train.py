@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from colorize.training import loop
 from colorize.training.cli import main
 from colorize.training.config import TrainConfig
 from colorize.training.losses import OBJECTIVES, Objective
+from tests.training.conftest import files, write_shard
 
 ROOT = Path(__file__).parents[2]
 SMALL = [
@@ -51,6 +53,16 @@ def same(one: Path, other: Path) -> bool:
 def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training sets the allocator for the whole process; tests do not need that."""
     monkeypatch.setattr(loop, "keep_freed_memory", lambda: False)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `SMALL` on the photos of `shard` that has come to its end: to look at and to copy, not to change."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(loop, "keep_freed_memory", lambda: False)
+        assert main([str(write_shard(folder / "photos.tar", files())), "--run", str(folder / "run"), *SMALL]) == 0
+    return folder / "run"
 
 
 def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -88,13 +100,11 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
     assert not same(run / "last.safetensors", run / "generator.safetensors")  # the adversarial phase did something
 
 
-def test_a_pretrained_generator_keeps_its_batchnorm_statistics_against_d(shard: Path, tmp_path: Path) -> None:
-    assert main([str(shard), "--run", str(tmp_path / "pretrained"), *SMALL]) == 0
+def test_a_pretrained_generator_keeps_its_batchnorm_statistics_against_d(
+    finished: Path, shard: Path, tmp_path: Path
+) -> None:
     assert main([str(shard), "--run", str(tmp_path / "fresh"), *SMALL, "--generator-steps", "0"]) == 0
-    before, after = (
-        weights(tmp_path / "pretrained/generator.safetensors"),
-        weights(tmp_path / "pretrained/last.safetensors"),
-    )
+    before, after = weights(finished / "generator.safetensors"), weights(finished / "last.safetensors")
     fresh = weights(tmp_path / "fresh/last.safetensors")
     statistics = [name for name in before if name.endswith("running_var")]
     assert statistics
@@ -150,10 +160,9 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_
 
 
 def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_the_same(
-    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    finished: Path, shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    whole, run = tmp_path / "whole", tmp_path / "stopped"
-    assert main([str(shard), "--run", str(whole), *SMALL]) == 0
+    run = tmp_path / "stopped"
     update = loop._Trainer._update
 
     def interrupted(self: Any, phase: str) -> Any:
@@ -168,7 +177,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_the_same(
     assert log(run)[-1]["step"] <= 7
     monkeypatch.setattr(loop._Trainer, "_update", update)
     assert main([str(shard), "--run", str(run), "--resume"]) == 0  # the settings come from the run
-    assert same(whole / "last.safetensors", run / "last.safetensors")
+    assert same(finished / "last.safetensors", run / "last.safetensors")
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -256,15 +265,14 @@ def test_options_argparse_refuses_exit_2(shard: Path, capfd: pytest.CaptureFixtu
         assert wrong[0] in capfd.readouterr().err
 
 
-def test_a_resumed_run_refuses_other_settings(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    run = tmp_path / "run"
-    assert main([str(shard), "--run", str(run), *SMALL]) == 0
-    finished = weights(run / "last.safetensors")
-    capfd.readouterr()
+def test_a_resumed_run_refuses_other_settings(
+    finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
     assert main([str(shard), "--run", str(run), "--resume", "--batch-size", "9"]) == 2
     assert "--batch-size 9: the run began with 2, and goes on as it began" in capfd.readouterr().err
     assert main([str(shard), "--run", str(run), "--resume", *SMALL]) == 0  # the same ones are no difference
-    assert all(torch.equal(finished[name], tensor) for name, tensor in weights(run / "last.safetensors").items())
+    assert same(finished / "last.safetensors", run / "last.safetensors")
 
 
 def test_a_resumed_run_refuses_other_photos_wherever_they_lie(
@@ -296,10 +304,9 @@ def test_validation_photos_are_not_trained_on(
 
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
-    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    finished: Path, shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert main([str(shard), "--run", str(tmp_path / "first"), *SMALL, "--seed", "9"]) == 0
-    options = [str(shard), *SMALL, "--start", str(tmp_path / "first/last.safetensors")]
+    options = [str(shard), *SMALL, "--start", str(finished / "last.safetensors")]
     assert main([*options, "--run", str(tmp_path / "whole")]) == 0
     run = tmp_path / "killed"
 
@@ -314,20 +321,20 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(
     assert same(tmp_path / "whole/last.safetensors", run / "last.safetensors")
 
 
-def test_to_resume_needs_no_more_than_the_run_folder_and_the_photos(shard: Path, tmp_path: Path) -> None:
+def test_to_resume_needs_no_more_than_the_run_folder_and_the_photos(
+    finished: Path, shard: Path, tmp_path: Path
+) -> None:
     start, run = tmp_path / "start.safetensors", tmp_path / "run"
-    assert main([str(shard), "--run", str(tmp_path / "first"), *SMALL]) == 0
-    (tmp_path / "first/last.safetensors").rename(start)
+    shutil.copy(finished / "last.safetensors", start)
     assert main([str(shard), "--run", str(run), *SMALL, "--start", str(start)]) == 0
     start.unlink()
     assert main([str(shard), "--run", str(run), "--resume"]) == 0
 
 
 def test_a_state_that_does_not_fit_the_settings_is_one_line(
-    shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    run = tmp_path / "run"
-    assert main([str(shard), "--run", str(run), *SMALL]) == 0
+    run = shutil.copytree(finished, tmp_path / "run")
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "ndf": 4}))
     capfd.readouterr()
