@@ -56,6 +56,7 @@ def test_it_answers_as_torch_does(engine: GraphEngine, reference: Engine, shape:
         np.testing.assert_allclose(ab, reference.predict(l, given), atol=1e-4)
         if reference.bins is not None:
             chances = engine.predict_distribution(l, given)
+            np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
             np.testing.assert_allclose(chances, reference.predict_distribution(l, given), atol=1e-4)
     ab[:] = 0  # it may be written to
 

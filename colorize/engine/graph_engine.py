@@ -14,6 +14,7 @@ from colorize.machine import CORES
 from colorize.modelfile import GraphInfo, fingerprint
 from colorize.units import FloatArray
 
+_LOGITS = "logits"  # the answer of a graph that has a distribution, besides `ab`
 _FATAL = 4  # errors are raised: they need not be printed as well
 _MOST_THREADS = 8  # for one prediction: with more the network of a few megabytes gains little
 # ONNX Runtime's errors have nothing in common but `Exception`.
@@ -43,6 +44,8 @@ class GraphEngine:
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
             self._info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map)
+            if self._info.bins is not None and self._session.get_outputs()[-1].name != _LOGITS:
+                raise ValueError("it is of an earlier version")
         except (*_CANNOT_LOAD, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
             raise WeightsError(f"{graph}: expected a graph of {model} ({reason}); export it again") from error
@@ -74,7 +77,9 @@ class GraphEngine:
         """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the model has no bins."""
         if self._info.bins is None:
             raise ValueError("a distribution is what a model with bins has, this one has none")
-        return self._run("chances", l, hints)
+        logits = self._run(_LOGITS, l, hints)
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(chances / chances.sum(axis=1, keepdims=True))
 
     def _run(self, wanted: str, l: FloatArray, hints: FloatArray | None) -> FloatArray:
         batch, channels, height, width = l.shape

@@ -26,17 +26,18 @@ _SHARED = 16  # weights of at least so many numbers are read from the model file
 class MergedUp(nn.Module):
     """What `Up` answers in evaluation, with 4/9 of the multiplications on what it doubles.
 
-    A 3×3 convolution of doubled pixels is a transposed 4×4 convolution of the pixels themselves, with stride 2: of
-    three neighbours two are always the same pixel, and their weights can be added beforehand.
+    Of three doubled pixels two are always the same one, and their weights can be added beforehand: a 3×3 convolution
+    of doubled pixels is four of 2×2 of the pixels themselves, one for each of the pixels that a pixel becomes.
     """
 
-    doubling: Tensor
+    taps: Tensor
 
     def __init__(self, up: Up) -> None:
         super().__init__()
         self.join, self.hint, self.refine = up.join, up.hint, up.refine
-        taps = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
-        self.register_buffer("doubling", taps, persistent=False)
+        # [phase, which of the two pixels, weight of the 3]; phase 0 begins a pixel early, and that one is cut off
+        taps = torch.tensor([[[1.0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 1, 1]]])
+        self.register_buffer("taps", taps, persistent=False)
 
     def forward(self, x: Tensor, skip: Tensor, hints: Tensor | None) -> Tensor:
         conv, norm, activation = cast(tuple[nn.Conv2d, nn.BatchNorm2d, nn.Module], self.join)
@@ -44,8 +45,9 @@ class MergedUp(nn.Module):
         factor = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
         scale = factor.view(-1, 1, 1, 1)
         of_doubled, of_skip = (conv.weight * scale).split([x.shape[1], skip.shape[1]], dim=1)
-        kernel = (self.doubling @ of_doubled @ self.doubling.T).transpose(0, 1)  # (in, out, 4, 4)
-        doubled = F.conv_transpose2d(x, kernel, stride=2, padding=1)
+        rows = torch.einsum("ocij,pui->ocpuj", of_doubled, self.taps)
+        kernels = torch.einsum("ocpuj,qvj->opqcuv", rows, self.taps).flatten(0, 2)  # (out · 4, in, 2, 2)
+        doubled = F.pixel_shuffle(F.conv2d(x, kernels, padding=1), 2)[:, :, 1:-1, 1:-1]
         x = doubled + F.conv2d(skip, of_skip, norm.bias - norm.running_mean * factor, padding=1)
         if hints is not None and self.hint is not None:
             x = x + F.conv2d(pool_hints(hints, hints.shape[2] // x.shape[2]), self.hint.weight * scale, padding=1)
@@ -54,7 +56,7 @@ class MergedUp(nn.Module):
 
 
 class _AllAnswers(nn.Module):
-    """A generator's `ab` and, if it has bins, how likely each of them is."""
+    """A generator's `ab` and, if it has bins, their logits: what makes chances of them would be run for `ab` as well."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
@@ -64,11 +66,11 @@ class _AllAnswers(nn.Module):
         if self.generator.bins is None:
             return cast(Tensor, self.generator(l, hints))
         answer = self.generator(l, hints, logits=True)
-        return answer.ab, torch.softmax(answer.logits, dim=1)
+        return answer.ab, answer.logits
 
 
 def trace(generator: Generator) -> onnx.ModelProto:
-    """The generator in evaluation as a graph from `l` and `hints` to `ab` and, if it has bins, their `chances`.
+    """The generator in evaluation as a graph from `l` and `hints` to `ab` and, if it has bins, their `logits`.
 
     B, H and W are free, H and W multiples of the stride. Initializers are called as in the state dict.
     """
@@ -91,7 +93,7 @@ def trace(generator: Generator) -> onnx.ModelProto:
             (l, hints),
             dynamo=True,
             input_names=["l", "hints"],
-            output_names=["ab"] if generator.bins is None else ["ab", "chances"],
+            output_names=["ab"] if generator.bins is None else ["ab", "logits"],
             dynamic_shapes=(free, free),
             opset_version=_OPSET,
             optimize=False,  # it would fold weights into others

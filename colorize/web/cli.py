@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from colorize.errors import ColorizeError, ConfigError
+from colorize.options import ENGINES
 from colorize.web.limits import Limits
 
 PROGRAM = "colorize-app"
@@ -43,6 +44,7 @@ OPTIONS = (
     Option("host", str, "ADDRESS", "127.0.0.1", "address to listen on; 127.0.0.1 is this computer alone, 0.0.0.0 all"),
     Option("port", int, "N", None, f"port; without it the first free one from {_FIRST_PORT}"),
     Option("model", Path, "FILE", None, "another model than the one that comes with it"),
+    Option("engine", str, "NAME", ENGINES[0], f"what runs the network: {', '.join(ENGINES)}"),
     Option("auth-file", Path, "FILE", None, "lines of NAME:PASSWORD; then only these may in"),
     Option("root-path", str, "PATH", None, "where a reverse proxy shows the page, for instance /colorize"),
     Option("max-upload", int, "MB", _LIMITS.upload, "largest upload"),
@@ -129,7 +131,7 @@ def _serve(options: argparse.Namespace) -> None:
         from colorize.web.studio import Studio
 
         keep_freed_memory()
-        studio = Studio(Colorizer.load(options.model), Store(Path(folder)), limits)
+        studio = Studio(Colorizer.load(options.model, engine=options.engine), Store(Path(folder)), limits)
         service = Service(studio, limits=limits, accounts=accounts, root_path=options.root_path)
         logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
         host = f"[{options.host}]" if ":" in options.host else options.host
