@@ -4,7 +4,7 @@
             yardstick, pix2pix's own U-Net (54 M parameters) on torch
   cold      `colorize photo.jpg`, 500 × 375 px, from starting the program to the finished file: CPU seconds, seconds by
             the clock, and the most memory (Linux)
-  threads   the network on the exported graph with 1 and with 2 threads, milliseconds by the clock
+  threads   the network on the exported graphs with 1 and with 2 threads, milliseconds by the clock
   folder    `colorize folder` with small photos, photos/s by the clock, on all cores and on one (Linux)
 What is compared takes turns, so that a slow moment of the machine hits all alike; the median is told, and for threads
 the best as well. The photos are pieces of scikit-image's astronaut.
@@ -27,14 +27,16 @@ import numpy as np
 
 from colorize.engine import Engine
 from colorize.machine import CORES
-from colorize.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
+from colorize.modelfile import GRAPH_SUFFIXES, SHIPPED_MODEL
 from colorize.options import ENGINES
 from colorize.units import FloatArray
 
 make = importlib.import_module("folders").make  # photos; a program beside this one
 SIDE = 256
 PARTS = ("network", "cold", "threads", "folder")
-NAMES = [name for name in ENGINES if name != "auto"]
+GRAPHS = {name: SHIPPED_MODEL.with_suffix(suffix) for name, suffix in GRAPH_SUFFIXES.items()}
+GRAPHS = {name: graph for name, graph in GRAPHS.items() if graph.is_file()}
+NAMES = [name for name in ENGINES if name == "torch" or name in GRAPHS]
 
 
 def main() -> None:
@@ -42,6 +44,7 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--turns", type=int, default=9)
     parser.add_argument("--photos", type=int, default=500, help="in the folder")
+    parser.add_argument("--engines", nargs="+", choices=NAMES, default=NAMES)
     options = parser.parse_args()
     for part in options.parts:
         globals()[part](options)
@@ -56,7 +59,7 @@ def network(options: argparse.Namespace) -> None:
     from colorize.models import build_generator
 
     engines: dict[str, Engine] = {"pix2pix's U-Net, torch": TorchEngine(build_generator("unet"), torch.device("cpu"))}
-    engines |= {f"shipped, {name}": open_engine(SHIPPED_MODEL, name, "cpu")[0] for name in NAMES}
+    engines |= {f"shipped, {name}": open_engine(SHIPPED_MODEL, name, "cpu")[0] for name in options.engines}
     milliseconds = take_turns({name: predicting(engine) for name, engine in engines.items()}, options.turns)
     yardstick = statistics.median(milliseconds["pix2pix's U-Net, torch"])
     print("\n| network, one thread | CPU ms | of pix2pix's |\n|---|---:|---:|")
@@ -66,11 +69,11 @@ def network(options: argparse.Namespace) -> None:
 
 
 def cold(options: argparse.Namespace) -> None:
-    used: dict[str, list[tuple[float, float, float]]] = {name: [] for name in NAMES}
+    used: dict[str, list[tuple[float, float, float]]] = {name: [] for name in options.engines}
     with tempfile.TemporaryDirectory() as folder:
         (photo,) = make(Path(folder, "in"), 1)
         for turn in range(options.turns + 1):
-            for name in NAMES:
+            for name in options.engines:
                 arguments = [str(photo), "-o", str(Path(folder, name)), "--overwrite", "--engine", name]
                 row = program([*arguments, "--device", "cpu"])
                 if turn:  # the first one fills the system's caches
@@ -83,22 +86,26 @@ def cold(options: argparse.Namespace) -> None:
 def threads(options: argparse.Namespace) -> None:
     from colorize.engine.graph_engine import GraphEngine
 
-    graph = SHIPPED_MODEL.with_suffix(GRAPH_SUFFIX)
-    engines = {count: GraphEngine(graph, SHIPPED_MODEL, count) for count in (1, 2)}
-    ways = {str(count): predicting(engine) for count, engine in engines.items()}
+    ways = {
+        f"{name} {count}": predicting(GraphEngine(graph, SHIPPED_MODEL, count))
+        for name, graph in GRAPHS.items()
+        for count in (1, 2)
+    }
     milliseconds = take_turns(ways, 4 * options.turns, time.perf_counter)
-    print("\n| threads | median ms | best ms |\n|---:|---:|---:|")
-    for name, each in milliseconds.items():
-        print(f"| {name} | {statistics.median(each):.1f} | {min(each):.1f} |")
-    for kind, of in (("median", statistics.median), ("best", min)):
-        print(f"two threads are {of(milliseconds['1']) / of(milliseconds['2']):.2f} times as fast by the {kind}")
+    print(
+        "\n| graph | 1 thread, median ms | 2 threads | times as fast | by the best turns |\n|---|---:|---:|---:|---:|"
+    )
+    for name in GRAPHS:
+        one, two = (milliseconds[f"{name} {count}"] for count in (1, 2))
+        first, second = statistics.median(one), statistics.median(two)
+        print(f"| {name} | {first:.1f} | {second:.1f} | {first / second:.2f} | {min(one) / min(two):.2f} |")
 
 
 def folder(options: argparse.Namespace) -> None:
     print("\n| colorize folder | photos/s on one core | on all | |\n|---|---:|---:|---:|")
     with tempfile.TemporaryDirectory() as place:
         make(Path(place, "in"), options.photos)
-        for name in NAMES:
+        for name in options.engines:
             rates = []
             for cores in (1, CORES):
                 arguments = [str(Path(place, "in")), "-o", str(Path(place, f"{name}-{cores}")), "--engine", name]

@@ -51,7 +51,8 @@ class Colorizer:
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: str = "auto") -> Colorizer:
-        """The shipped model, or one in a file, on a device: auto, cpu, cuda or mps; by an engine: auto, torch or onnx.
+        """The shipped model, or one in a file, on a device: auto, cpu, cuda or mps; by an engine: auto, torch, onnx
+        or int8.
 
         "auto" chooses as `open_engine` tells: on a CPU the exported graph that is beside the model file, if there is
         one. Needs no network. Raises `WeightsError` for a file that is not a model, `ConfigError` for a device or an

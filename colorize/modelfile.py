@@ -23,7 +23,9 @@ SHIPPED_MODEL = Path(__file__).parent / "weights" / "colorize.safetensors"
 FORMAT = "colorize"
 FORMAT_VERSION = 1
 
-GRAPH_SUFFIX = ".onnx"  # of an exported graph, which is in its model file's folder and called like it
+# Of an exported graph, which is in its model file's folder and called like it: by engine.
+GRAPH_SUFFIX = ".onnx"
+GRAPH_SUFFIXES = {"onnx": GRAPH_SUFFIX, "int8": ".int8.onnx"}
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 
 DATA is a folder with train-*.tar and val-*.tar. Two runs, one after the other: G alone, with hints
 (recipes/pretrain.json), then against D (recipes/release.json). The same command goes on where it was stopped. What is
-shipped is the generator at the end of the second, its chroma stronger by one factor, in float16, and its graph.
+shipped is the generator at the end of the second, its chroma stronger by one factor, in float16, and its graphs.
 """
 
 from __future__ import annotations
@@ -28,19 +28,26 @@ def train(name: str, data: Path, run: Path, start: list[str]) -> Path:
     """One run of train.py, or what is missing of it; gives its folder."""
     folder = run / name
     begun = (folder / "config.json").is_file()
-    shards = [*sorted(map(str, data.glob("train-*.tar"))), "--validation", *sorted(map(str, data.glob("val-*.tar")))]
+    photos = [*shards(data, "train"), "--validation", *shards(data, "val")]
     how = ["--resume"] if begun else ["--config", str(ROOT / "recipes" / f"{name}.json"), *start]
-    subprocess.run([sys.executable, str(ROOT / "train.py"), *shards, "--run", str(folder), *how], check=True)
+    subprocess.run([sys.executable, str(ROOT / "train.py"), *photos, "--run", str(folder), *how], check=True)
     return folder
 
 
-def ship(model: Path) -> None:
-    """Put a trained model into its place in the package, and its graph beside it."""
+def shards(data: Path, part: str) -> list[str]:
+    return sorted(str(path.resolve()) for path in data.glob(f"{part}-*.tar"))
+
+
+def ship(model: Path, data: Path) -> None:
+    """Put a trained model into its place in the package, and its graphs beside it."""
     generator, info = load_generator(model)
     assert isinstance(generator, MobileUNet)
     generator.scale_chroma(GAIN)
     save_generator(SHIPPED_MODEL, generator, {**info.training, "chroma_gain": GAIN}, dtype=torch.float16)
-    subprocess.run([sys.executable, "-m", "colorize.export"], check=True, cwd=ROOT)
+    export = [sys.executable, "-m", "colorize.export"]
+    subprocess.run(export, check=True, cwd=ROOT)
+    photos = ["--calibration", *shards(data, "train"), "--validation", *shards(data, "val")]
+    subprocess.run([*export, "--int8", *photos], check=False, cwd=ROOT)  # what does not pass its gate is not there
 
 
 def main() -> None:
@@ -51,7 +58,7 @@ def main() -> None:
     given = parser.parse_args()
     pretrained = train("pretrain", given.data, given.run, ["--encoder-start", given.encoder_start])
     released = train("release", given.data, given.run, ["--start", str(pretrained / "last.safetensors")])
-    ship(released / "last.safetensors")
+    ship(released / "last.safetensors", given.data)
 
 
 if __name__ == "__main__":

@@ -46,8 +46,8 @@ ROOMS = {
     "models": Room({"errors", "color", "files", "modelfile", "units"}, {"torch", "torchvision", "safetensors"}),
     "engine": Room({"errors", "machine", "modelfile", "models", "options", "units"}, {"torch", "numpy", "onnxruntime"}),
     "export": Room(
-        {"errors", "engine", "files", "modelfile", "models", "units"},
-        {"torch", "numpy", "onnx", "onnx_ir", "onnxscript"},
+        {"color", "errors", "engine", "files", "metrics", "modelfile", "models", "options", "training", "units"},
+        {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},
     ),
     "colorizer": Room(
         {

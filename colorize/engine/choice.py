@@ -13,7 +13,7 @@ from pathlib import Path
 from colorize.engine import Engine
 from colorize.errors import ConfigError, WeightsError
 from colorize.machine import may_have_cuda
-from colorize.modelfile import GRAPH_SUFFIX, ModelInfo, read_info
+from colorize.modelfile import GRAPH_SUFFIX, GRAPH_SUFFIXES, ModelInfo, read_info
 from colorize.options import DEVICES, ENGINES, check_known
 
 _log = logging.getLogger("colorize")
@@ -23,9 +23,9 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
     """The model file `model` on the engine called `name`, and what it says of itself.
 
     "auto" is the graph beside the model file where the device is the CPU and both the graph and ONNX Runtime are there,
-    else torch. The device "auto" is a CUDA card if there is one, and otherwise the CPU: a graph there has finished
-    before torch has started on MPS. Raises `ConfigError` for a name that is unknown or not to be had here,
-    `WeightsError` for a bad file.
+    else torch; "int8" is taken by its name only. The device "auto" is a CUDA card if there is one, and otherwise the
+    CPU: a graph there has finished before torch has started on MPS. Raises `ConfigError` for a name that is unknown or
+    not to be had here, `WeightsError` for a bad file.
     """
     check_known("engine", name, ENGINES)
     check_known("device", device, DEVICES)
@@ -33,7 +33,7 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
     if name == "torch" or (name == "auto" and not _is_for_graphs(model, device)):
         return _open_torch(model, device), info
     try:
-        return _open_graph(model, device), info
+        return _open_graph(model, "onnx" if name == "auto" else name, device), info
     except (ConfigError, WeightsError) as error:
         if name != "auto":
             raise
@@ -51,18 +51,19 @@ def _is_for_graphs(model: Path, device: str) -> bool:
     return True
 
 
-def _open_graph(model: Path, device: str) -> Engine:
-    graph = model.with_suffix(GRAPH_SUFFIX)
+def _open_graph(model: Path, name: str, device: str) -> Engine:
+    graph = model.with_suffix(GRAPH_SUFFIXES[name])
     if device not in ("auto", "cpu"):
-        raise ConfigError(f"the engine 'onnx' is for the CPU, not for {device!r}")
+        raise ConfigError(f"the engine {name!r} is for the CPU, not for {device!r}")
     if not graph.is_file():
-        raise WeightsError(f"{model}: has no graph {graph.name} beside it; python -m colorize.export makes one")
+        how = " --int8" if name == "int8" else ""
+        raise WeightsError(f"{model}: has no graph {graph.name} beside it; python -m colorize.export{how} makes one")
     if importlib.util.find_spec("onnxruntime") is None:
         raise ConfigError("ONNX Runtime is not installed (pip install onnxruntime)")
     from colorize.engine.graph_engine import GraphEngine
 
     opened = GraphEngine(graph, model)
-    _log.info("%s on the engine onnx, on the CPU", model.name)
+    _log.info("%s on the engine %s, on the CPU", model.name, name)
     return opened
 
 

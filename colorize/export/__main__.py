@@ -1,4 +1,4 @@
-"""`python -m colorize.export [MODEL] [-o DIR]`."""
+"""`python -m colorize.export [MODEL] [-o DIR] [--int8 --calibration PHOTOS… --validation PHOTOS…]`."""
 
 from __future__ import annotations
 
@@ -22,11 +22,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder for the graph and a copy of the model [MODEL's own]"
     )
+    parser.add_argument("--int8", action="store_true", help="write a graph that partly computes in 8 bits, too")
+    for name, what in (("calibration", "that tell what numbers to expect"), ("validation", "that tell if it is good")):
+        parser.add_argument(
+            f"--{name}", nargs="+", type=Path, metavar="PHOTOS", help=f"folders and tar shards of colour photos {what}"
+        )
     given = parser.parse_args(arguments)
+    if given.int8 != bool(given.calibration) or given.int8 != bool(given.validation):
+        parser.error("--int8, --calibration PHOTOS and --validation PHOTOS go together")
     try:
-        from colorize.export.export import export  # torch: not for --help
+        from colorize.export.export import PhotoPaths, export  # torch: not for --help
 
-        for line in export(given.model, given.output or given.model.parent):
+        paths = PhotoPaths(given.calibration, given.validation) if given.int8 else None
+        for line in export(given.model, given.output or given.model.parent, paths):
             print(line, flush=True)
     except ColorizeError as error:
         print(f"export: {error}", file=sys.stderr)

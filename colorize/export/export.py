@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -15,36 +17,89 @@ from colorize.engine.graph_engine import GraphEngine
 from colorize.engine.torch_engine import TorchEngine
 from colorize.errors import WeightsError
 from colorize.export.graph import share_weights, trace
-from colorize.modelfile import GRAPH_SUFFIX, GraphInfo, fingerprint
+from colorize.export.int8 import CALIBRATED, COMPARED, Photos, Quantizer, read_photos, search, times_as_fast
+from colorize.modelfile import GRAPH_SUFFIXES, GraphInfo, fingerprint
 from colorize.models.generator import HINT_CHANNELS, Generator
 from colorize.models.weights import load_generator
+from colorize.training.data import find_sources
 from colorize.units import FloatArray
+
+if TYPE_CHECKING:
+    import onnx
 
 _TOLERANCE = 1e-4  # of `ab`: a hundredth of a unit of a* and b*
 
 
-def export(model: Path, folder: Path) -> Iterator[str]:
+class PhotoPaths(NamedTuple):
+    """Folders and shards of colour photos for a graph in 8 bits."""
+
+    calibration: Sequence[Path]
+    validation: Sequence[Path]  # others, which the gate looks at
+
+
+def export(model: Path, folder: Path, int8: PhotoPaths | None = None) -> Iterator[str]:
     """Write the graph of `model` into `folder`, with a copy of the model if that is another folder; tells what it did.
 
-    Nothing is written before all is done. Raises `WeightsError` for a bad model file, for a graph that would answer
-    differently, and if something cannot be written.
+    With photos, a graph that partly computes in 8 bits follows, if it passes the gate; one of before is gone then.
+    No graph is written before it is complete. Raises `WeightsError` for a bad model file, for a graph that would answer
+    differently or does not pass, and if something cannot be written; `DataError` for photos that are none.
     """
     generator, _ = load_generator(model)
     with tempfile.TemporaryDirectory(prefix="colorize-") as place:
         weights = Path(shutil.copy(model, place))
-        graph = trace(generator)
-        for key, value in _info(weights, generator).to_metadata().items():
-            graph.metadata_props.add(key=key, value=value)
+        photos = _read(int8, generator.stride) if int8 else None
+        whole = trace(generator)
+        graph = copy.deepcopy(whole)
         share_weights(graph, weights)
-        made = weights.with_suffix(GRAPH_SUFFIX)
-        made.write_bytes(graph.SerializeToString())
+        info = _info(weights, generator)
+        made = _save(graph, info, weights.with_suffix(GRAPH_SUFFIXES["onnx"]))
         worst = _compare(GraphEngine(made, weights), generator)
         if not worst <= _TOLERANCE:
             raise WeightsError(f"{model}: its graph differs from torch by {worst:.1e} in ab, it is not written")
         if not _is_same(folder, model.parent):
             _publish(weights, folder)
         target = _publish(made, folder)
-    yield f"{target}: {target.stat().st_size / 1e6:.2f} MB, differs from torch by at most {worst:.1e} in ab"
+        yield f"{target}: {_megabytes(target)}, differs from torch by at most {worst:.1e} in ab"
+        old = folder / weights.with_suffix(GRAPH_SUFFIXES["int8"]).name
+        old.unlink(missing_ok=True)  # of other weights, or about to be made again
+        if photos:
+            yield from _export_int8(whole, info, old, photos, weights)
+
+
+def _export_int8(
+    graph: onnx.ModelProto, info: GraphInfo, target: Path, photos: tuple[Photos, Photos], weights: Path
+) -> Iterator[str]:
+    calibration, validation = photos
+    quantizer = Quantizer(graph, calibration)
+    found = search(quantizer, validation)
+    if not found.deviation.passes:
+        raise WeightsError(f"{target}: does not pass, it is not written: {found.deviation}")
+    made = _save(found.graph, info, weights.with_suffix(GRAPH_SUFFIXES["int8"]))
+    GraphEngine(made, weights)
+    _publish(made, target.parent)
+    share = f"{found.convolutions} of {len(quantizer.convolutions)} convolutions in 8 bits"
+    quicker = f"{times_as_fast(found.graph, quantizer.graph, validation):.2f} times as fast here"
+    yield f"{target}: {_megabytes(target)}, {share}, {quicker}; {found.deviation}"
+
+
+def _read(paths: PhotoPaths, stride: int) -> tuple[Photos, Photos]:
+    calibration, validation = find_sources(paths.calibration), find_sources(paths.validation)
+    return (
+        read_photos(calibration.without(validation), CALIBRATED, stride),
+        read_photos(validation, COMPARED, stride),
+    )
+
+
+def _save(graph: onnx.ModelProto, info: GraphInfo, path: Path) -> Path:
+    del graph.metadata_props[:]
+    for key, value in info.to_metadata().items():
+        graph.metadata_props.add(key=key, value=value)
+    path.write_bytes(graph.SerializeToString())
+    return path
+
+
+def _megabytes(path: Path) -> str:
+    return f"{path.stat().st_size / 1e6:.2f} MB"
 
 
 def _info(weights: Path, generator: Generator) -> GraphInfo:

@@ -56,7 +56,7 @@ class MergedUp(nn.Module):
 
 
 class _AllAnswers(nn.Module):
-    """A generator's `ab` and, if it has bins, their logits: what makes chances of them would be run for `ab` as well."""
+    """A generator's `ab` and, if it has bins, their logits: a softmax would be computed for `ab` as well."""
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
