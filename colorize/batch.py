@@ -119,7 +119,9 @@ def run_stream(
         message = result.message.replace(str(path), name)
         if result.outcome is not Outcome.DONE:
             raise PhotoError(message)
-        return result, job.target.read_bytes()
+        if header and header.only_read and not (written.format or message):
+            message = f"written as {job.target.suffix}: {header.only_read} is only read"
+        return replace(result, message=message), job.target.read_bytes()
 
 
 class _State(Enum):

@@ -332,18 +332,24 @@ def encoded(file_format: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("source", "arguments", "result"),
+    ("source", "arguments", "result", "told"),
     [
-        ("JPEG", [], "JPEG"),
-        ("PNG", [], "PNG"),
-        ("TIFF", [], "TIFF"),
-        ("GIF", [], "PNG"),
-        ("PNG", ["--format", "jpg", "--quality", "50"], "JPEG"),
+        ("JPEG", [], "JPEG", ""),
+        ("PNG", [], "PNG", ""),
+        ("TIFF", [], "TIFF", ""),
+        ("GIF", [], "PNG", "colorize: written as .png: GIF is only read\n"),
+        ("BMP", ["--format", "png"], "PNG", ""),
+        ("PNG", ["--format", "jpg", "--quality", "50"], "JPEG", ""),
     ],
 )
 @pytest.mark.usefixtures("stand_in")
 def test_a_photo_from_standard_input_goes_to_standard_output(
-    source: str, arguments: list[str], result: str, monkeypatch: pytest.MonkeyPatch
+    source: str,
+    arguments: list[str],
+    result: str,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     stdout = Stream()
     monkeypatch.setattr(sys, "stdin", Stream(encoded(source)))
@@ -351,6 +357,7 @@ def test_a_photo_from_standard_input_goes_to_standard_output(
     assert main(["-", *arguments]) == 0
     with Image.open(io.BytesIO(stdout.bytes)) as image:
         assert (image.format, image.mode, image.size) == (result, "RGB", (12, 9))
+    assert capsys.readouterr().err == told
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")

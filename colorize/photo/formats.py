@@ -103,6 +103,11 @@ def result_suffix(source: Path, file_format: str | None = None) -> str:
     return ".jpg" if suffix in HEIF_SUFFIXES | RAW_SUFFIXES | {".mpo"} else ".png"
 
 
+def is_only_read(kind: str) -> bool:
+    """Whether results of photos in a format, by Pillow's name of it, are in another one."""
+    return kind != "MPO" and kind not in {format_.name.upper() for format_ in WRITERS.values()}  # MPO: JPEGs in a row
+
+
 def suffix_of(kind: str) -> str:
     """The suffix for results of photos in a format, by Pillow's name of it."""
     if kind in ("HEIF", "MPO"):

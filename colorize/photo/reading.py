@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from colorize.errors import PhotoError
 from colorize.photo import deep_colour, exif, extras, guards, profiles, silence, xmp
-from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, suffix_of
+from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, is_only_read, suffix_of
 from colorize.photo.page import Photo, strips, to_array
 from colorize.units import Levels
 
@@ -158,6 +158,7 @@ class Header:
 
     pixels: int  # of its first page
     suffix: str  # of its results, whatever the file is called
+    only_read: str = ""  # its format, where its results have another
 
 
 def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
@@ -168,13 +169,14 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
             file = opened.enter_context(Path(source).open("rb")) if isinstance(source, str | os.PathLike) else source
             kind, file = guards.check(file, name, most=_HEADER)
             if extras.is_raw(file, name):
-                return Header(extras.raw_pixels(file, name), ".jpg")
+                return Header(extras.raw_pixels(file, name), ".jpg", "camera raw")
             if kind == "HEIF":
                 extras.register_heif(name)
             if kind == "TIFF" and (page := next(exif.read_pages(file), None)) and page.claims_too_much:
                 return None
             with silence.kept(), Image.open(file, formats=_readers(kind)) as image:
-                return Header(image.width * image.height, suffix_of(image.format or ""))
+                kind = image.format or ""
+                return Header(image.width * image.height, suffix_of(kind), kind if is_only_read(kind) else "")
     except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
         return None
 

@@ -520,7 +520,7 @@ def test_camera_raw_is_developed() -> None:
     red, _, blue = opened.levels[20:40, 20:70].mean((0, 1))
     assert red > blue + 20
     assert b"negative 17" in opened.exif
-    assert photo.header(io.BytesIO(corpus.dng())) == photo.Header(64 * 96, ".jpg")
+    assert photo.header(io.BytesIO(corpus.dng())) == photo.Header(64 * 96, ".jpg", "camera raw")
     buffer = io.BytesIO()
     tiff.write(buffer, [tiff.Sheet(opened, of_result(opened, TIFF), b"")])
     again = photo.open(buffer, "a.tif")  # a photo now, and no raw any more
