@@ -307,6 +307,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in filter(None, (given.json, given.html)):  # told before the work
             if not path.parent.is_dir():
                 raise ConfigError(f"{path}: there is no folder {path.parent}")
+            if path.is_dir():
+                raise ConfigError(f"{path}: expected a file to write, this is a folder")
         gallery = None
         if given.html:
             require_jinja()

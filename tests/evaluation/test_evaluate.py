@@ -242,6 +242,8 @@ def test_grey_photos_are_counted_and_left_out(photos: Path, tmp_path: Path, caps
     assert "(0 unreadable, 0 tiny, 1 grey)" in told
     assert main([str(photos), "--model", str(model), "--json", str(tmp_path / "nowhere/report.json")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+    assert main([str(photos), "--model", str(model), "--html", str(tmp_path)]) == 2
+    assert "expected a file to write, this is a folder" in capsys.readouterr().err
 
 
 def test_pictures_of_photos_with_the_same_name_do_not_replace_each_other(photos: Path, tmp_path: Path) -> None:
