@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from colorize import files, photo
-from colorize.errors import ColorizeError, PhotoError
+from colorize.errors import ColorizeError, ConfigError, PhotoError
 from colorize.machine import CORES
 from colorize.options import SIZE_RANGE, ColorizeOptions, ResultOptions
 from colorize.photo import Photo
@@ -119,8 +119,9 @@ def run_stream(
         message = result.message.replace(str(path), name)
         if result.outcome is not Outcome.DONE:
             raise PhotoError(message)
-        if header and header.only_read and not (written.format or message):
-            message = f"written as {job.target.suffix}: {header.only_read} is only read"
+        if header and header.only_read and not written.format:
+            only_read = f"written as {job.target.suffix}: {header.only_read} is only read"
+            message = f"{message}; {only_read}" if message else only_read
         return replace(result, message=message), job.target.read_bytes()
 
 
@@ -173,7 +174,7 @@ class _Flight:
             self.opened = None
             self.becomes(_State.PUT_OFF)
         else:
-            self.finish(Result(self.job, Outcome.FAILED, str(error), disk_full=_disk_full(error)))
+            self.finish(Result(self.job, Outcome.FAILED, _reason(self.job, error), disk_full=_disk_full(error)))
 
 
 class _Pipeline:
@@ -369,7 +370,7 @@ class _Pipeline:
                 return self._write(pages, replace(_result(job, opened), message=message))
             except (ColorizeError, MemoryError) as error:
                 if not _out_of_memory(error):
-                    return Result(job, Outcome.FAILED, str(error))
+                    return Result(job, Outcome.FAILED, _reason(job, error))
             size //= 2
         return Result(job, Outcome.FAILED, told)
 
@@ -406,6 +407,11 @@ def _every_page(opened: _Opened) -> Iterator[Photo]:
     yield opened.first
     if opened.rest:
         yield from opened.rest
+
+
+def _reason(job: Job, error: ColorizeError | MemoryError) -> str:
+    """Why it failed, with the photo's name: what cannot be done as asked for does not know it."""
+    return f"{job.source}: {error}" if isinstance(error, ConfigError) else str(error)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

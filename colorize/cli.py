@@ -219,8 +219,8 @@ def colorize(
             batches = arrivals(paths, output, file_format, interrupt.stop, overwrite=overwrite)
             return work.run(batches, None, report)
         jobs = plan(paths, output, file_format, variants)
-        if known and len(jobs) != 1 + variants:
-            raise ConfigError(f"hints belong to one photo, these are {len(jobs) // (1 + variants)}")
+        if known and (photos := len({job.source for job in jobs})) != 1:
+            raise ConfigError(f"hints belong to one photo, these are {photos}")
         for line in jobs.left_out:
             tell(line)
         if dry_run:

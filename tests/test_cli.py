@@ -475,10 +475,10 @@ def test_hints_that_cannot_be_obeyed_are_one_line_and_leave_no_file(
     assert "this model has not learned hints" in capfd.readouterr().err
     monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(TwoHalves()))
     assert main([str(photos / "a.png"), "--hint", "100,2,#ff0000"]) == 1
-    assert "a hint must lie within the photo's 60×40 px, got (100, 2)" in capfd.readouterr().err
+    assert "a.png: a hint must lie within the photo's 60×40 px, got (100, 2)" in capfd.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
     pages = [Image.new("L", (60, 40), level) for level in (50, 150)]
     pages[0].save(photos / "pages.tif", save_all=True, append_images=pages[1:])
     assert main([str(photos / "pages.tif"), "--hint", "10,2,#ff0000"]) == 1
-    assert "hints belong to a single photo, this file has 2 pages" in capfd.readouterr().err
+    assert "pages.tif: hints belong to a single photo, this file has 2 pages" in capfd.readouterr().err
     assert not (photos / "pages-color.tif").exists()

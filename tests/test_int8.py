@@ -148,8 +148,7 @@ def test_8_bits_without_photos_are_a_wrong_call(capsys: pytest.CaptureFixture[st
 
 def test_the_shipped_graph_in_8_bits_is_of_the_shipped_weights_and_near_float32() -> None:
     """If this fails, the model was replaced: CONTRIBUTING.md tells how its graphs are made."""
-    if not SHIPPED_INT8.is_file():
-        pytest.skip("none is shipped: it did not pass its gate")
+    assert SHIPPED_INT8.is_file()
     quick, exact = (Colorizer.load(device="cpu", engine=name).engine for name in ("int8", "onnx"))
     for example in sorted(EXAMPLES.glob("*.jpg")):
         grey = np.asarray(Image.open(example).convert("L").resize((192, 192)))
@@ -173,4 +172,8 @@ def test_a_model_is_exported_in_8_bits_or_told_why_not(tmp_path: Path, capsys: p
     assert "convolutions in 8 bits" in capsys.readouterr().out
     Colorizer.load(out / "model.safetensors", "cpu", "int8").colorize_array(np.zeros((40, 50), np.uint8))
     assert main([str(tmp_path / "model.safetensors"), "-o", str(out)]) == 0
-    assert not (out / "model.int8.onnx").exists()  # of before
+    assert (out / "model.int8.onnx").exists()  # of the same weights
+    save_generator(tmp_path / "model.safetensors", build_generator("mobile-unet", {"widths": (16, 16, 16, 16)}), {})
+    assert main([str(tmp_path / "model.safetensors"), "-o", str(out)]) == 0
+    assert "model.int8.onnx: removed, it was of other weights" in capsys.readouterr().out
+    assert not (out / "model.int8.onnx").exists()

@@ -56,8 +56,9 @@ def _open_graph(model: Path, name: str, device: str) -> Engine:
     if device not in ("auto", "cpu"):
         raise ConfigError(f"the engine {name!r} is for the CPU, not for {device!r}")
     if not graph.is_file():
-        how = " --int8" if name == "int8" else ""
-        raise WeightsError(f"{model}: has no graph {graph.name} beside it; python -m colorize.export{how} makes one")
+        how = " --int8 --calibration PHOTOS --validation PHOTOS" if name == "int8" else ""
+        command = f"python -m colorize.export {model}{how}"
+        raise WeightsError(f"{model}: has no graph {graph.name} beside it; {command} makes one")
     if importlib.util.find_spec("onnxruntime") is None:
         raise ConfigError("ONNX Runtime is not installed (pip install onnxruntime)")
     from colorize.engine.graph_engine import GraphEngine

@@ -10,6 +10,8 @@ from pathlib import Path
 from colorize.errors import ColorizeError
 from colorize.modelfile import SHIPPED_MODEL
 
+DOES_NOT_PASS = 3  # the exit status where a graph in 8 bits fails its gate
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
@@ -31,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.int8 != bool(given.calibration) or given.int8 != bool(given.validation):
         parser.error("--int8, --calibration PHOTOS and --validation PHOTOS go together")
     try:
-        from colorize.export.export import PhotoPaths, export  # torch: not for --help
+        from colorize.export.export import GateError, PhotoPaths, export  # torch: not for --help
 
         paths = PhotoPaths(given.calibration, given.validation) if given.int8 else None
         for line in export(given.model, given.output or given.model.parent, paths):
             print(line, flush=True)
     except ColorizeError as error:
         print(f"export: {error}", file=sys.stderr)
-        return 2
+        return DOES_NOT_PASS if isinstance(error, GateError) else 2
     return 0
 
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 _TOLERANCE = 1e-4  # of `ab`: a hundredth of a unit of a* and b*
 
 
+class GateError(WeightsError):
+    """A graph in 8 bits whose colours are too far from float32's."""
+
+
 class PhotoPaths(NamedTuple):
     """Folders and shards of colour photos for a graph in 8 bits."""
 
@@ -40,9 +44,10 @@ class PhotoPaths(NamedTuple):
 def export(model: Path, folder: Path, int8: PhotoPaths | None = None) -> Iterator[str]:
     """Write the graph of `model` into `folder`, with a copy of the model if that is another folder; tells what it did.
 
-    With photos, a graph that partly computes in 8 bits follows, if it passes the gate; one of before is gone then.
+    With photos, a graph that partly computes in 8 bits follows, if it passes the gate. One of other weights is removed.
     No graph is written before it is complete. Raises `WeightsError` for a bad model file, for a graph that would answer
-    differently or does not pass, and if something cannot be written; `DataError` for photos that are none.
+    differently, and if something cannot be written; `GateError` for one that does not pass; `DataError` for photos that
+    are none.
     """
     generator, _ = load_generator(model)
     with tempfile.TemporaryDirectory(prefix="colorize-") as place:
@@ -60,10 +65,12 @@ def export(model: Path, folder: Path, int8: PhotoPaths | None = None) -> Iterato
             _publish(weights, folder)
         target = _publish(made, folder)
         yield f"{target}: {_megabytes(target)}, differs from torch by at most {worst:.1e} in ab"
-        old = folder / weights.with_suffix(GRAPH_SUFFIXES["int8"]).name
-        old.unlink(missing_ok=True)  # of other weights, or about to be made again
+        quick = folder / weights.with_suffix(GRAPH_SUFFIXES["int8"]).name
+        if quick.is_file() and not _belongs(quick, weights):
+            _remove(quick)
+            yield f"{quick}: removed, it was of other weights"
         if photos:
-            yield from _export_int8(whole, info, old, photos, weights)
+            yield from _export_int8(whole, info, quick, photos, weights)
 
 
 def _export_int8(
@@ -73,13 +80,28 @@ def _export_int8(
     quantizer = Quantizer(graph, calibration)
     found = search(quantizer, validation)
     if not found.deviation.passes:
-        raise WeightsError(f"{target}: does not pass, it is not written: {found.deviation}")
+        raise GateError(f"{target}: does not pass, it is not written: {found.deviation}")
     made = _save(found.graph, info, weights.with_suffix(GRAPH_SUFFIXES["int8"]))
     GraphEngine(made, weights)
     _publish(made, target.parent)
     share = f"{found.convolutions} of {len(quantizer.convolutions)} convolutions in 8 bits"
     quicker = f"{times_as_fast(found.graph, quantizer.graph, validation):.2f} times as fast here"
     yield f"{target}: {_megabytes(target)}, {share}, {quicker}; {found.deviation}"
+
+
+def _belongs(graph: Path, weights: Path) -> bool:
+    try:
+        GraphEngine(graph, weights)
+    except WeightsError:
+        return False
+    return True
+
+
+def _remove(graph: Path) -> None:
+    try:
+        graph.unlink()
+    except OSError as error:
+        raise WeightsError(f"{graph}: is of other weights and cannot be removed ({error.strerror or error})") from error
 
 
 def _read(paths: PhotoPaths, stride: int) -> tuple[Photos, Photos]:

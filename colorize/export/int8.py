@@ -273,7 +273,7 @@ def _halve(graph: onnx.ModelProto) -> None:
 
     casts = []
     for tensor in graph.graph.initializer:
-        if tensor.data_type == TensorProto.FLOAT and np.prod(tensor.dims) >= _LARGE:
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) > 1 and np.prod(tensor.dims) >= _LARGE:
             name = tensor.name
             tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{name}.half"))
             casts.append(helper.make_node("Cast", [tensor.name], [name], to=TensorProto.FLOAT))
