@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 _DEFAULTS = ColorizeOptions()
 _STREAM = "-"
+_OF_A_PHOTO = ("--hint", "--hints")
 _NOT_TOGETHER = {
-    "--watch": ("--dry-run", "--verify", "--variants", "--hint", "--hints"),
-    "--dry-run": ("--verify", "--report", "--skip-colour", "--hint", "--hints"),
-    "--verify": ("--report", "--overwrite", "--skip-colour", "--hint", "--hints"),
+    "--watch": ("--dry-run", "--verify", "--variants", *_OF_A_PHOTO),
+    "--dry-run": ("--verify", "--report", "--skip-colour", *_OF_A_PHOTO),
+    "--verify": ("--report", "--overwrite", "--skip-colour", *_OF_A_PHOTO),
     "--hint": ("--hints",),
 }
-_OF_A_PHOTO = ("--hint", "--hints")
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 

@@ -20,10 +20,11 @@ import numpy as np
 import onnxruntime
 import torch
 
-from colorize.color import lab_to_rgb, rgb_to_lab
+from colorize.color import lab_to_rgb
 from colorize.errors import DataError, WeightsError
 from colorize.metrics import ab_histograms, colourfulness, histogram_intersection
 from colorize.options import ColorizeOptions
+from colorize.training.augment import to_batch, to_float
 from colorize.training.config import TrainConfig
 from colorize.training.data import Sources, validation_photos
 from colorize.training.hints import simulate_hints
@@ -36,7 +37,6 @@ CALIBRATED = 64  # photos that tell the range of each layer's numbers
 COMPARED = 100  # photos that the gate looks at
 _TRIED = 4  # photos that tell how sensitive a layer is
 _HINTED = 0.5  # of the photos: so many have hints
-_LAST_LEVEL = 255
 _BATCH = 16  # photos measured at once
 _TURNS = 15
 _JOINED = 16  # channels; what joins fewer, as each filter by itself does, is as quick in float32
@@ -80,7 +80,7 @@ def read_photos(sources: Sources, count: int, stride: int) -> Photos:
     rgb = validation_photos(sources, TrainConfig(size=size, validation_photos=count), held_out=False)
     if not len(rgb):
         raise DataError("no colour photo to calibrate and compare with")
-    l, ab = rgb_to_lab(rgb / _LAST_LEVEL)
+    l, ab, _ = to_batch(to_float(rgb, torch.device("cpu")))
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(0)
         hints = simulate_hints(ab, _HINTED)
