@@ -92,6 +92,8 @@ class Session:
             return INTERRUPTED
         if total != 1 or self._counts[Outcome.SKIPPED] or self._counts[Outcome.LEFT]:
             self._sum_up()
+        if total == 1 and self._counts[Outcome.SKIPPED]:
+            tell("--overwrite colours it again")
         if self._disk_full:
             tell("stopped, for the disk is full; with more room the same command goes on from here")
         if self._in_colour:

@@ -63,6 +63,8 @@ def test_results_on_stdout_the_rest_on_stderr(
     assert capfd.readouterr() == ("", "colorize: 2 already there\n")
     assert main([*arguments, "--overwrite"]) == 0
     assert capfd.readouterr().out == stdout
+    assert main([str(photos / "a.png"), *arguments[1:]]) == 0
+    assert capfd.readouterr() == ("", "colorize: 1 already there\ncolorize: --overwrite colours it again\n")
 
 
 def test_a_photo_in_colour_is_told_and_left_alone_where_that_is_asked_for(
