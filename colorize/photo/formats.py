@@ -105,11 +105,13 @@ def result_suffix(source: Path, file_format: str | None = None) -> str:
 
 def is_only_read(kind: str) -> bool:
     """Whether results of photos in a format, by Pillow's name of it, are in another one."""
-    return kind != "MPO" and kind not in {format_.name.upper() for format_ in WRITERS.values()}  # MPO: JPEGs in a row
+    return kind != "MPO" and _own_suffix(kind) is None  # MPO: JPEGs in a row
 
 
 def suffix_of(kind: str) -> str:
     """The suffix for results of photos in a format, by Pillow's name of it."""
-    if kind in ("HEIF", "MPO"):
-        return ".jpg"
-    return next((suffix for suffix, format_ in WRITERS.items() if format_.name.upper() == kind), ".png")
+    return _own_suffix(kind) or (".jpg" if kind in ("HEIF", "MPO") else ".png")
+
+
+def _own_suffix(kind: str) -> str | None:
+    return next((suffix for suffix, format_ in WRITERS.items() if format_.name.upper() == kind), None)
