@@ -57,18 +57,15 @@ def train(config: TrainConfig, sources: Sources, validation: Sources | None, run
 
     Without `validation` sources, one photo in `config.holdout` is kept out of training to measure on. Raises
     `TrainingError` if a loss is not a number or the state to resume does not fit, `DataError` if no photo can be used,
-    `Interrupted` after a signal, when all is saved.
+    `Interrupted` after a signal, when all is saved. Settings that accelerate keeps for the process are gone afterwards.
     """
     keep_freed_memory()
-    try:
+    with _own_accelerate_settings():
         trainer = _Trainer(config, sources, validation, run, resume=resume)
         try:
             trainer.run()
         finally:
             trainer.close()
-    finally:
-        # accelerate keeps its settings for the whole process: the next run in it may want others.
-        AcceleratorState._reset_state(reset_partial_state=True)
     return run / runlog.LAST
 
 
@@ -627,6 +624,16 @@ def _moving_average(decay: float) -> Callable[[Any, Any, Any], None]:
                 mine.copy_(theirs)
 
     return update
+
+
+@contextmanager
+def _own_accelerate_settings() -> Iterator[None]:
+    """accelerate keeps its settings for the whole process and refuses others: within, there are none from before."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    try:
+        yield
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @contextmanager

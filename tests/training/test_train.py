@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from colorize.models.weights import load_generator, read_tensors
@@ -157,6 +158,14 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_
         assert same(tmp_path / "whole" / f"{name}.safetensors", run / f"{name}.safetensors"), name
     steps = [(entry["step"], entry["kind"]) for entry in log(run)]
     assert steps == [(entry["step"], entry["kind"]) for entry in log(tmp_path / "whole")]
+
+
+def test_a_run_has_its_own_precision_whatever_the_process_did_before(shard: Path, tmp_path: Path) -> None:
+    Accelerator(cpu=True, mixed_precision="bf16")  # accelerate remembers it
+    assert main([str(shard), "--run", str(tmp_path / "fp32"), *SMALL]) == 0
+    Accelerator(cpu=True)
+    assert main([str(shard), "--run", str(tmp_path / "bf16"), *SMALL, "--precision", "bf16"]) == 0
+    assert not same(tmp_path / "fp32" / "last.safetensors", tmp_path / "bf16" / "last.safetensors")
 
 
 def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_the_same(
