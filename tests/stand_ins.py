@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from colorize.batch import PhotoColorizer
 from colorize.photo import Photo
 from colorize.units import FloatArray
 
@@ -96,3 +100,25 @@ class StandInColorizer:
     def _red(grey: Image.Image) -> Image.Image:
         half = grey.point(lambda level: level // 2)
         return Image.merge("RGB", (grey, half, half))
+
+
+def held_after(count: int, load: Callable[..., PhotoColorizer]) -> Callable[..., PhotoColorizer]:
+    """`load`, but what it gives colours fewer than `count` photos at once: the rest waits for the end of stdin.
+
+    A test that stops a run on the way is then right on a machine of any speed.
+    """
+    return lambda *arguments: _Held(count, load(*arguments))
+
+
+class _Held:
+    def __init__(self, count: int, colorizer: PhotoColorizer) -> None:
+        self._colorizer = colorizer
+        self._free = count
+        self._lock = threading.Lock()
+
+    def colorize_photos(self, photos: Sequence[Photo], **options: Any) -> Sequence[Photo]:
+        with self._lock:
+            self._free -= len(photos)
+            if self._free <= 0:
+                sys.stdin.read()
+        return self._colorizer.colorize_photos(photos, **options)
