@@ -2,9 +2,10 @@
 
     python scripts/train_release.py DATA --encoder-start hub --run runs/release
 
-DATA is a folder with train-*.tar and val-*.tar. Two runs, one after the other: G alone, with hints
-(recipes/pretrain.json), then against D (recipes/release.json). The same command goes on where it was stopped. What is
-shipped is the generator at the end of the second, its chroma stronger by one factor, in float16, and its graphs.
+DATA is a folder with train-*.tar and val-*.tar. Three runs, one after the other: G alone, with hints
+(recipes/pretrain.json), at the size that it will be used at (recipes/enlarge.json), then against D
+(recipes/release.json). The same command goes on where it was stopped. What is shipped is the generator at the end of the
+third, its chroma stronger by one factor, in float16, and its graphs.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=ROOT / "runs/release", metavar="FOLDER", help="[%(default)s]")
     given = parser.parse_args()
     pretrained = train("pretrain", given.data, given.run, ["--encoder-start", given.encoder_start])
-    start = ["--start", str(pretrained / "last.safetensors"), "--perceptual", given.encoder_start]
+    enlarged = train("enlarge", given.data, given.run, ["--start", str(pretrained / "last.safetensors")])
+    start = ["--start", str(enlarged / "last.safetensors"), "--perceptual", given.encoder_start]
     released = train("release", given.data, given.run, start)
     ship(released / "last.safetensors", given.data)
 
