@@ -4,8 +4,8 @@
 
 DATA is a folder with train-*.tar and val-*.tar. Three runs, one after the other: G alone, with hints
 (recipes/pretrain.json), at the size that it will be used at (recipes/enlarge.json), then against D
-(recipes/release.json). The same command goes on where it was stopped. What is shipped is the generator at the end of the
-third, its chroma stronger by one factor, in float16, and its graphs.
+(recipes/release.json). The same command goes on where it was stopped. What is shipped is the generator at the end of
+the third, its chroma stronger by one factor, in float16, and its graphs.
 """
 
 from __future__ import annotations
