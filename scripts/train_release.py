@@ -23,7 +23,7 @@ from colorize.models.mobile_unet import MobileUNet
 from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]
-GAIN = 1.35  # of chroma, the most that leaves half a decibel over grey: `evaluate --sweep strength=…` tells
+GAIN = 1.35  # of chroma, leaves half a decibel over grey and a little: `evaluate --sweep strength=…` tells
 
 
 def train(name: str, data: Path, run: Path, start: list[str]) -> Path:

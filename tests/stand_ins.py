@@ -105,7 +105,8 @@ class StandInColorizer:
 def held_after(count: int, load: Callable[..., PhotoColorizer]) -> Callable[..., PhotoColorizer]:
     """`load`, but what it gives colours fewer than `count` photos at once: the rest waits for the end of stdin.
 
-    A test that stops a run on the way is then right on a machine of any speed.
+    A test that stops a run on the way is then right on a machine of any speed. With more than are under way at once
+    (32), results have been told by then, for they are told in the order of the photos.
     """
     return lambda *arguments: _Held(count, load(*arguments))
 

@@ -33,16 +33,15 @@ cli._load = lambda *_: StandInColorizer(lambda *_: time.sleep({seconds}))
 sys.exit(cli.main(sys.argv[1:]))
 """
 
-# The command itself, but for the wait on the way.
+# `python -m colorize`, but for the wait on the way.
 REAL_COMMAND = """
-import sys
-from colorize import cli
+from colorize import __main__, cli
 from tests.stand_ins import held_after
 {before}
-sys.exit(cli.main(sys.argv[1:]))
+__main__.run()
 """
 
-# `finish` ends stdin.
+# Holds the run after `count` photos until `finish` ends its stdin.
 HELD = "cli._load = held_after({count}, cli._load)"
 
 # Who may do all would prove nothing. Given up as late as possible: Python itself may lie where only root may look.
@@ -147,7 +146,7 @@ def test_a_run_that_is_killed_again_and_again_damages_nothing_and_the_last_one_d
 ) -> None:
     photos(tmp_path / "in", 200)
     start = [sys.executable, "-c", COMMAND.format(seconds=0.002, before=HELD.format(count=60))]
-    kill_again_and_again(start, tmp_path / "in", tmp_path / "out", 200, kills=3, longest=0.1)
+    kill_again_and_again(start, tmp_path / "in", tmp_path / "out", 200, kills=3, longest=0.05)
 
 
 @pytest.mark.slow
@@ -170,8 +169,8 @@ def test_two_runs_at_once_do_no_harm(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_finishes_the_photo_at_hand_and_the_same_command_goes_on(tmp_path: Path) -> None:
-    photos(tmp_path / "in", 60)
-    process = command(tmp_path / "in", "-o", tmp_path / "out", before=HELD.format(count=10))
+    photos(tmp_path / "in", 120)
+    process = command(tmp_path / "in", "-o", tmp_path / "out", before=HELD.format(count=40))
     line = next_line(process.stdout)
     process.send_signal(signal.SIGINT)
     finishing = next_line(process.stderr)
@@ -181,13 +180,13 @@ def test_ctrl_c_finishes_the_photo_at_hand_and_the_same_command_goes_on(tmp_path
     assert [Path(each).name for each in [line, *stdout.splitlines(keepends=True)]] == [f"{name}\n" for name in done]
     assert finishing == "colorize: finishing the photo at hand; Ctrl-C again stops at once\n"
     assert stderr == f"colorize: interrupted, {len(done)} colorized; the same command goes on from here\n"
-    assert 0 < len(done) < 60
+    assert 0 < len(done) < 120
     assert temporaries(tmp_path / "out") == []
     again = command(tmp_path / "in", "-o", tmp_path / "out")
     stdout, stderr = finish(again)
     assert again.returncode == 0
-    assert len(stdout.splitlines()) == 60 - len(done)
-    assert f"{60 - len(done)} colorized, {len(done)} already there" in stderr
+    assert len(stdout.splitlines()) == 120 - len(done)
+    assert f"{120 - len(done)} colorized, {len(done)} already there" in stderr
 
 
 def test_a_second_ctrl_c_stops_at_once(tmp_path: Path) -> None:
@@ -260,8 +259,8 @@ def test_folders_that_may_not_be_read_or_written_are_told_and_the_rest_is_done(o
 
 
 def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path: Path) -> None:
-    photos(tmp_path / "in", 60)
-    process = command(tmp_path / "in", "-o", tmp_path / "out", seconds=0.005, before=HELD.format(count=10))
+    photos(tmp_path / "in", 120)
+    process = command(tmp_path / "in", "-o", tmp_path / "out", seconds=0.005, before=HELD.format(count=40))
     next_line(process.stdout)
     assert process.stdout
     process.stdout.close()
@@ -270,7 +269,7 @@ def test_a_reader_that_goes_away_ends_the_run_without_a_traceback(tmp_path: Path
     assert process.returncode == 1
     assert "standard output takes no more" in stderr
     assert "Traceback" not in stderr
-    assert 0 < len(results(tmp_path / "out")) < 60
+    assert 0 < len(results(tmp_path / "out")) < 120
 
 
 def test_a_folder_is_watched_until_ctrl_c(tmp_path: Path) -> None:
