@@ -1,8 +1,6 @@
 """Train a colorizer on your own photos: `python train.py photos/ --run runs/first`, or `--help`."""
 
-import sys
-
-from colorize.training.cli import main
+from colorize.training.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

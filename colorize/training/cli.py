@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 
@@ -21,6 +22,18 @@ examples:
 
 exit status: 0 finished, 1 the run failed, 2 wrong options or no photos, 130 interrupted (saved; go on with --resume)
 """
+
+
+def run() -> NoReturn:
+    """train.py as a program: its exit status becomes the process's."""
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.environ.get("WORLD_SIZE", "1") != "1":  # one of several
+        # Threads that exchange gradients may still let go of Python's objects while Python unloads itself, which aborts
+        # the process. All files are written by now.
+        os._exit(status)
+    sys.exit(status)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

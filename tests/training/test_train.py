@@ -498,11 +498,11 @@ def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -
     def launch(*extra: str, kill_at: int = 0) -> list[str]:
         """What each of two processes says on stderr; with `kill_at`, both are killed before the step after that one."""
         program = (
-            "import os, signal, sys; from colorize.training import cli, loop; update = loop._Trainer._update\n"
+            "import os, signal; from colorize.training import cli, loop; update = loop._Trainer._update\n"
             "def mortal(self, phase):\n"
             f"    if self.steps_done == {kill_at or -1}: os.kill(os.getpid(), signal.SIGKILL)\n"
             "    return update(self, phase)\n"
-            "loop._Trainer._update = mortal; sys.exit(cli.main(sys.argv[1:]))"
+            "loop._Trainer._update = mortal; cli.run()"
         )
         options = [str(shard), "--run", str(run), *SMALL, "--holdout", "4", *extra]
         common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
