@@ -78,10 +78,16 @@ def test_the_same_photo_gets_the_same_colours_mirrored_and_at_another_size(color
     assert np.linalg.norm((plain - larger)[..., 1:], axis=2).mean() < 3
 
 
-def test_a_hint_is_obeyed_and_spreads_over_its_thing_but_not_over_the_picture(colorizer: Colorizer) -> None:
+@pytest.mark.parametrize(
+    ("colour", "y", "x"),  # another place of the saucer
+    [("#3a5a90", 300, 400), ("#7a3a30", 270, 420)],  # what is near to its belief goes less far
+)
+def test_a_hint_is_obeyed_and_spreads_over_its_thing_but_not_over_the_picture(
+    colorizer: Colorizer, colour: str, y: int, x: int
+) -> None:
     photo = Image.fromarray(data.coffee()).convert("L")
     plain = np.asarray(rgb2lab(np.asarray(colorizer(photo))))
-    hint = Hint(420, 250, "#3a5a90")  # on the saucer, which it believes to be brown
+    hint = Hint(420, 250, colour)  # on the saucer, which it believes to be brown
     guided = np.asarray(rgb2lab(np.asarray(colorizer(photo, hints=[hint]))))
     wanted = rgb2lab(np.array([[hint.rgb()]], np.uint8))[0, 0, 1:]
 
@@ -89,7 +95,7 @@ def test_a_hint_is_obeyed_and_spreads_over_its_thing_but_not_over_the_picture(co
         return float(np.linalg.norm(result[y - 3 : y + 4, x - 3 : x + 4, 1:].mean(axis=(0, 1)) - wanted))
 
     assert missing(guided, 250, 420) < 5 < missing(plain, 250, 420)
-    assert missing(guided, 300, 400) < 0.4 * missing(plain, 300, 400)  # on the saucer as well, 54 px away
+    assert missing(guided, y, x) < 0.4 * missing(plain, y, x)
     corner = np.linalg.norm((guided - plain)[:60, :60, 1:], axis=2)
     assert corner.mean() < 5
 
