@@ -25,11 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from colorize.engine import Engine
-from colorize.machine import CORES
-from colorize.modelfile import GRAPH_SUFFIXES, SHIPPED_MODEL
+from colorize.color.units import FloatArray
+from colorize.coloring.engine import Engine
+from colorize.models.modelfile import GRAPH_SUFFIXES, SHIPPED_MODEL
 from colorize.options import ENGINES
-from colorize.units import FloatArray
+from colorize.system.cores import CORES
 
 make = importlib.import_module("folders").make  # photos; a program beside this one
 SIDE = 256
@@ -54,9 +54,9 @@ def network(options: argparse.Namespace) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # before anything reads it
     import torch
 
-    from colorize.engine.choice import open_engine
-    from colorize.engine.torch_engine import TorchEngine
-    from colorize.models import build_generator
+    from colorize.coloring.engine.choice import open_engine
+    from colorize.coloring.engine.torch_engine import TorchEngine
+    from colorize.models.architectures import build_generator
 
     engines: dict[str, Engine] = {"pix2pix's U-Net, torch": TorchEngine(build_generator("unet"), torch.device("cpu"))}
     engines |= {f"shipped, {name}": open_engine(SHIPPED_MODEL, name, "cpu")[0] for name in options.engines}
@@ -84,7 +84,7 @@ def cold(options: argparse.Namespace) -> None:
 
 
 def threads(options: argparse.Namespace) -> None:
-    from colorize.engine.graph_engine import GraphEngine
+    from colorize.coloring.engine.graph_engine import GraphEngine
 
     ways = {
         f"{name} {count}": predicting(GraphEngine(graph, SHIPPED_MODEL, count))

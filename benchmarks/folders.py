@@ -29,8 +29,8 @@ import numpy as np
 from colorize.options import ENGINES, ColorizeOptions
 
 if TYPE_CHECKING:
-    from colorize.batch import Result
-    from colorize.colorizer import Colorizer
+    from colorize.batch.pipeline import Result
+    from colorize.coloring.colorizer import Colorizer
 
 load = importlib.import_module("inference").load  # a colorizer, as told by the options; a program beside this one
 WIDTH, HEIGHT = 500, 375
@@ -83,7 +83,7 @@ def ways(
     from PIL import Image
 
     from colorize import photo
-    from colorize.colorizer import _shrink
+    from colorize.coloring.colorizer import _shrink
 
     small = [_shrink(photo.open(source), options.size) for source in sources]
 
@@ -124,8 +124,8 @@ def memory(options: argparse.Namespace) -> tuple[float, float]:
 
 def colour(source: Path, target: Path, colorizer: Colorizer, options: argparse.Namespace) -> Iterator[Result]:
     """What the command line does."""
-    from colorize.batch import run
-    from colorize.plan import plan
+    from colorize.batch.pipeline import run
+    from colorize.batch.plan import plan
 
     return run(plan([source], target), lambda: colorizer, ColorizeOptions(size=options.size))
 

@@ -35,7 +35,7 @@ from colorize.options import ENGINES, ColorizeOptions
 if TYPE_CHECKING:
     from PIL import Image
 
-    from colorize.colorizer import Colorizer
+    from colorize.coloring.colorizer import Colorizer
 
 COLUMNS = ("megapixels", "decode", "network", "encode", "whole", "ratio", "ns per pixel", "memory MB")
 TURNS = 5
@@ -72,7 +72,7 @@ def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of each part and of the whole, in this process."""
     from PIL import Image
 
-    from colorize.colorizer import _shrink
+    from colorize.coloring.colorizer import _shrink
     from colorize.photo import Photo
 
     colorizer = load(options)
@@ -115,8 +115,8 @@ def memory(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
 
 
 def load(options: argparse.Namespace) -> Colorizer:
-    from colorize.colorizer import Colorizer
-    from colorize.memory import keep_freed_memory
+    from colorize.coloring.colorizer import Colorizer
+    from colorize.system.memory import keep_freed_memory
 
     if options.threads:
         os.environ["OMP_NUM_THREADS"] = str(options.threads)  # which every engine reads when it is loaded

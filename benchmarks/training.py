@@ -37,7 +37,7 @@ def main() -> None:
     import torch
     from torch import nn
 
-    from colorize.memory import keep_freed_memory
+    from colorize.system.memory import keep_freed_memory
     from colorize.training import loop, runlog
     from colorize.training.data import PhotoBatches
 

@@ -33,7 +33,7 @@ import numpy as np
 from PIL import Image
 
 from colorize import photo
-from colorize.fidelity import compare
+from colorize.coloring.fidelity import compare
 
 _ROOT = Path(__file__).parents[1]
 _UPLOAD_MB = 4

@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from colorize.colorizer import Colorizer
+    from colorize.coloring.colorizer import Colorizer
+    from colorize.coloring.hints import Hint
     from colorize.errors import ColorizeError, ConfigError, DataError, PhotoError, TrainingError, WeightsError
-    from colorize.hints import Hint
     from colorize.options import ColorizeOptions
 
 __version__ = "0.1.0"
@@ -30,7 +30,11 @@ __all__ = [
     "__version__",
 ]
 
-_HOMES = {"Colorizer": "colorize.colorizer", "ColorizeOptions": "colorize.options", "Hint": "colorize.hints"}
+_HOMES = {
+    "Colorizer": "colorize.coloring.colorizer",
+    "ColorizeOptions": "colorize.options",
+    "Hint": "colorize.coloring.hints",
+}
 
 
 def __getattr__(name: str) -> object:

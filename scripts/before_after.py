@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from colorize import Colorizer
-from colorize.evaluation.samples import sample_folder
+from colorize.study.samples import sample_folder
 
 _PHOTOS = ("astronaut.png", "rocket.jpg", "chelsea.png")
 _HEIGHT = 240  # px, of one photo

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from colorize.evaluation.samples import SAMPLES, sample_folder
+from colorize.study.samples import SAMPLES, sample_folder
 
 
 def write_grey(target: Path) -> list[Path]:

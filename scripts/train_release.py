@@ -18,8 +18,8 @@ from pathlib import Path
 import torch
 
 from colorize.export.__main__ import DOES_NOT_PASS
-from colorize.modelfile import SHIPPED_MODEL
 from colorize.models.mobile_unet import MobileUNet
+from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from colorize.batch import PhotoColorizer
+from colorize.batch.pipeline import PhotoColorizer
+from colorize.color.units import FloatArray
 from colorize.photo import Photo
-from colorize.units import FloatArray
 
 
 class StandInEngine:

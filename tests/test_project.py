@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import colorize
-from colorize.evaluation import samples
+from colorize.study import samples
 from scripts import sample_photos
 
 ROOT = Path(__file__).parents[1]

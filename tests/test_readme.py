@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.core import TyperOption
 
-from colorize import cli
+from colorize.cli import command
 from colorize.training import cli as training_cli
 from colorize.web import cli as web_cli
 
@@ -50,7 +50,7 @@ def test_links_lead_somewhere() -> None:
 @pytest.mark.parametrize("program", ["colorize", "train.py", "app.py"])
 def test_every_option_that_is_shown_exists(program: str, capsys: pytest.CaptureFixture[str]) -> None:
     if program == "colorize":
-        assert cli.main(["--help"]) == 0
+        assert command.main(["--help"]) == 0
     else:
         with pytest.raises(SystemExit):
             {"train.py": training_cli, "app.py": web_cli}[program].main(["--help"])
@@ -59,8 +59,8 @@ def test_every_option_that_is_shown_exists(program: str, capsys: pytest.CaptureF
     lines = [shlex.split(line, comments=True) for block in blocks for line in block.splitlines()]
     commands = [line for line in lines if program in line[:2]]
     assert commands or program == "app.py"  # which stands in a sentence
-    for command in commands:
-        for word in command:
+    for words in commands:
+        for word in words:
             if word.startswith("-"):
                 assert word in told, word
     if program == "app.py":
@@ -74,9 +74,9 @@ def test_every_option_that_is_shown_exists(program: str, capsys: pytest.CaptureF
 
 def test_the_options_of_the_command_are_described_as_its_help_says_them() -> None:
     """If this fails, put the text it shows into docs/command.md."""
-    command = typer.main.get_command(cli.app)
+    parsed = typer.main.get_command(command.app)
     rows = ["| option | | without it |", "|---|---|---|"]
-    for option in command.params:
+    for option in parsed.params:
         if not isinstance(option, TyperOption):
             continue
         names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))

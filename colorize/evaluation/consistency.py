@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize.units import AB_RANGE
+from colorize.color.units import AB_RANGE
 
 Painter = Callable[[Image.Image], Image.Image]  # a grey photo to a colour one
 
@@ -61,7 +61,7 @@ def _to_image(levels: NDArray[np.float32]) -> Image.Image:
 def _distance(one: Image.Image, other: Image.Image) -> float:
     import torch
 
-    from colorize.color import rgb_to_lab
+    from colorize.color.tensors import rgb_to_lab
     from colorize.training.augment import to_float
 
     pixels = torch.from_numpy(np.stack([np.asarray(one), np.asarray(other)])).permute(0, 3, 1, 2)  # (2, 3, H, W)

@@ -36,21 +36,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from colorize import files
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.evaluation.rounding import rounded
 from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
+from colorize.system import files
 
 if TYPE_CHECKING:
     from PIL import Image
     from torch import Tensor
 
-    from colorize.colorizer import Colorizer
-    from colorize.engine import Engine
-    from colorize.hints import Hint
+    from colorize.color.units import FloatArray
+    from colorize.coloring.colorizer import Colorizer
+    from colorize.coloring.engine import Engine
+    from colorize.coloring.hints import Hint
     from colorize.training.data import RawPhoto, Sources
-    from colorize.units import FloatArray
 
 MODEL = "model"  # the first row
 PROTOCOL = {
@@ -112,11 +112,11 @@ def evaluate(
     from PIL import Image
 
     from colorize import photo
+    from colorize.color.lightness import to_levels
     from colorize.evaluation import consistency as changes
-    from colorize.evaluation.judge import Eye
+    from colorize.evaluation.features import Eye
     from colorize.evaluation.scores import GREY, TRUTH, Scores
-    from colorize.lightness import to_levels
-    from colorize.memory import keep_freed_memory
+    from colorize.system.memory import keep_freed_memory
     from colorize.training.data import find_sources, source_of
 
     keep_freed_memory()
@@ -183,7 +183,7 @@ def true_hints(photo: Image.Image, count: int, seed: int) -> list[Hint] | None:
     import numpy as np
     from PIL import ImageFilter
 
-    from colorize.hints import Hint
+    from colorize.coloring.hints import Hint
 
     if not count:
         return None
@@ -335,7 +335,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _rows(given: argparse.Namespace) -> list[Row]:
-    from colorize.colorizer import Colorizer
+    from colorize.coloring.colorizer import Colorizer
 
     options = ColorizeOptions(strength=given.strength, size=given.size)
     settings = {MODEL: options} | _swept(given.sweep, options)

@@ -8,23 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from colorize.evaluation.intervals import Interval
+
 GROUPS = 20  # of photos, left out one after the other
 SPLITS = 5  # into two halves
 _QUANTILE = 2.093  # of Student's t at 97.5 %, GROUPS − 1 degrees of freedom
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A value, and the ends of what is said about how sure it is."""
-
-    value: float
-    low: float
-    high: float
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:

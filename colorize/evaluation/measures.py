@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from colorize.color import rgb_to_lab
-from colorize.metrics import ab_histograms, chroma_energy, colourfulness, kl_divergence, psnr, ssim
+from colorize.color.metrics import ab_histograms, chroma_energy, colourfulness, kl_divergence, psnr, ssim
+from colorize.color.tensors import rgb_to_lab
 
 SCALES = (1, 2, 4, 8)  # px, of chroma sharpness
 _CONFIDENCE = 0.95

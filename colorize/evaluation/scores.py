@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from colorize.evaluation.features import Eye
 from colorize.evaluation.frechet import across_halves, extrapolated_floor, frechet_interval
-from colorize.evaluation.judge import Eye
 from colorize.evaluation.measures import PhotoMeasures, draw_weights, join, measure_photos, summarize
 
 GREY, TRUTH = "grey", "truth"  # rows that are always there
@@ -71,12 +70,12 @@ class Scores:
         truth = features.pop(TRUTH)
         measures = {
             name: {
-                "frechet": dataclasses.asdict(frechet_interval(each, truth)),
-                "frechet_across_halves": dataclasses.asdict(across_halves(each, truth)),
+                "frechet": frechet_interval(each, truth)._asdict(),
+                "frechet_across_halves": across_halves(each, truth)._asdict(),
             }
             for name, each in features.items()
         }
-        measures[TRUTH] = {"frechet_across_halves": dataclasses.asdict(across_halves(truth, truth))}
+        measures[TRUTH] = {"frechet_across_halves": across_halves(truth, truth)._asdict()}
         return measures, {
             "photos": len(truth),
             "features": truth.shape[1],

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorize.color.lightness import merge, to_levels
+from colorize.color.units import AB_RANGE, FloatArray
+from colorize.coloring.tint import Original, recognize
 from colorize.errors import DataError
 from colorize.evaluation.evaluate import colour_photos
-from colorize.lightness import merge, to_levels
 from colorize.photo import Photo
-from colorize.tint import Original, recognize
-from colorize.units import AB_RANGE, FloatArray
 
 Pixels = NDArray[np.uint8]
 Version = Callable[[Pixels, np.random.Generator], Image.Image]  # of a colour photo (H, W, 3)

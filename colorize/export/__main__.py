@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from colorize.errors import ColorizeError
-from colorize.modelfile import SHIPPED_MODEL
+from colorize.models.modelfile import SHIPPED_MODEL
 
 DOES_NOT_PASS = 3  # the exit status where a graph in 8 bits fails its gate
 

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from colorize import files
-from colorize.engine.graph_engine import GraphEngine
-from colorize.engine.torch_engine import TorchEngine
+from colorize.color.units import FloatArray
+from colorize.coloring.engine.graph_engine import GraphEngine
+from colorize.coloring.engine.torch_engine import TorchEngine
 from colorize.errors import WeightsError
 from colorize.export.graph import share_weights, trace
 from colorize.export.int8 import CALIBRATED, COMPARED, Photos, Quantizer, read_photos, search, times_as_fast
-from colorize.modelfile import GRAPH_SUFFIXES, GraphInfo, fingerprint
 from colorize.models.generator import HINT_CHANNELS, Generator
+from colorize.models.modelfile import GRAPH_SUFFIXES, GraphInfo, fingerprint
 from colorize.models.weights import load_generator
+from colorize.system import files
 from colorize.training.data import find_sources
-from colorize.units import FloatArray
 
 if TYPE_CHECKING:
     import onnx

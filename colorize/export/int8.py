@@ -20,15 +20,15 @@ import numpy as np
 import onnxruntime
 import torch
 
-from colorize.color import lab_to_rgb
+from colorize.color.metrics import ab_histograms, colourfulness, histogram_intersection
+from colorize.color.tensors import lab_to_rgb
+from colorize.color.units import AB_RANGE, FloatArray
 from colorize.errors import DataError, WeightsError
-from colorize.metrics import ab_histograms, colourfulness, histogram_intersection
 from colorize.options import ColorizeOptions
 from colorize.training.augment import to_batch, to_float
 from colorize.training.config import TrainConfig
 from colorize.training.data import Sources, validation_photos
-from colorize.training.hints import simulate_hints
-from colorize.units import AB_RANGE, FloatArray
+from colorize.training.simulated_hints import simulate_hints
 
 if TYPE_CHECKING:
     import onnx

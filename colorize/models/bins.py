@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from colorize.units import AB_RANGE
+from colorize.color.units import AB_RANGE
 
 STEP = 10.0  # units of a* and b* between the bins' centres
 COUNT = 261  # of bins: so many of the grid hold an sRGB colour
@@ -30,7 +30,7 @@ class AbBins(nn.Module):
         if torch.empty(0).device.type == "meta":  # a file is about to bring them
             centres = torch.empty(COUNT, 2)
         else:
-            from colorize.color import ab_grid  # kornia: seconds, which who loads a model does without
+            from colorize.color.tensors import ab_grid  # kornia: seconds, which who loads a model does without
 
             centres = ab_grid(STEP)
         self.register_buffer("centres", centres)

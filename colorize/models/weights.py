@@ -14,11 +14,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from colorize import files
 from colorize.errors import ConfigError, WeightsError
-from colorize.modelfile import FORMAT, FORMAT_VERSION, ModelInfo, damaged, missing, parse_info
-from colorize.models import build_generator
+from colorize.models.architectures import build_generator
 from colorize.models.generator import Generator
+from colorize.models.modelfile import FORMAT, FORMAT_VERSION, ModelInfo, damaged, missing, parse_info
+from colorize.system import files
 
 
 def save_generator(

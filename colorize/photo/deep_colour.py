@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize.photo import profiles
-from colorize.photo.page import strips
+from colorize.photo.image import strips
 
 _CHANNELS = {"RGB": 3, "RGBX": 3, "RGBA": 4}  # by what stands before ";16" in Pillow's name of the file's layout
 _OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}

@@ -12,7 +12,7 @@ from PIL import Image
 from colorize.errors import PhotoError
 from colorize.photo import exif
 from colorize.photo.formats import MAX_PIXELS, RAW_SUFFIXES
-from colorize.photo.page import Photo
+from colorize.photo.image import Photo
 
 _RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"FOVb", b"\0MRM")
 _CRW, _CR2 = b"HEAPCCDR", b"CR"  # behind six bytes; behind eight

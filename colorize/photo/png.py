@@ -14,8 +14,8 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from colorize.photo.image import Photo, channels_of
 from colorize.photo.metadata import Metadata
-from colorize.photo.page import Photo, channels_of
 
 _LEVEL = 1  # of zlib: a quarter of the time of its default for a few per cent in size
 _STRIP = 1 << 20  # bytes compressed at a time

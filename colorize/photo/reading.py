@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
+from colorize.color.units import Levels
 from colorize.errors import PhotoError
 from colorize.photo import deep_colour, exif, extras, guards, profiles, silence, xmp
 from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, is_only_read, suffix_of
-from colorize.photo.page import Photo, strips, to_array
-from colorize.units import Levels
+from colorize.photo.image import Photo, strips, to_array
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535

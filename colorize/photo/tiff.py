@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.photo.exif import ASCII, DETAILS, GPS, IPTC, LONG, LONG_64, RESOLUTION, SIZES, UNDEFINED, XMP, Exif
+from colorize.photo.image import Photo, channels_of
 from colorize.photo.metadata import Metadata
-from colorize.photo.page import Photo, channels_of
 
 _LEVEL = 1  # of zlib
 _STRIP = 1 << 18  # bytes

@@ -11,12 +11,12 @@ from typing import IO, Any, cast
 
 from PIL import Image, features
 
-from colorize import files
 from colorize.errors import ColorizeError, PhotoError
 from colorize.photo import metadata, png, profiles, tiff
 from colorize.photo.formats import AVIF, JPEG, LONGEST_JPEG, PNG, TIFF, WEBP, Format, writer
-from colorize.photo.page import Photo, to_8_bit, to_16_bit
+from colorize.photo.image import Photo, to_8_bit, to_16_bit
 from colorize.photo.reading import one_line
+from colorize.system import files
 
 _MOST_JPEG_DPI = 65_535
 

@@ -9,10 +9,10 @@ import torch
 from kornia.augmentation import AugmentationSequential, ColorJiggle, RandomCrop, RandomHorizontalFlip
 from torch import Tensor
 
-from colorize.color import rgb_to_lab
+from colorize.color.tensors import rgb_to_lab
 from colorize.training.config import TrainConfig
 from colorize.training.degrade import Degrade
-from colorize.training.hints import simulate_hints
+from colorize.training.simulated_hints import simulate_hints
 from colorize.training.step import Batch
 
 _LAST_LEVEL = 255.0  # of a uint8 photo

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorize.errors import ConfigError
-from colorize.models import GENERATORS
+from colorize.models.architectures import GENERATORS
 from colorize.models.patchgan import DiscriminatorKind, DiscriminatorNorm, DiscriminatorSettings
 from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS
 

@@ -29,8 +29,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from colorize import photo
+from colorize.color.metrics import colourfulness
 from colorize.errors import DataError, PhotoError
-from colorize.metrics import colourfulness
 from colorize.training.config import TrainConfig
 
 SHARD_SUFFIXES = (".tar",)

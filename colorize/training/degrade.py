@@ -6,7 +6,7 @@ import torch
 from kornia.augmentation import AugmentationSequential, RandomGaussianBlur, RandomJPEG
 from torch import Tensor
 
-from colorize.color import rgb_to_lab
+from colorize.color.tensors import rgb_to_lab
 
 # How much of red, green and blue reaches today's film, and plates that were blind to red (orthochromatic, before about
 # 1930).

@@ -20,24 +20,24 @@ from accelerate.utils import DistributedDataParallelKwargs, gather_object
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from colorize.color import lab_to_rgb
+from colorize.color.lightness import merge, to_levels
+from colorize.color.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
+from colorize.color.tensors import lab_to_rgb
 from colorize.errors import ConfigError, DataError, TrainingError
-from colorize.lightness import merge, to_levels
-from colorize.memory import keep_freed_memory
-from colorize.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
-from colorize.models import Generator, build_generator
+from colorize.models.architectures import build_generator
 from colorize.models.bins import AbBins
-from colorize.models.generator import HINT_CHANNELS, keep_norm_statistics
+from colorize.models.generator import HINT_CHANNELS, Generator, keep_norm_statistics
 from colorize.models.mobile_unet import MobileUNet, MobileUNetSettings
 from colorize.models.patchgan import Discriminators
 from colorize.models.weights import load_generator, save_generator
+from colorize.system.memory import keep_freed_memory
 from colorize.training import runlog
 from colorize.training.augment import Augment, to_batch, to_float
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig
 from colorize.training.data import PhotoBatches, Sources, validation_photos
-from colorize.training.hints import add_patches
 from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS, Perceptual, cross_entropy
+from colorize.training.simulated_hints import add_patches
 from colorize.training.step import Batch, Step, StepLosses
 
 PHASES = ("generator", "discriminator", "adversarial")

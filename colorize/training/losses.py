@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorize.color import lab_to_rgb
+from colorize.color.tensors import lab_to_rgb
 from colorize.models.bins import AbBins
 from colorize.models.imagenet import ImageNetFeatures
 

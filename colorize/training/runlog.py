@@ -23,8 +23,9 @@ from typing import Any
 
 from torch import Tensor
 
-from colorize import files, photo
+from colorize import photo
 from colorize.errors import ConfigError
+from colorize.system import files
 
 CONFIG = "config.json"
 DATA = "data.json"

@@ -124,8 +124,8 @@ def _serve(options: argparse.Namespace) -> None:
             os.environ.pop(name, None)
             os.environ.pop(name.upper(), None)
 
-        from colorize.colorizer import Colorizer
-        from colorize.memory import keep_freed_memory
+        from colorize.coloring.colorizer import Colorizer
+        from colorize.system.memory import keep_freed_memory
         from colorize.web.service import Server, Service
         from colorize.web.store import Store
         from colorize.web.studio import Studio

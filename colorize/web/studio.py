@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from colorize import batch, photo, plan
-from colorize.colorizer import Colorizer
+from colorize import photo
+from colorize.batch import pipeline, plan
+from colorize.coloring.colorizer import Colorizer
+from colorize.coloring.hints import Hint
+from colorize.coloring.tint import Original, recognize
 from colorize.errors import ColorizeError, ConfigError, PhotoError
-from colorize.hints import Hint
 from colorize.options import VARIANTS_RANGE, ColorizeOptions
 from colorize.photo import Photo
-from colorize.tint import Original, recognize
 from colorize.web.limits import Limits
 from colorize.web.metrics import Metrics
 from colorize.web.store import Store, safe_name
@@ -231,7 +232,7 @@ class Studio:
         results = folder / "results"
         for result in self._run(jobs, options):
             name = result.job.source.relative_to(folder / "photos").as_posix()
-            if result.outcome is batch.Outcome.DONE:
+            if result.outcome is pipeline.Outcome.DONE:
                 tile = folder / f"{len(progress.done)}.jpg"
                 photo.save_preview(photo.open(result.job.target), tile, longest=_TILE)
                 progress.done[name] = Done(tile, result.job.target)
@@ -248,13 +249,13 @@ class Studio:
                     archive.write(target, target.relative_to(results).as_posix())
         yield progress
 
-    def _run(self, jobs: list[plan.Job], options: ColorizeOptions) -> Iterator[batch.Result]:
+    def _run(self, jobs: list[plan.Job], options: ColorizeOptions) -> Iterator[pipeline.Result]:
         """As long as there is time; those under way are finished then."""
         stop = threading.Event()
         timer = threading.Timer(self.limits.seconds, stop.set)
         timer.start()
         try:
-            yield from batch.run(jobs, lambda: self._colorizer, options, stop=stop)
+            yield from pipeline.run(jobs, lambda: self._colorizer, options, stop=stop)
         finally:  # also when the user cancels
             timer.cancel()
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorize.color.lightness import merge
+from colorize.color.units import AB_RANGE, FloatArray
 from colorize.evaluation.consistency import CHANGES, Painter, chroma_distances
-from colorize.lightness import merge
-from colorize.units import AB_RANGE, FloatArray
 
 GREY = Image.fromarray(np.tile(np.linspace(70, 160, 48).astype(np.uint8), (32, 1)))
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from colorize.evaluation.evaluate import main
 from colorize.evaluation.tables import Gallery
-from colorize.models import build_generator
+from colorize.models.architectures import build_generator
 from colorize.models.mobilenet import mobilenet_v2_features
 from colorize.models.unet import UNet
 from colorize.models.weights import save_generator, write_tensors

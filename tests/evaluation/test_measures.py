@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorize.color import lab_to_rgb, rgb_to_lab
+from colorize.color.metrics import chroma_energy, kl_divergence, ssim
+from colorize.color.tensors import lab_to_rgb, rgb_to_lab
 from colorize.evaluation.measures import PhotoMeasures, draw_weights, measure_photos, summarize
-from colorize.metrics import chroma_energy, kl_divergence, ssim
 
 
 def photos(count: int, side: int = 32) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from colorize.color import rgb_to_lab
+from colorize.color.tensors import rgb_to_lab
 from colorize.training.degrade import Degrade
 
 

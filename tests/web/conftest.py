@@ -25,8 +25,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from colorize.colorizer import Colorizer
-from colorize.units import FloatArray
+from colorize.color.units import FloatArray
+from colorize.coloring.colorizer import Colorizer
 from colorize.web.accounts import Accounts
 from colorize.web.limits import Limits
 from colorize.web.service import Server, Service

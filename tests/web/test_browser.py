@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize.colorizer import Colorizer
+from colorize.coloring.colorizer import Colorizer
 from colorize.web.texts import languages
 from tests.stand_ins import TwoHalves
 from tests.web.conftest import LEAKS, Running, behind_a_proxy, grey, running

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from torch import nn
 
-from colorize.models import build_generator
+from colorize.models.architectures import build_generator
 from colorize.models.weights import save_generator
 from colorize.web.cli import OPTIONS, main
 from tests.web.conftest import FILE, grey

@@ -27,7 +27,7 @@ from gradio_client.exceptions import AppError
 from PIL import ExifTags, Image
 
 from colorize import Colorizer, __version__
-from colorize.units import FloatArray
+from colorize.color.units import FloatArray
 from colorize.web.accounts import Accounts
 from colorize.web.limits import Limits
 from colorize.web.studio import Studio

@@ -1,0 +1,1 @@
+"""Many photos on one machine: plan, pipeline, watch, check, report."""

@@ -1,0 +1,81 @@
+"""What happened to each photo, in a file: one JSON object per line, appended as it happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+
+from colorize.batch.pipeline import Outcome, Result
+from colorize.errors import DataError
+
+_START = b'{"source": '
+_LONGEST_LINE = 100_000  # bytes: two paths with every character escaped
+
+
+class Report:
+    """A file that results are appended to, run after run: of several lines about a photo, the last one holds.
+
+    Each line is written at once, so that a kill leaves whole lines. What a power cut or a full disk left of one is
+    removed when the file is opened next. Raises `DataError` for a file that is something else or cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = Path(path)
+        try:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o666)
+        except OSError as error:
+            raise self._cannot_be_written(error) from error
+        if stat.S_ISREG(os.fstat(self._handle).st_mode):
+            try:
+                self._remove_torn_line()
+            except BaseException:
+                os.close(self._handle)
+                raise
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    def add(self, result: Result) -> None:
+        job = result.job
+        width, height = result.size or (None, None)
+        line = {
+            "source": str(job.source),
+            "target": str(job.target),
+            "status": result.outcome.name.lower(),  # done, skipped, left, failed
+            "seconds": round(result.seconds, 3),
+            "width": width,
+            "height": height,
+            "original": result.original.value if result.original else None,
+            "source_bytes": _bytes(job.source),
+            "target_bytes": _bytes(job.target) if result.outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
+            "lost": result.lost,
+            "reason": result.message or None,
+        }
+        # ASCII, with escapes for the rest: a name that is not UTF-8 is no different from others.
+        text = json.dumps(line).encode("ascii") + b"\n"
+        try:
+            if os.write(self._handle, text) < len(text):
+                raise OSError(None, "the disk is full")
+        except OSError as error:
+            raise self._cannot_be_written(error) from error
+
+    def _remove_torn_line(self) -> None:
+        with os.fdopen(os.dup(self._handle), "rb") as file:
+            if file.read(len(_START)) not in (b"", _START):
+                raise DataError(f"{self._path}: expected a report of earlier runs (JSON lines), this is something else")
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _LONGEST_LINE))
+            last = file.read()
+        os.ftruncate(self._handle, size - len(last) + last.rfind(b"\n") + 1)
+
+    def _cannot_be_written(self, error: OSError) -> DataError:
+        return DataError(f"{self._path}: the report cannot be written ({error.strerror})")
+
+
+def _bytes(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,82 @@
+"""Photos that arrive in folders, found by looking again and again: network drives, where scanners put their files,
+tell no one that something has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from colorize.batch.pipeline import is_done
+from colorize.batch.plan import Job, plan
+from colorize.errors import ConfigError, DataError
+
+_PAUSE = 1.0  # seconds between two looks, at least
+_LOOKING = 0.1  # the share of the time that may go into looking
+_AT_REST = 10.0  # seconds since its last change after which a file counts as complete at the first look
+
+_Signature = tuple[int, int]  # bytes and time of the last change of a file
+
+
+def arrivals(
+    paths: Sequence[str | os.PathLike[str]],
+    output: str | os.PathLike[str] | None,
+    file_format: str | None,
+    stop: threading.Event,
+    *,
+    overwrite: bool = False,
+    pause: float = _PAUSE,
+) -> Iterator[list[Job]]:
+    """The jobs of each look, as `plan` makes them, until `stop` is set. Raises what `plan` raises at the first look.
+
+    A photo is given once it is complete: not empty, and the same at two looks. It is given again when it has changed,
+    if it failed (it may have been incomplete all the same) and, with `overwrite`, also if it was done.
+    """
+    given: dict[Path, _Signature | None] = {}  # None: for good
+    before: dict[Path, _Signature | None] | None = None
+    problems: set[str] = set()
+    while not stop.is_set():
+        start = time.monotonic()
+        try:
+            jobs = list(plan(paths, output, file_format, may_be_empty=True))
+        except (ConfigError, DataError) as error:
+            if before is None:
+                raise
+            jobs = [Job(Path(paths[0]), Path(paths[0]), str(error))]
+        ready = [job for job in jobs if job.problem and job.problem not in problems]
+        problems.update(job.problem for job in ready)
+        now: dict[Path, _Signature | None] = {}
+        for job in jobs:
+            if job.problem or given.get(job.source, ()) is None:
+                continue
+            if not overwrite and is_done(job):
+                if job.source not in given:
+                    ready.append(job)
+                given[job.source] = None
+                continue
+            now[job.source] = signature = _signature(job.source)
+            complete = _is_at_rest(signature) if before is None else before.get(job.source) == signature
+            if signature and complete and given.get(job.source) != signature:
+                ready.append(job)
+                given[job.source] = signature
+        before = now
+        took = time.monotonic() - start
+        if ready:
+            yield ready
+        stop.wait(max(pause, took / _LOOKING))
+
+
+def _signature(path: Path) -> _Signature | None:
+    """None for a file that is empty or gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return (status.st_size, status.st_mtime_ns) if status.st_size else None
+
+
+def _is_at_rest(signature: _Signature | None) -> bool:
+    return signature is not None and time.time() - signature[1] / 1e9 > _AT_REST

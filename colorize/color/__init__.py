@@ -1,0 +1,1 @@
+"""Units, Lab on arrays and on tensors, merging that keeps lightness, upsampling, measures of color."""

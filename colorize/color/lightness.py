@@ -1,0 +1,297 @@
+"""Grey levels, their lightness, and colours that keep it: the arithmetic of full-size photos, on NumPy arrays.
+
+`levels`  (H, W)     grey of uint8 or uint16, sRGB-encoded
+`l`       (H, W)     L*/50 − 1 of them, float32
+`ab`      (2, H, W)  (a*, b*)/110, float32
+
+The promise: the L* of a merged pixel, taken to the nearest grey level, is the level that it was merged from. Rounding
+red, green and blue by themselves does not keep it. So red and blue are rounded, and green is chosen for what is left
+of the pixel's luminance. That always suffices: green carries 0.715 of the luminance Y, so it is at most the level of
+Y / 0.715, where the steps of sRGB are 1.22 times as high as at the level of Y; half such a step of green moves Y by
+0.87 of half a step of grey.
+
+CIE 1976 L*a*b*, D65, with the numbers of scikit-image and kornia.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorize.color.units import AB_RANGE, L_HALF_RANGE, FloatArray, Levels
+
+# XYZ of linear sRGB, of which the middle row is luminance, and its inverse; the white point.
+_XYZ_OF_RGB = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+_RGB_OF_XYZ = np.linalg.inv(_XYZ_OF_RGB)
+_WHITE_X, _WHITE_Z = 0.95047, 1.08883
+_Y_RED, _Y_GREEN, _Y_BLUE = (float(weight) for weight in _XYZ_OF_RGB[1])
+
+_KNEE = 6 / 29  # below it the cube root of L*a*b* is a straight line
+_CHROMA_STEP = 1.0  # a* and b* are rounded to multiples of this: by 0.4 ΔE on average, too little to be seen
+_MOST_STEPS = 128  # of that size on each side of grey: more than sRGB has
+_LAST_8, _LAST_16 = 255, 65535
+_PAIRS = 1 << 14  # of them worked out at once: what this takes fits into the processor's cache
+_LEVELS_AT_ONCE = 8  # worked out together: where one is met its neighbours will be
+_BINS = 1 << 16  # of the tables that are looked up by a value in [0, 1]
+
+
+def levels_to_l(levels: Levels) -> FloatArray:
+    """`l` of grey levels, of the same shape."""
+    return _l_of_level(_last_level(levels))[levels]
+
+
+def to_levels(pixels: Levels) -> Levels:
+    """The grey levels (…) nearest in L* to colours (…, 3), of the same 8 or 16 bit. Greys (H, W) are levels already."""
+    if pixels.ndim == 2:
+        return pixels
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    if np.array_equal(red, green) and np.array_equal(green, blue):
+        return np.ascontiguousarray(red)
+    return _nearest_levels(_luminance(pixels), _last_level(pixels))
+
+
+def to_8_bit(levels: Levels) -> NDArray[np.uint8]:
+    """The 8-bit grey levels nearest in L*."""
+    return levels if levels.dtype == np.uint8 else _level_of_16_bit()[levels]
+
+
+def lightness_of(rgb: Levels) -> FloatArray:
+    """L* in [0, 100] of grey levels (H, W) or of colours (H, W, 3), uint8 or uint16."""
+    if rgb.ndim == 2:
+        return (levels_to_l(rgb) + 1) * np.float32(L_HALF_RANGE)
+    return _lightness(_luminance(rgb).astype(np.float64)).astype(np.float32)
+
+
+def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
+    """`ab` (…, 2) of sRGB colours (…, 3)."""
+    linear = _decode(rgb / _LAST_8)
+    x, y, z = np.moveaxis(linear @ _XYZ_OF_RGB.T, -1, 0)
+    roots = [_root(each) for each in (x / _WHITE_X, y, z / _WHITE_Z)]
+    a, b = 500 * (roots[0] - roots[1]), 200 * (roots[1] - roots[2])
+    return np.stack([a, b], axis=-1).astype(np.float32) / np.float32(AB_RANGE)
+
+
+def merge(levels: Levels, ab: FloatArray) -> Levels:
+    """sRGB (H, W, 3) of grey levels (H, W) and `ab` (2, H, W), as `Merger` gives it."""
+    return Merger(ab).merge(levels, steps_of(ab))[..., :3]
+
+
+def steps_of(ab: FloatArray) -> FloatArray:
+    """`ab` in the form that `Merger.merge` takes: steps of chroma from the lowest, and a half, to be cut off."""
+    steps: FloatArray = ab * np.float32(AB_RANGE / _CHROMA_STEP)
+    steps += np.float32(_MOST_STEPS + 0.5)
+    return steps
+
+
+class Merger:
+    """Merges the lightness of a photo with its colour into sRGB.
+
+    Of 8-bit levels and chroma in steps of `_CHROMA_STEP` there are only so many pairs: each is worked out where it is
+    first met, and from then on, in other photos too, looked up.
+    """
+
+    def __init__(self, ab: FloatArray) -> None:
+        """`ab` (2, h, w): what the photo's colours will lie between."""
+        steps = steps_of(ab.reshape(2, -1))
+        extremes = np.floor([steps.min(axis=1), steps.max(axis=1)]) + 0.5  # (2, 2)
+        self._low, self._high = np.clip(extremes, 0.5, 2 * _MOST_STEPS - 0.5).astype(np.float32)
+
+    def merge(self, levels: Levels, steps: FloatArray) -> Levels:
+        """sRGB (H, W, 4), the last without meaning, of `levels` (H, W) and of their type.
+
+        `steps` (2, H, W), as by `steps_of`, are overwritten. Chroma that sRGB lacks at a pixel's lightness is lowered:
+        by mixing with grey of the same luminance, in linear light, until the colour exists. So neither lightness nor
+        dominant wavelength move.
+        """
+        for each, low, high in zip(steps, self._low, self._high, strict=True):
+            np.clip(each, low, high, out=each)
+        if levels.dtype == np.uint16:
+            return _merge(levels, *_chroma(steps - np.float32(0.5)))
+        index, b = (each.astype(np.int32) for each in steps)
+        index *= 2 * _MOST_STEPS
+        index += b
+        index *= _LAST_8 + 1
+        index += levels
+        return _look_up(index.reshape(-1)).reshape(*levels.shape, 4)
+
+
+def _look_up(index: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """The colours (N, 4) at these places (N,) of the table."""
+    table = _table()
+    colours = np.take(table, index, mode="wrap")  # no index is too high; to check that takes time
+    if not colours.min():
+        unknown = np.flatnonzero(colours == 0)
+        _learn(index[unknown])
+        colours[unknown] = table[index[unknown]]
+    return colours.view(np.uint8).reshape(-1, 4)
+
+
+@cache
+def _table() -> NDArray[np.uint32]:
+    """By chroma and level: red, green, blue and a byte that stays 0 until they are known.
+
+    64 MB, of which what is never touched costs nothing (of NumPy's own arrays it would be pages of 2 MB that are
+    touched). Threads share it: whichever comes first, they write the same.
+    """
+    return np.frombuffer(mmap.mmap(-1, 4 * (2 * _MOST_STEPS) ** 2 * (_LAST_8 + 1)), np.uint32)
+
+
+def _learn(index: NDArray[np.int32]) -> None:
+    """Fill in the table at these places, which may repeat themselves."""
+    blocks = _table().reshape(-1, _LEVELS_AT_ONCE)
+    missing = np.unique(index // _LEVELS_AT_ONCE)
+    most = _PAIRS // _LEVELS_AT_ONCE
+    for some in np.split(missing, range(most, len(missing), most)):
+        chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, _LAST_8 + 1)  # (n, 1)
+        levels = (level + np.arange(_LEVELS_AT_ONCE)).astype(np.uint8)
+        colours = _merge(levels, *_chroma(np.divmod(chroma, 2 * _MOST_STEPS)))
+        blocks[some] = colours.view(np.uint32)[..., 0]
+
+
+def _chroma(steps: Iterable[NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
+    """a* and b* of whole steps from the lowest, or of fractions of them."""
+    a, b = ((each - np.float32(_MOST_STEPS)).astype(np.float32) * np.float32(_CHROMA_STEP) for each in steps)
+    return a, b
+
+
+def _merge(levels: Levels, a: FloatArray, b: FloatArray) -> Levels:
+    """What `Merger.merge` gives, its last byte full; a* and b* (H, W), or of a shape that broadcasts to it."""
+    last = _last_level(levels)
+    luminance = _luminance_of_level(last)[levels]
+    root = _root_of_level(last)[levels]
+    x = _cube(root + a * np.float32(1 / 500))
+    x *= np.float32(_WHITE_X)
+    z = _cube(root - b * np.float32(1 / 200))
+    z *= np.float32(_WHITE_Z)
+    # As what each channel has above (or below) the grey of the same luminance.
+    channels = []
+    for row in _RGB_OF_XYZ.astype(np.float32):
+        channel = x * row[0]
+        channel += z * row[2]
+        channel += luminance * (row[1] - 1)
+        channels.append(channel)
+    share = _share_in_gamut(channels, luminance)
+    red, green, blue = (luminance + channel * share for channel in channels)
+
+    result = np.full((*levels.shape, 4), last, levels.dtype)
+    result[..., 0] = _encode(red, last)
+    result[..., 2] = _encode(blue, last)
+    decode = _luminance_of_level(last)
+    green = luminance - np.float32(_Y_RED) * decode[result[..., 0]] - np.float32(_Y_BLUE) * decode[result[..., 2]]
+    green *= np.float32(1 / _Y_GREEN)
+    result[..., 1] = _encode(green, last)
+    return result
+
+
+def _share_in_gamut(channels: list[FloatArray], luminance: FloatArray) -> FloatArray:
+    """The share of these deviations from grey, at most 1, that keeps every channel in [0, 1]."""
+    highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
+    lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
+    tiny = np.float32(1e-12)
+    share = np.minimum((1 - luminance) / np.maximum(highest, tiny), luminance / np.maximum(-lowest, tiny))
+    return np.minimum(share, 1, out=share)
+
+
+def _luminance(rgb: Levels) -> FloatArray:
+    """Y in [0, 1] of colours (…, 3)."""
+    decode = _luminance_of_level(_last_level(rgb))
+    y = decode[rgb[..., 0]] * np.float32(_Y_RED)
+    y += decode[rgb[..., 1]] * np.float32(_Y_GREEN)
+    y += decode[rgb[..., 2]] * np.float32(_Y_BLUE)
+    return y
+
+
+def _last_level(levels: Levels) -> int:
+    return _LAST_8 if levels.dtype == np.uint8 else _LAST_16
+
+
+def _nearest_levels(luminance: FloatArray, last: int) -> Levels:
+    """The grey levels from 0 to `last` whose L* is nearest to that of the luminance."""
+    if last > _LAST_8:
+        return np.searchsorted(_level_bounds(last), luminance, side="right").astype(np.uint16)
+    # The table gives the level at the lower end of a bin; no bin holds more than one bound.
+    levels = _level_of_bin()[(luminance * np.float32(_BINS - 1)).astype(np.uint16)]
+    levels += luminance >= _level_bounds(last)[levels]
+    return levels
+
+
+def _encode(linear: FloatArray, last: int) -> Levels:
+    """Linear light to the nearest levels from 0 to `last`; below 0 and above 1 to the first and the last."""
+    linear = np.clip(linear, 0, 1)
+    if last > _LAST_8:
+        curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, np.float32(1 / 2.4)) - 0.055)
+        return np.rint(curve * np.float32(last)).astype(np.uint16)
+    linear *= np.float32(_BINS - 1)
+    linear += np.float32(0.5)
+    return _encoded_bin()[linear.astype(np.uint16)]
+
+
+def _cube(root: FloatArray) -> FloatArray:
+    """X/Xn or Z/Zn of its root: f³, and below the knee the tangent there, which is where f³ starts."""
+    above = np.clip(root, np.float32(_KNEE), np.float32(9))  # np.maximum with a number takes twice the time
+    below = np.subtract(root, above)
+    below *= np.float32(3 * _KNEE**2)
+    cube = above * above
+    cube *= above
+    cube += below
+    return cube
+
+
+def _decode(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Linear light of sRGB values in [0, 1] (IEC 61966-2-1)."""
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def _root(luminance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """f of L*a*b*: the cube root, near black a straight line."""
+    return np.where(luminance > _KNEE**3, np.cbrt(luminance), luminance / (3 * _KNEE**2) + 4 / 29)
+
+
+def _lightness(luminance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 116 * _root(luminance) - 16
+
+
+@cache
+def _luminance_of_level(last: int) -> FloatArray:
+    return _decode(np.arange(last + 1) / last).astype(np.float32)
+
+
+@cache
+def _root_of_level(last: int) -> FloatArray:
+    return _root(_decode(np.arange(last + 1) / last)).astype(np.float32)
+
+
+@cache
+def _l_of_level(last: int) -> FloatArray:
+    return (_lightness(_decode(np.arange(last + 1) / last)) / L_HALF_RANGE - 1).astype(np.float32)
+
+
+@cache
+def _level_bounds(last: int) -> FloatArray:
+    """Luminance (last + 1,) halfway in L* between each grey level and the next; after the last there is none."""
+    lightness = _lightness(_decode(np.arange(last + 1) / last))
+    root = ((lightness[:-1] + lightness[1:]) / 2 + 16) / 116
+    bounds = np.where(root > _KNEE, root**3, (root - 4 / 29) * 3 * _KNEE**2)
+    return np.append(bounds, np.inf).astype(np.float32)
+
+
+@cache
+def _level_of_bin() -> NDArray[np.uint8]:
+    return np.searchsorted(_level_bounds(_LAST_8), np.arange(_BINS) / (_BINS - 1), side="right").astype(np.uint8)
+
+
+@cache
+def _level_of_16_bit() -> NDArray[np.uint8]:
+    return np.searchsorted(_level_bounds(_LAST_8), _luminance_of_level(_LAST_16), side="right").astype(np.uint8)
+
+
+@cache
+def _encoded_bin() -> NDArray[np.uint8]:
+    """The level nearest in linear light, of the bin around each value."""
+    linear = _luminance_of_level(_LAST_8)
+    return np.searchsorted((linear[:-1] + linear[1:]) / 2, np.arange(_BINS) / (_BINS - 1)).astype(np.uint8)

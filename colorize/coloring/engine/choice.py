@@ -1,0 +1,84 @@
+"""Which engine a model runs on: an exported graph on CPUs where there is one, torch for everything else.
+
+What was chosen goes to the log "colorize" as information, and what was missing as a warning, once.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from functools import cache
+from pathlib import Path
+
+from colorize.coloring.engine import Engine
+from colorize.errors import ConfigError, WeightsError
+from colorize.models.modelfile import GRAPH_SUFFIX, GRAPH_SUFFIXES, ModelInfo, read_info
+from colorize.options import DEVICES, ENGINES, check_known
+from colorize.system.cores import may_have_cuda
+
+_log = logging.getLogger("colorize")
+
+
+def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[Engine, ModelInfo]:
+    """The model file `model` on the engine called `name`, and what it says of itself.
+
+    "auto" is the graph beside the model file where the device is the CPU and both the graph and ONNX Runtime are there,
+    else torch; "int8" is taken by its name only. The device "auto" is a CUDA card if there is one, and otherwise the
+    CPU: a graph there has finished before torch has started on MPS. Raises `ConfigError` for a name that is unknown or
+    not to be had here, `WeightsError` for a bad file.
+    """
+    check_known("engine", name, ENGINES)
+    check_known("device", device, DEVICES)
+    info = read_info(model)
+    if name == "torch" or (name == "auto" and not _is_for_graphs(model, device)):
+        return _open_torch(model, device), info
+    try:
+        return _open_graph(model, "onnx" if name == "auto" else name, device), info
+    except (ConfigError, WeightsError) as error:
+        if name != "auto":
+            raise
+        _warn(f"{error}; using torch, which starts later")
+        return _open_torch(model, device), info
+
+
+def _is_for_graphs(model: Path, device: str) -> bool:
+    if device not in ("auto", "cpu") or not model.with_suffix(GRAPH_SUFFIX).is_file():
+        return False
+    if device == "auto" and may_have_cuda():
+        import torch
+
+        return not torch.cuda.is_available()
+    return True
+
+
+def _open_graph(model: Path, name: str, device: str) -> Engine:
+    graph = model.with_suffix(GRAPH_SUFFIXES[name])
+    if device not in ("auto", "cpu"):
+        raise ConfigError(f"the engine {name!r} is for the CPU, not for {device!r}")
+    if not graph.is_file():
+        how = " --int8 --calibration PHOTOS --validation PHOTOS" if name == "int8" else ""
+        command = f"python -m colorize.export {model}{how}"
+        raise WeightsError(f"{model}: has no graph {graph.name} beside it; {command} makes one")
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise ConfigError("ONNX Runtime is not installed (pip install onnxruntime)")
+    from colorize.coloring.engine.graph_engine import GraphEngine
+
+    opened = GraphEngine(graph, model)
+    _log.info("%s on the engine %s, on the CPU", model.name, name)
+    return opened
+
+
+def _open_torch(model: Path, device: str) -> Engine:
+    from colorize.coloring.engine.torch_engine import TorchEngine, resolve_device
+    from colorize.models.weights import load_generator
+
+    place = resolve_device(device)
+    opened = TorchEngine(load_generator(model)[0], place)
+    _log.info("%s on the engine torch, on %s", model.name, place)
+    return opened
+
+
+@cache
+def _warn(text: str) -> None:
+    """Once."""
+    _log.warning(text)

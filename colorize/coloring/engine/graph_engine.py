@@ -1,0 +1,105 @@
+"""An exported graph as an engine: ONNX Runtime on the CPU, without torch."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+from colorize.color.units import FloatArray
+from colorize.errors import WeightsError
+from colorize.models.modelfile import GraphInfo, fingerprint
+from colorize.system.cores import CORES
+
+_LOGITS = "logits"  # the answer of a graph that has a distribution, besides `ab`
+_FATAL = 4  # errors are raised: they need not be printed as well
+_MOST_THREADS = 8  # for one prediction: with more the network of a few megabytes gains little
+# ONNX Runtime's errors have nothing in common but `Exception`.
+_CANNOT_LOAD = (
+    *(errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf),
+    *(errors.NoSuchFile, errors.NotImplemented, errors.RuntimeException),
+)
+_CANNOT_RUN = (errors.Fail, errors.RuntimeException)
+
+
+class GraphEngine:
+    """A graph made by `python -m colorize.export`. Safe to share between threads: they run side by side."""
+
+    def __init__(self, graph: Path, model: Path, threads: int = 0) -> None:
+        """The graph of the model file `model`, of which it reads its weights, on so many threads; 0 is all cores.
+
+        All cores are as many as the environment's OMP_NUM_THREADS says, where it says something, as for torch. Raises
+        `WeightsError` for a graph that is damaged or was made of other weights than those in `model`.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or _usual_threads()
+        options.log_severity_level = _FATAL
+        # Threads that wait for work by turning in circles take the cores from Pillow's.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        self._run_options = onnxruntime.RunOptions()
+        self._run_options.only_execute_path_to_fetches = True
+        try:
+            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map)
+            if self._info.bins is not None and self._session.get_outputs()[-1].name != _LOGITS:
+                raise ValueError("it is of an earlier version")
+        except (*_CANNOT_LOAD, ValueError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise WeightsError(f"{graph}: expected a graph of {model} ({reason}); export it again") from error
+        if self._info.fingerprint != fingerprint(model):
+            raise WeightsError(f"{graph}: was made of other weights than those in {model}; export it again")
+
+    @property
+    def stride(self) -> int:
+        return self._info.stride
+
+    @property
+    def bins(self) -> FloatArray | None:
+        return None if self._info.bins is None else np.array(self._info.bins, np.float32)
+
+    @property
+    def takes_hints(self) -> bool:
+        return self._info.takes_hints
+
+    def predict(
+        self,
+        l: FloatArray,
+        hints: FloatArray | None = None,
+        seed: int | None = None,  # noqa: ARG002 - a graph has one answer: dropout stays behind
+    ) -> FloatArray:
+        """See `Engine`. Raises `MemoryError` if there is not enough for arrays of this size."""
+        return self._run("ab", l, hints)
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the model has no bins."""
+        if self._info.bins is None:
+            raise ValueError("a distribution is what a model with bins has, this one has none")
+        logits = self._run(_LOGITS, l, hints)
+        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+
+    def _run(self, wanted: str, l: FloatArray, hints: FloatArray | None) -> FloatArray:
+        batch, channels, height, width = l.shape
+        if channels != 1 or height % self.stride or width % self.stride:
+            raise ValueError(f"expected l of shape (B, 1, H, W), H and W multiples of {self.stride}; got {l.shape}")
+        expected = (batch, 3, height, width)
+        if hints is None:
+            hints = np.zeros(expected, np.float32)
+        elif hints.shape != expected:
+            raise ValueError(f"hints must have shape {expected}, got {hints.shape}")
+        given = {"l": np.asarray(l, np.float32), "hints": np.asarray(hints, np.float32)}
+        try:
+            (answer,) = self._session.run([wanted], given, self._run_options)
+        except _CANNOT_RUN as error:
+            if "allocate memory" in str(error) or "bad allocation" in str(error):  # no type of its own
+                raise MemoryError("not enough memory") from error
+            raise
+        return np.asarray(answer)
+
+
+def _usual_threads() -> int:
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    return int(told) if told.isdecimal() and int(told) else min(CORES, _MOST_THREADS)

@@ -1,0 +1,109 @@
+"""Torch as an engine: any generator, on any device."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import nn
+
+from colorize.color.units import FloatArray
+from colorize.errors import ConfigError
+from colorize.models.generator import Generator
+from colorize.options import DEVICES, check_known
+
+
+class TorchEngine:
+    """A generator on a device. Safe to share between threads: one prediction at a time."""
+
+    def __init__(self, generator: Generator, device: torch.device) -> None:
+        self.device = device
+        # channels_last: 91 instead of 111 ms per 256 px photo on one CPU thread
+        self._generator = generator.eval()
+        self._generator.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._lock = threading.Lock()
+
+    @property
+    def stride(self) -> int:
+        return self._generator.stride
+
+    @property
+    def bins(self) -> FloatArray | None:
+        bins = self._generator.bins
+        return None if bins is None else np.asarray(bins.centres.float().cpu().numpy())
+
+    @property
+    def takes_hints(self) -> bool:
+        return bool(self._generator.hint.weight.any())
+
+    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+        """See `Engine`. Raises `MemoryError` if the device has not enough for arrays of this size."""
+        with self._lock, memory_errors(), torch.inference_mode(), _dropout(self._generator, self.device, seed):
+            ab = self._generator(self._tensor(l), None if hints is None else self._tensor(hints))
+            return np.asarray(ab.float().cpu().numpy())
+
+    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+        """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the generator has no bins."""
+        with self._lock, memory_errors(), torch.inference_mode():
+            _, logits = self._generator(self._tensor(l), None if hints is None else self._tensor(hints), logits=True)
+            return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy())
+
+    def _tensor(self, array: FloatArray) -> torch.Tensor:
+        # A copy: torch warns of arrays that may not be written to.
+        tensor = torch.from_numpy(np.array(array, dtype=np.float32, order="C"))
+        return tensor.to(device=self.device, memory_format=torch.channels_last)
+
+
+@contextmanager
+def memory_errors() -> Iterator[None]:
+    """Within, torch's ways of saying that memory ran out are Python's `MemoryError`."""
+    try:
+        yield
+    except RuntimeError as error:
+        # On CPUs torch raises a RuntimeError like any other: only its text tells.
+        if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+            raise MemoryError("not enough memory") from error
+        raise
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """The device called `name`; "auto" takes CUDA, then MPS, then the CPU.
+
+    Raises `ConfigError` for an unknown name or a device that this machine does not have.
+    """
+    check_known("device", name, DEVICES)
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        name = next(device for device in ("cuda", "mps", "cpu") if available[device])
+    if not available[name]:
+        have = ", ".join(device for device, yes in available.items() if yes)
+        raise ConfigError(f"device {name!r} is not available here: this machine has {have}")
+    return torch.device(name)
+
+
+@contextmanager
+def _dropout(generator: nn.Module, device: torch.device, seed: int | None) -> Iterator[None]:
+    """Switch dropout on under `seed`: pix2pix's only noise, kept at test time (Isola et al. 2017, sec. 2.1).
+
+    Torch's random state and the modules' modes are afterwards as they were. No seed, no dropout.
+    """
+    if seed is None:
+        yield
+        return
+    dropouts = [module for module in generator.modules() if isinstance(module, nn.Dropout)]
+    gpus = [] if device.type == "cpu" else [device.index or 0]
+    with torch.random.fork_rng(gpus, device_type="cuda" if device.type == "cpu" else device.type):
+        if device.type == "cpu":
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the graphics cards as well
+        else:
+            torch.manual_seed(seed)
+        for module in dropouts:
+            module.train()
+        try:
+            yield
+        finally:
+            for module in dropouts:
+                module.eval()

@@ -1,0 +1,135 @@
+"""Hints: colours that a person gives for places of a photo, as the network takes them, and as the result obeys them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from colorize import photo
+from colorize.color.lightness import ab_of, to_8_bit
+from colorize.color.units import FloatArray
+from colorize.errors import ConfigError
+
+_RADIUS = 1  # a point is a patch of 3 × 3 px for the network
+_REACH = 9  # px around a hint that are corrected
+_SPREAD = 3.0  # px, standard deviation of that
+_SAME_LIGHT = 0.1  # in units of l: what differs by more from the hint's lightness is another thing
+_OPAQUE = 0.5  # a mask's mean alpha from which on a pixel of the network has a hint
+
+
+@dataclass(frozen=True)
+class Hint:
+    """The colour of a place. Only its a* and b* matter: the lightness is the photo's.
+
+    Raises `ConfigError` for what is no colour.
+    """
+
+    x: float  # pixels from the left edge of the upright photo
+    y: float  # from its top
+    colour: str | tuple[int, int, int]  # "#rrggbb", or red, green and blue from 0 to 255
+
+    def __post_init__(self) -> None:
+        self.rgb()
+
+    def rgb(self) -> tuple[int, int, int]:
+        colour: object = self.colour
+        if isinstance(colour, str) and re.fullmatch("#[0-9a-fA-F]{6}", colour):
+            red, green, blue = bytes.fromhex(colour[1:])
+            return red, green, blue
+        if (
+            isinstance(colour, tuple | list)
+            and len(colour) == 3
+            and all(isinstance(level, int | np.integer) and 0 <= level <= 255 for level in colour)
+        ):
+            return int(colour[0]), int(colour[1]), int(colour[2])
+        raise ConfigError(f"a hint's colour must be #rrggbb or three whole numbers from 0 to 255, got {colour!r}")
+
+
+def parse_hint(text: str) -> Hint:
+    """The hint that "X,Y,#rrggbb" stands for. Raises `ConfigError`."""
+    x, y, colour = (part.strip() for part in (text.split(",") if text.count(",") == 2 else ("", "", text)))
+    try:
+        return Hint(float(x), float(y), colour)
+    except ValueError as error:
+        raise ConfigError(f"a hint must be X,Y,#rrggbb with X and Y in pixels, got {text!r}") from error
+
+
+def read_mask(path: str | os.PathLike[str]) -> Image.Image:
+    """An image of hints. Raises `PhotoError` if it is not an image, `ConfigError` if it has no transparency."""
+    painted = photo.open(path)
+    if painted.alpha is None:
+        raise ConfigError(
+            f"{path}: expected an image that is transparent where there is no hint, this one has no alpha"
+        )
+    mask = painted.image.convert("RGB")
+    mask.putalpha(Image.fromarray(to_8_bit(painted.alpha)))
+    return mask
+
+
+Hints = Sequence[Hint] | Image.Image  # points; or an image of the photo's size, transparent where there is no hint
+
+
+def hint_array(hints: Hints, photo_size: tuple[int, int], shape: tuple[int, ...]) -> FloatArray:
+    """`hints` (3, h, w), ab and a mask, for a network that sees a photo of `photo_size` (W, H) at `shape` (h, w).
+
+    Raises `ConfigError` for a point outside the photo and a mask of another size or without transparency.
+    """
+    if isinstance(hints, Image.Image):
+        return _of_mask(hints, photo_size, shape)
+    array = np.zeros((3, *shape), np.float32)
+    width, height = photo_size
+    for hint in hints:
+        if not (0 <= hint.x < width and 0 <= hint.y < height):
+            raise ConfigError(f"a hint must lie within the photo's {width}×{height} px, got ({hint.x:g}, {hint.y:g})")
+        row, column = int(hint.y / height * shape[0]), int(hint.x / width * shape[1])
+        place(array, row, column, ab_of(np.array(hint.rgb(), np.uint8)), _RADIUS)
+    return array
+
+
+def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int) -> None:
+    """Write the hint `ab` (2,) into `array` (3, h, w) at all pixels within `radius` of a place, along both axes."""
+    window = (slice(max(row - radius, 0), row + radius + 1), slice(max(column - radius, 0), column + radius + 1))
+    array[:2, *window] = ab[:, None, None]
+    array[2, *window] = 1
+
+
+def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, ...]) -> FloatArray:
+    if mask.size != photo_size or "A" not in mask.getbands():
+        wanted = f"{photo_size[0]}×{photo_size[1]} px with alpha"
+        raise ConfigError(
+            f"a mask of hints must be an image of {wanted}, got {mask.width}×{mask.height} px {mask.mode}"
+        )
+    small = mask.convert("RGBa").resize((shape[1], shape[0]), Image.Resampling.BOX)  # alpha-weighted means
+    alpha = np.asarray(small)[..., 3]
+    colours = np.asarray(small.convert("RGBA"))[..., :3]
+    given = (alpha >= _OPAQUE * 255).astype(np.float32)
+    return np.concatenate([ab_of(colours).transpose(2, 0, 1) * given, given[None]])
+
+
+def obey(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArray:
+    """`ab` (2, h, w) corrected around each of the `hints` (3, h, w) so that it has their colour there.
+
+    The network spreads a hint over its object, but not always at full strength. What is missing at the hint is added
+    to what lies around it and is as light, the more the nearer, as in a bilateral filter (Tomasi & Manduchi 1998).
+    `l` (h, w).
+    """
+    mask = hints[2]
+    missing = np.concatenate([(hints[:2] - ab) * mask, mask[None]])  # (3, h, w)
+    height, width = l.shape
+    total = np.zeros_like(missing)
+    for down in range(-_REACH, _REACH + 1):
+        for right in range(-_REACH, _REACH + 1):
+            to = (slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0)))
+            of = (slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0)))
+            if not mask[of].any():
+                continue
+            difference = (l[to] - l[of]) / np.float32(_SAME_LIGHT)
+            distance = np.float32((down * down + right * right) / _SPREAD**2)
+            total[:, *to] += np.exp((difference * difference + distance) / -2) * missing[:, *of]
+    obeyed: FloatArray = ab + total[:2] / np.maximum(total[2], 1)
+    return obeyed

@@ -1,0 +1,54 @@
+"""Other colourings that a model finds possible, and where it is unsure: both out of the distribution that it predicts.
+
+A variant is drawn as a person would guide the model: at a place where it is unsure, a colour is drawn from what it
+finds possible there and given as a hint; then the same with that hint known, and so on. So the colours that a hint
+decides agree with each other, which colours drawn for each pixel by itself would not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorize.color.units import AB_RANGE, FloatArray
+from colorize.coloring.engine import Engine
+from colorize.coloring.hints import place
+
+_PLACES = 6  # where colours are drawn
+_RADIUS = 2  # of their hints, px of the network
+_UNLIKELY = 0.05  # colours less likely than this share of the likeliest are left out
+_NEAR = 2.0  # cells of the distribution; around a hint no further one is drawn
+
+_Array = NDArray[np.float64]
+
+
+def draw_hints(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: int) -> FloatArray:
+    """`hints` (3, h, w) with further ones drawn under `seed`, for `l` (h, w). The engine must have `bins`."""
+    assert engine.bins is not None
+    rng = np.random.default_rng(seed)
+    given = np.zeros((3, *l.shape), np.float32) if hints is None else hints.copy()
+    free: _Array | None = None
+    for _ in range(_PLACES):
+        chances = engine.predict_distribution(l[None, None], given[None])[0].astype(np.float64)  # (Q, h', w')
+        cells = chances.shape[1:]
+        rows, columns = np.indices(cells)
+        if free is None:
+            free = np.ones(cells)
+        unsure = spread(chances, engine.bins) ** 2 * free
+        cell = rng.choice(unsure.size, p=(unsure / unsure.sum()).ravel()) if unsure.sum() > 0 else 0
+        row, column = divmod(int(cell), cells[1])
+        at_place = chances[:, row, column]
+        likely = np.where(at_place < _UNLIKELY * at_place.max(), 0, at_place)
+        colour = engine.bins[rng.choice(len(likely), p=likely / likely.sum())]
+        height, width = l.shape
+        place(given, int((row + 0.5) * height / cells[0]), int((column + 0.5) * width / cells[1]), colour, _RADIUS)
+        free *= 1 - np.exp(((rows - row) ** 2 + (columns - column) ** 2) / (-2 * _NEAR**2))
+    return given
+
+
+def spread(chances: _Array, bins: FloatArray) -> _Array:
+    """How far the colours (Q, h', w') that are possible lie apart: the standard deviation of (a*, b*), (h', w')."""
+    mean = np.einsum("qhw,qc->chw", chances, bins)
+    square = np.einsum("qhw,q->hw", chances, (bins**2).sum(axis=1))
+    deviation: _Array = np.sqrt(np.maximum(square - (mean**2).sum(axis=0), 0)) * AB_RANGE
+    return deviation

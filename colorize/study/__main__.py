@@ -1,0 +1,10 @@
+"""`python -m colorize.study`: train and measure the arms of the study, see `arms.py`."""
+
+from __future__ import annotations
+
+import sys
+
+from colorize.study.arms import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,563 @@
+"""`python -m colorize.study --data PHOTOS… --validation PHOTOS… --out FOLDER`: one generator, many losses.
+
+Every arm trains the same generator from the same start for the same number of steps, on the same photos in the same
+order, with the same optimizer; only the loss differs. Then all are measured on the validation photos and judged. A
+finished arm is skipped when the command is given again, an interrupted one goes on where it was. To train on several
+processors at once, give the command several times with different `--arms` and `--train-only`, then once without.
+
+The folder afterwards:
+
+    runs/ARM-SEED/          a run folder of train.py; model.safetensors is the finished generator, arm.json its time
+    strips/ARM/PHOTO.png    freely licensed photos, at most 256 px, by seed 0 of each arm; of `grey` and `truth` too
+    study.json              everything a report needs
+
+study.json (format 1). A *measure* is {"value", "low", "high"}: the value over all validation photos and its 95 %
+interval, by drawing the photos again.
+
+    format         1
+    command        how the study was started
+    versions       {"python", "torch", "colorize"};  device: "cpu" or the GPU's name;  cpus: their number
+    settings       every setting of train.py that the arms share;  arms: {ARM: the settings that it changes}
+    protocol       {"photos": validation photos, "size": px, "resamples", "scales": [px], "histogram_bins",
+                   "kl_smoothing", "text": how all of it is measured, "judge": how the judge judges}
+    data, validation   what was read: {"shards": [names], "files": count, "fingerprint"}
+    truth          {"measures": {…}, "histograms": {"a": [counts…], "b": [counts…]}};  of the photos themselves
+    grey           {"measures": {…}};  of the photos without colour
+    runs           one object for every arm and seed, in the order of training:
+        name, arm, seed    "l1+gan-0", "l1+gan", 0
+        command            the same with train.py alone (BatchNorm's statistics apart, see `finish`)
+        seconds            wall-clock time of its training on a machine that may have done other things as well
+        steps, photos_seen
+        measures           {NAME: measure}, see MEASURES
+        histograms         {"a": [shares…], "b": [shares…]} of all pixels, from −110 to 110 in equal bins
+    judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
+                   photos that the one judge takes for real, at full and at half size, and that each run's own does
+    strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "grey", ARM…]}
+
+MEASURES
+    histogram_a, histogram_b    intersection with the truth's (Isola et al. 2017, table 5); 1 is the best
+    kl_a, kl_b                  KL(truth ‖ arm) of the same histograms, nats; 0 is the best
+    cf, cf_difference, delta_cf colourfulness (Hasler & Süsstrunk 2003, signed); mean − the truth's; its absolute value
+    sharpness_1, _2, _4, _8     gradient energy of ab over the truth's, blocks of so many px; 1 is the best
+    psnr (dB), ssim             on RGB: higher is closer; where averaging over colours should win
+    taken_for_real              share of its photos that the one judge takes for real
+    taken_for_real_half         the same by one that sees them at half their size, where every arm's network ends: finer
+                                detail is missing from all arms alike and gives all of them away
+    taken_for_real_own          by the judge that learned from this run alone, at full size; `own` in `judge` beside it
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.study.samples import SAMPLES, sample_folder
+from colorize.system import files
+
+if TYPE_CHECKING:
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from colorize.evaluation.measures import PhotoMeasures
+    from colorize.training.config import TrainConfig
+    from colorize.training.data import Sources
+
+# What an arm changes of the common settings. Without an adversarial weight there is no D.
+ARMS: dict[str, dict[str, Any]] = {
+    "mse": {"reconstruction": "mse", "adversarial_weight": 0.0},
+    "l1": {"adversarial_weight": 0.0},
+    "cross-entropy": {"reconstruction": "cross-entropy", "adversarial_weight": 0.0},
+    "gan": {"reconstruction": "none"},
+    "l1+gan": {},
+    "l1+pixelgan": {"discriminators": ("pixel",)},
+    "l1+imagegan": {"discriminators": ("image",)},
+}
+UNCHANGED = "l1+gan"
+TWICE = ("mse", "l1", "l1+gan")  # arms with a second seed
+FIRST = ("mse", "l1", "l1+gan")  # and those that say most if the rest is missing
+
+COMMON: dict[str, Any] = {
+    "generator_settings": {"widths": [128, 96, 64, 32]},
+    "discriminators": ("patch",),  # 70×70 px
+    "ndf": 32,
+    "spectral_norm": True,
+    "reconstruction": "l1",
+    "reconstruction_weight": 5.0,
+    "generator_steps": 0,
+    "discriminator_steps": 0,
+    "adversarial_steps": 400,
+    "batch_size": 16,
+    "g_lr": 1e-3,
+    "d_lr": 4e-4,
+    "encoder_lr": 0.15,
+    "ema": 0.98,
+    "size": 96,
+    "workers": 1,
+    "validation_photos": 64,
+    "validate_interval": 250,
+    "checkpoint_interval": 100,
+}
+QUICK: dict[str, Any] = {
+    "generator_settings": {"widths": [16, 16, 8, 8]},
+    "ndf": 4,
+    "adversarial_steps": 3,
+    "batch_size": 2,
+    "workers": 0,
+    "min_side": 32,
+    "validation_photos": 4,
+}
+CREDITS = {
+    "astronaut": "Eileen Collins, NASA, public domain",
+    "chelsea": "Chelsea, Stéfan van der Walt, CC0",
+    "coffee": "Coffee, Rachel Michetti, CC0",
+    "rocket": "Falcon 9, SpaceX, public domain",
+}
+MODEL, ARM_RECORD, STUDY = "model.safetensors", "arm.json", "study.json"
+_NORM_BATCHES = 32  # whose statistics a finished generator gets
+_STRIP_SIDE = 256  # px, the longer one
+
+
+class Run(NamedTuple):
+    arm: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.arm}-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What the arms have in common, and how they are measured."""
+
+    out: Path
+    data: Sources
+    validation: Sources
+    common: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    encoder_start: str = ""
+    size: int = 128  # px, of the validation photos' middle squares
+    photos: int = 100_000  # validation photos at most
+    resamples: int = 2000
+    command: str = ""
+
+    def config(self, run: Run) -> TrainConfig:
+        from colorize.training.config import TrainConfig
+
+        settings = {**self.common, **ARMS[run.arm]}
+        return TrainConfig(**settings, encoder_start=self.encoder_start, seed=run.seed)
+
+    def folder(self, run: Run) -> Path:
+        return self.out / "runs" / run.name
+
+    def finished(self) -> list[Run]:
+        """All that a folder holds, whatever is asked for this time."""
+        seeds = [path.parent.name.rpartition("-")[2] for path in self.out.glob(f"runs/*-*/{MODEL}")]
+        runs = all_runs(seeds=1 + max(map(int, seeds), default=0))
+        return [run for run in runs if (self.folder(run) / MODEL).is_file()]
+
+
+def all_runs(arms: Sequence[str] = (), seeds: int = 2) -> tuple[Run, ...]:
+    """Every arm's first seed, the most telling arms first, then second seeds."""
+    order = [*FIRST, *(arm for arm in ARMS if arm not in FIRST)]
+    first = [Run(arm, 0) for arm in order]
+    further = [Run(arm, seed) for seed in range(1, seeds) for arm in TWICE]
+    return tuple(run for run in (*first, *further) if not arms or run.arm in arms)
+
+
+# -- training ----------------------------------------------------------------------------------------------------------
+
+
+def train_arm(study: Study, run: Run) -> None:
+    """Train one arm, or what is missing of it. Raises `Interrupted` after a signal, when all is saved."""
+    from colorize.training import runlog
+    from colorize.training.loop import train
+
+    folder = study.folder(run)
+    config = study.config(run)
+    record = folder / ARM_RECORD
+    resume = (folder / runlog.CONFIG).is_file()
+    if resume and json.loads((folder / runlog.CONFIG).read_text(encoding="utf-8")) != json.loads(config.to_json()):
+        raise ConfigError(f"{folder}: was begun with other settings; choose another --out")
+    start, before = time.monotonic(), json.loads(record.read_text())["seconds"] if record.is_file() else 0.0
+    try:
+        last = train(config, study.data, study.validation, folder, resume=resume)
+        finish(config, study.data, last, folder / MODEL)
+    finally:
+        if folder.is_dir():
+            record.write_text(json.dumps({"seconds": round(before + time.monotonic() - start, 1)}) + "\n")
+
+
+def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None:
+    """Give the averaged weights in `last` BatchNorm statistics of their own, and write them to `target`.
+
+    While weights move fast, running statistics fit neither them nor their average; every arm's are set anew, from the
+    same photos.
+    """
+    import torch
+
+    from colorize.models.generator import recompute_norm_statistics
+    from colorize.models.mobile_unet import MobileUNet
+    from colorize.models.weights import load_generator, save_generator
+    from colorize.training.augment import Augment
+    from colorize.training.data import PhotoBatches
+
+    generator, info = load_generator(last)
+    if isinstance(generator, MobileUNet):
+        generator.encoder_is_trained = config.encoder_is_trained
+    batches = PhotoBatches(data, dataclasses.replace(config, workers=0), hold_out=False)
+    torch.manual_seed(config.seed)
+    augment = Augment(config, torch.device("cpu"))
+    count = min(_NORM_BATCHES, config.steps)
+    recompute_norm_statistics(generator, (augment(next(batches)).l for _ in range(count)))
+    save_generator(target, generator, info.training)
+
+
+# -- measuring ---------------------------------------------------------------------------------------------------------
+
+
+def measure(study: Study) -> dict[str, Any]:
+    """Measure and judge every finished run; gives what study.json holds. Raises `DataError` without photos."""
+    import numpy as np
+    import torch
+    from torch.nn.functional import avg_pool2d
+
+    from colorize import __version__
+    from colorize.color.lightness import to_levels
+    from colorize.color.metrics import KL_SMOOTHING
+    from colorize.evaluation.features import Eye
+    from colorize.evaluation.measures import SCALES, draw_weights, measure_photos, summarize
+    from colorize.study.judge import taken_for_real
+    from colorize.training.augment import to_batch, to_float
+    from colorize.training.data import validation_photos
+
+    runs = study.finished()
+    config = dataclasses.replace(study.config(runs[0]), size=study.size, validation_photos=study.photos)
+    photos = validation_photos(study.validation, config, held_out=False)
+    if len(photos) < 2:
+        raise DataError(f"expected at least 2 validation photos with colour, got {len(photos)}")
+    device = _device(config)
+    truth = to_float(photos, torch.device("cpu"))  # (N, 3, S, S)
+    l = to_batch(truth).l
+    levels = to_levels(photos.permute(0, 2, 3, 1).numpy())  # (N, S, S)
+    weights = draw_weights(len(photos), study.resamples)
+    eye = Eye(study.encoder_start).to(device)
+
+    def looked_at(rgb: Tensor) -> Tensor:
+        return torch.cat([eye(part.to(device)).cpu() for part in rgb.split(32)])
+
+    true = measure_photos(truth, truth)
+    grey = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)
+    measured: dict[str, PhotoMeasures] = {}
+    seen: dict[str, Tensor] = {}
+    seen_half: dict[str, Tensor] = {}
+    for run in runs:
+        rgb = colour(study.folder(run) / MODEL, levels, l, device)
+        measured[run.name] = measure_photos(rgb, truth)
+        seen[run.name], seen_half[run.name] = looked_at(rgb), looked_at(avg_pool2d(rgb, 2))
+        print(f"study: measured {run.name}", file=sys.stderr, flush=True)
+
+    # Judges: one for all, one for all at half size, one for each run.
+    real, real_half = looked_at(truth), looked_at(avg_pool2d(truth, 2))
+    share = {run.name: 1 / sum(other.arm == run.arm for other in runs) for run in runs}  # seeds share their arm's
+    one, one_half = taken_for_real(real, seen, share), taken_for_real(real_half, seen_half, share)
+    own = {name: taken_for_real(real, {name: features}, {name: 1}) for name, features in seen.items()}
+    on_real = summarize(
+        true, true, weights, {"real": one["real"], "half": one_half["real"], **{n: v["real"] for n, v in own.items()}}
+    )
+
+    rows = []
+    for run in runs:
+        judged = {
+            "taken_for_real": one[run.name],
+            "taken_for_real_half": one_half[run.name],
+            "taken_for_real_own": own[run.name][run.name],
+        }
+        measures = summarize(measured[run.name], true, weights, judged)
+        rows.append(_row(study, run) | {"measures": measures, "histograms": _histograms(measured[run.name])})
+    return {
+        "format": 1,
+        "command": study.command,
+        "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
+        "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "cpus": os.cpu_count(),
+        "settings": _shared_settings(study),
+        "arms": {arm: ARMS[arm] for arm in dict.fromkeys(run.arm for run in runs)},
+        "protocol": {
+            "photos": len(photos),
+            "size": study.size,
+            "resamples": study.resamples,
+            "scales": list(SCALES),
+            "histogram_bins": true.histograms.shape[2],
+            "kl_smoothing": KL_SMOOTHING,
+            "text": PROTOCOL,
+            "judge": JUDGE_PROTOCOL,
+        },
+        "data": study.data.describe(),
+        "validation": study.validation.describe(),
+        "truth": {"measures": summarize(true, true, weights), "histograms": _histograms(true)},
+        "grey": {"measures": summarize(grey, true, weights)},
+        "runs": rows,
+        "judge": {
+            "trained_on": [run.name for run in runs],
+            "real": on_real["real"],
+            "real_half": on_real["half"],
+            "own": {run.name: on_real[run.name] for run in runs},
+        },
+    }
+
+
+PROTOCOL = (
+    "middle squares, coloured from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
+    "bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
+    "again with replacement, the same draws for every run"
+)
+JUDGE_PROTOCOL = (
+    "logistic regression on an ImageNet MobileNetV2's channel means and deviations at five strides, 5-fold over "
+    "photos, so that no photo is judged by what has seen it or a colouring of it; one judge learns from all arms "
+    "alike, seeds of an arm sharing its weight, so that all are measured by one threshold; another one does so at half "
+    "size; and each run has one of its own; real and coloured count for the same, and above ½ is taken for real"
+)
+
+
+def _shared_settings(study: Study) -> dict[str, Any]:
+    """Of the arm that changes none; names of files, no paths."""
+    settings: dict[str, Any] = json.loads(study.config(Run(UNCHANGED, 0)).to_json())
+    return settings | {"encoder_start": Path(study.encoder_start).name}
+
+
+def _row(study: Study, run: Run) -> dict[str, Any]:
+    config = study.config(run)
+    record = json.loads((study.folder(run) / ARM_RECORD).read_text(encoding="utf-8"))
+    return {
+        "name": run.name,
+        "arm": run.arm,
+        "seed": run.seed,
+        "command": train_command(config),
+        "seconds": record["seconds"],
+        "steps": config.steps,
+        "photos_seen": config.steps * config.batch_size,
+    }
+
+
+def train_command(config: TrainConfig) -> str:
+    """What `train.py` would have to be told, DATA and paths left for the reader to fill in."""
+    words = ["python", "train.py", "DATA", "--run", "RUN"]
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        option = f"--{field.name.replace('_', '-')}"
+        if value == default:
+            continue
+        if isinstance(value, bool):
+            words.append(option if value else option.replace("--", "--no-", 1))
+        elif isinstance(value, dict):
+            words += [option, json.dumps(value)]
+        elif isinstance(value, tuple):
+            words += [option, *value]
+        else:
+            words += [option, Path(value).name if field.name == "encoder_start" else str(value)]
+    return shlex.join(words)
+
+
+def _histograms(measured: PhotoMeasures) -> dict[str, list[float]]:
+    shares = measured.histograms.mean(dim=0)  # (2, bins)
+    return {name: [round(share, 8) for share in shares[c].tolist()] for c, name in enumerate("ab")}
+
+
+def colour(model: Path, levels: NDArray[Any], l: Tensor, device: torch.device) -> Tensor:
+    """`rgb` (N, 3, S, S) of grey levels (N, S, S) and their `l` (N, 1, S, S), as users would see it."""
+    import numpy as np
+    import torch
+
+    from colorize.color.lightness import merge
+    from colorize.models.weights import load_generator
+
+    generator = load_generator(model)[0].to(device)
+    with torch.no_grad():
+        ab = torch.cat([generator(part.to(device)).cpu() for part in l.split(32)]).numpy()  # (N, 2, S, S)
+    return _as_rgb(np.stack([merge(*each) for each in zip(levels, ab, strict=True)]))
+
+
+def _as_rgb(pictures: NDArray[Any]) -> Tensor:
+    """uint8 (N, S, S, 3) to `rgb` (N, 3, S, S)."""
+    import torch
+
+    from colorize.training.augment import to_float
+
+    return to_float(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.device("cpu"))
+
+
+def _device(config: TrainConfig) -> torch.device:
+    import torch
+
+    return torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else "cpu")
+
+
+# -- strips ------------------------------------------------------------------------------------------------------------
+
+
+def write_strips(study: Study) -> dict[str, Any]:
+    """The sample photos under every arm; gives what study.json says of them."""
+    from PIL import Image
+
+    from colorize import photo
+    from colorize.coloring.colorizer import Colorizer
+
+    colorizers = {run.arm: Colorizer.load(study.folder(run) / MODEL) for run in study.finished() if run.seed == 0}
+    for file in SAMPLES:
+        with Image.open(sample_folder() / file) as opened:
+            truth = opened.convert("RGB")
+        truth.thumbnail((_STRIP_SIDE, _STRIP_SIDE), Image.Resampling.LANCZOS)
+        grey = truth.convert("L")
+        pictures = {"truth": truth, "grey": grey.convert("RGB")}
+        pictures |= {arm: colorizer(grey, size=study.size) for arm, colorizer in colorizers.items()}
+        for name, picture in pictures.items():
+            photo.save(photo.Photo(picture), study.out / "strips" / name / f"{Path(file).stem}.png")
+    photos = [{"name": Path(f).stem, "file": f"{Path(f).stem}.png", "credit": CREDITS[Path(f).stem]} for f in SAMPLES]
+    return {"photos": photos, "arms": ["truth", "grey", *(arm for arm in ARMS if arm in colorizers)]}
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def train_arms(study: Study) -> None:
+    """Train what is missing. Raises `Interrupted` after a signal, when all is saved."""
+    from colorize.system.memory import keep_freed_memory
+
+    keep_freed_memory()
+    for run in study.runs:
+        if (study.folder(run) / MODEL).is_file():
+            print(f"study: {run.name} is done", file=sys.stderr, flush=True)
+            continue
+        print(f"study: {run.name}", file=sys.stderr, flush=True)
+        train_arm(study, run)
+
+
+def write_study(study: Study) -> Path:
+    """Measure everything finished and show it on the sample photos; gives the path of study.json."""
+    result = measure(study) | {"strips": write_strips(study)}
+    target = study.out / STUDY
+    with files.atomic(target) as file:
+        file.write((json.dumps(result, indent=1, ensure_ascii=False) + "\n").encode())
+    return target
+
+
+def made_up_photos(folder: Path, count: int = 12, side: int = 112) -> Path:
+    """Soft blobs of colour, where --quick has nothing better to train on."""
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        small = np.random.default_rng(i).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        Image.fromarray(small).resize((side, side), Image.Resampling.BICUBIC).save(folder / f"{i:02d}.png")
+    return folder
+
+
+def format_table(result: Mapping[str, Any]) -> str:
+    """The main measures, for people."""
+    columns = ["histogram_a", "histogram_b", "kl_a", "kl_b", "cf_difference", "sharpness_2", "psnr", "ssim"]
+    columns += ["taken_for_real", "taken_for_real_half", "taken_for_real_own"]
+    heads = [name.replace("histogram", "hist").replace("taken_for_", "") for name in columns]
+    lines = [f"{'':16}" + "".join(f"{head:>14}" for head in heads)]
+    for row in ({"name": "grey", **result["grey"]}, *result["runs"]):
+        cells = (row["measures"].get(name) for name in columns)
+        lines.append(f"{row['name']:16}" + "".join(f"{c['value']:14.3f}" if c else f"{'':14}" for c in cells))
+    real, half = (result["judge"][name]["value"] for name in ("real", "real_half"))
+    lines.append(f"real photos taken for real: {real:.3f}, at half size {half:.3f}")
+    return "\n".join(lines)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m colorize.study",
+        description="Train one generator under many losses, then measure and judge what each has learned.",
+    )
+    parser.add_argument("--data", nargs="+", metavar="PHOTOS", help="folders, photos, tar shards to train on")
+    parser.add_argument(
+        "--validation", nargs="+", metavar="PHOTOS", help="photos to measure on, none of them in --data"
+    )
+    parser.add_argument("--encoder-start", default="", metavar="FILE", help='ImageNet weights, or "hub": see train.py')
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="runs, strips and study.json")
+    parser.add_argument("--arms", nargs="+", metavar="ARM", default=[], help=f"only these of {', '.join(ARMS)}")
+    parser.add_argument("--seeds", type=int, default=2, metavar="N", help=f"of {', '.join(TWICE)} [%(default)s]")
+    parser.add_argument("--steps", type=int, metavar="N", help=f"of each arm [{COMMON['adversarial_steps']}]")
+    parser.add_argument("--train-only", action="store_true", help="leave measuring to another run of the command")
+    parser.add_argument("--quick", action="store_true", help="a few steps of tiny networks: does it all run?")
+    given = parser.parse_args(arguments)
+    try:
+        study = _study(given, sys.argv[1:] if arguments is None else arguments)
+        from colorize.training.loop import Interrupted
+
+        try:
+            train_arms(study)
+        except Interrupted:
+            print("study: stopped and saved; the same command goes on", file=sys.stderr)
+            return 130
+        if given.train_only:
+            return 0
+        target = write_study(study)
+    except ColorizeError as error:
+        print(f"study: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
+    except FileNotFoundError as error:  # the sample photos
+        print(f"study: {error}", file=sys.stderr)
+        return 1
+    print(format_table(json.loads(target.read_text(encoding="utf-8"))))
+    print(target)
+    return 0
+
+
+def _study(given: argparse.Namespace, arguments: Sequence[str]) -> Study:
+    from colorize.training.data import find_sources
+
+    for arm in given.arms:
+        if arm not in ARMS:
+            raise ConfigError(f"unknown arm {arm!r}: expected some of {', '.join(ARMS)}")
+    if given.seeds < 1:
+        raise ConfigError(f"seeds must be at least 1, got {given.seeds}")
+    sample_folder()  # told before the work
+    common = {**COMMON, **(QUICK if given.quick else {})}
+    if given.steps is not None:
+        common["adversarial_steps"] = given.steps
+    if given.quick and not given.data and not given.validation:
+        data = validation = find_sources([made_up_photos(given.out / "photos")])
+    else:
+        for name in ("data", "validation"):
+            if not getattr(given, name):
+                raise ConfigError(f"--{name} is missing: photos to {'train' if name == 'data' else 'measure'} on")
+        validation = find_sources(given.validation)
+        data = find_sources(given.data).without(validation)
+    study = Study(
+        given.out,
+        data,
+        validation,
+        common,
+        all_runs(given.arms, given.seeds),
+        given.encoder_start,
+        command=shlex.join(["python", "-m", "colorize.study", *_without_paths(arguments)]),
+    )
+    return dataclasses.replace(study, size=32, photos=24, resamples=100) if given.quick else study
+
+
+def _without_paths(arguments: Sequence[str]) -> Iterator[str]:
+    """Where somebody's files lie is nobody's business."""
+    for argument in arguments:
+        yield Path(argument).name if os.sep in argument else argument
+
+
+if __name__ == "__main__":
+    sys.exit(main())

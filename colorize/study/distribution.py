@@ -1,0 +1,261 @@
+"""A distribution learned from noise: the alternating game where every answer can be worked out.
+
+z ~ U(0, 1) goes into G, x = G(z) comes out, and is to be distributed as the data are, N(μ, σ). It is the picture of
+Goodfellow et al. 2014, figure 1, played with the project's own losses and the project's own `Step`: z stands where a
+photo's `l` does and x where its `ab` does, both (B, 1, 1, 1). D is not told z.
+
+What the best G and the best D are is known (ibid., proposition 1 and theorem 1), so that a game can be seen going
+wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorize.color.metrics import kl_divergence
+from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
+from colorize.training.step import Batch, Step
+
+MEAN, SIGMA = 2.0, 1.0  # of the data
+BATCH_SIZE = 256
+RECORD_INTERVAL = 10  # steps
+FRAME_STEPS = (0, 20, 50, 100, 500)  # shown as pictures; the last step is in any case
+_UNITS = 32  # per layer, of either network
+_STEEPNESS = 40.0  # of G's soft steps
+_SAMPLES = 4096  # z evenly over (0, 1): G's distribution without the noise of drawing
+_SHOWN = (-2.0, 6.0)
+_SHOWN_BINS = 80
+_SPAN, _BINS = 4.0, 64  # KL and JSD count in this many bins over μ ± 4σ, and in two open ones
+_SMOOTHING = 1e-9  # shares: only so that 0 · log 0 is a number
+
+
+@dataclass(frozen=True)
+class Game:
+    """One way to play."""
+
+    k: int = 1  # updates of D per update of G
+    g_lr: float = 2e-3
+    d_lr: float = 2e-3
+    frozen: bool = True  # whether D holds still while G learns; else the gradients of G's loss stay in D
+    warm_up: int = 0  # updates of D before the first of G
+    d_learns: bool = True  # after the warm-up
+
+
+GAMES = {
+    "k=1": Game(),
+    "k=5": Game(k=5),
+    "fast G, k=1": Game(g_lr=2e-2),
+    "fast G, k=5": Game(g_lr=2e-2, k=5),
+    "D not frozen": Game(frozen=False),
+    "D never again": Game(warm_up=200, d_learns=False),
+}
+SHOWN_GAME = "k=5"  # whose frames are a figure
+
+
+class NoiseGenerator(nn.Module):
+    """z (B, 1, 1, 1) in (0, 1) -> x (B, 1, 1, 1): a sum of soft steps, at first evenly spread, upwards and small."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps, self.heights = nn.Linear(1, _UNITS), nn.Linear(_UNITS, 1)
+        with torch.no_grad():
+            self.steps.weight.fill_(_STEEPNESS)
+            self.steps.bias.copy_(-_STEEPNESS * torch.linspace(0, 1, _UNITS))
+            self.heights.weight.uniform_(0, 0.05)
+            self.heights.bias.zero_()
+
+    def forward(self, z: Tensor) -> Tensor:
+        x: Tensor = self.heights(torch.sigmoid(self.steps(z.flatten(1))))  # (B, 1)
+        return x[:, :, None, None]
+
+
+class PointDiscriminator(nn.Module):
+    """One logit (B, 1) per number x (B, 1, 1, 1), in a list as from `Discriminators`; z is not looked at."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(1, _UNITS),
+            nn.LeakyReLU(0.2),
+            nn.Linear(_UNITS, _UNITS),
+            nn.LeakyReLU(0.2),
+            nn.Linear(_UNITS, 1),
+        )
+
+    def forward(self, z: Tensor, x: Tensor) -> list[Tensor]:  # noqa: ARG002  # the shape of any discriminator
+        return [self.layers(x.flatten(1))]
+
+
+class Unfrozen(nn.Module):
+    """The same discriminator, its parameters out of `frozen`'s reach: what forgetting to freeze D does.
+
+    The gradients of G's loss by D's parameters then add to those of D's next loss.
+    """
+
+    def __init__(self, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.hidden = [discriminator]  # in a list, so that it is no submodule
+
+    def forward(self, z: Tensor, x: Tensor) -> list[Tensor]:
+        logits: list[Tensor] = self.hidden[0](z, x)
+        return logits
+
+
+def best_verdict(data: Tensor, generated: Tensor, *, frozen: bool = True) -> Tensor:
+    """The best D's probability of "real" where the densities are `data` and `generated`, of any one shape.
+
+    p/(p + q) (Goodfellow et al. 2014, proposition 1). Without freezing D also lowers −log D(G(z)), beside its own
+    halved loss, and the zero of the sum's derivative is (p + 2q)/(p + 3q): ¾ instead of ½ where both are alike.
+    """
+    if frozen:
+        return data / (data + generated)
+    return (data + 2 * generated) / (data + 3 * generated)
+
+
+def density(x: Tensor) -> Tensor:
+    """Of the data, at x."""
+    return torch.exp(-((x - MEAN) / SIGMA).square() / 2) / (SIGMA * math.sqrt(2 * math.pi))
+
+
+def wasserstein(x: Tensor, mean: float = MEAN, sigma: float = SIGMA) -> float:
+    """Wasserstein-1 distance of the numbers x (N,) from N(mean, sigma): mean |x₍ᵢ₎ − quantile((i − ½)/N)|.
+
+    In one dimension that is ∫ |F⁻¹ − G⁻¹| du, how far each number has to travel on average (Peyré & Cuturi 2019,
+    eq. 2.37).
+    """
+    levels = (torch.arange(len(x), dtype=torch.float64) + 0.5) / len(x)
+    wanted = mean + sigma * torch.special.ndtri(levels)
+    distance: float = (x.double().sort().values - wanted).abs().mean().item()
+    return distance
+
+
+def binned(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Shares of the data and of the numbers x (N,) in the same bins, both (bins + 2,), the outer two open."""
+    edges = MEAN + SIGMA * torch.linspace(-_SPAN, _SPAN, _BINS + 1, dtype=torch.float64)
+    below = torch.cat([torch.zeros(1), torch.special.ndtr((edges - MEAN) / SIGMA), torch.ones(1)])
+    counts = torch.bincount(torch.bucketize(x.double(), edges), minlength=_BINS + 2)
+    return below.diff(), counts / len(x)
+
+
+def divergences(generated: Tensor, data: Tensor) -> tuple[float, float]:
+    """KL(generated ‖ data) and their Jensen-Shannon divergence, ½ KL(p ‖ m) + ½ KL(q ‖ m), m = ½(p + q), in nats.
+
+    Of shares over the same bins. KL the other way round would be infinite wherever the generator leaves a bin empty,
+    and is so for every one of these generators; the Jensen-Shannon divergence is log 2 at most.
+    """
+    middle = (generated + data) / 2
+    kl, to_generated, to_data = (
+        kl_divergence(p, q, smoothing=_SMOOTHING).item()
+        for p, q in ((generated, data), (generated, middle), (data, middle))
+    )
+    return kl, (to_generated + to_data) / 2
+
+
+def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[str, Any]:
+    """Play `steps` updates of G and record the distances of its distribution from the data.
+
+    Rates fall to 0 over the second half, as in training. Gives lists of numbers by step: `w1` Wasserstein-1, `kl` of
+    G's distribution from the data, `jsd`, `d_reading` what D's loss says the JSD is (log 2 − D's loss, right for the
+    best D and too low for any other), `mean` and `sigma` of G; and `frames`.
+    """
+    torch.manual_seed(seed)
+    generator, discriminator = NoiseGenerator(), PointDiscriminator()
+    still = discriminator if game.frozen else Unfrozen(discriminator)
+    step = Step(
+        Accelerator(cpu=True), generator, discriminator, still, OBJECTIVES["bce"], RECONSTRUCTIONS["none"], 1.0, 0.0
+    )
+    g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
+    record: dict[str, Any] = {name: [] for name in ("step", "w1", "kl", "jsd", "d_reading", "mean", "sigma")}
+    record["frames"] = []
+
+    for _ in range(game.warm_up):
+        step.discriminator_step([_batch()], d_optimizer)
+    d_losses: list[float] = []
+    for i in range(steps + 1):
+        if i % RECORD_INTERVAL == 0:
+            _record(record, i, generator, d_losses)
+        if i in frames or i == steps:
+            record["frames"].append(_frame(i, generator, discriminator, frozen=game.frozen))
+        if i == steps:
+            break
+
+        decay = min(1.0, 2 * (1 - i / steps))
+        g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
+        d_optimizer.param_groups[0]["lr"] = game.d_lr * decay * game.d_learns
+        for _ in range(game.k - 1):
+            step.discriminator_step([_batch()], d_optimizer)
+        d_losses.append(step.adversarial_step([_batch()], g_optimizer, d_optimizer).d.item())
+    with torch.no_grad():
+        real, fake = _batch().ab, generator(even_noise())
+        record["verdict_on_data"] = torch.sigmoid(discriminator(real, real)[0]).mean().item()
+        record["verdict_on_generated"] = torch.sigmoid(discriminator(fake, fake)[0]).mean().item()
+    return record
+
+
+def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
+    """Play every game with three seeds; quick: a little, with one."""
+    steps, seeds = (10, 1) if quick else (500, 3)
+    with torch.random.fork_rng(devices=[]):
+        played = {
+            name: {
+                **asdict(game),
+                "plays": [play(game, seed + i, steps, FRAME_STEPS if i == 0 else ()) for i in range(seeds)],
+            }
+            for name, game in GAMES.items()
+        }
+    return {"data": {"mean": MEAN, "sigma": SIGMA}, "steps": steps, "batch_size": BATCH_SIZE, "games": played}
+
+
+def even_noise() -> Tensor:
+    """z (N, 1, 1, 1), evenly over (0, 1)."""
+    return ((torch.arange(_SAMPLES) + 0.5) / _SAMPLES)[:, None, None, None]  # (N, 1, 1, 1)
+
+
+def _batch() -> Batch:
+    z = torch.rand(BATCH_SIZE, 1, 1, 1)
+    return Batch(z, MEAN + SIGMA * torch.randn_like(z))
+
+
+@torch.no_grad()
+def _record(record: dict[str, Any], step: int, generator: nn.Module, d_losses: list[float]) -> None:
+    x = generator(even_noise()).flatten()
+    data, generated = binned(x)
+    record["step"].append(step)
+    record["w1"].append(wasserstein(x))
+    kl, jsd = divergences(generated, data)
+    record["kl"].append(kl)
+    record["jsd"].append(jsd)
+    record["d_reading"].append(math.log(2) - sum(d_losses) / len(d_losses) if d_losses else None)
+    record["mean"].append(x.mean().item())
+    record["sigma"].append(x.std().item())
+    d_losses.clear()
+
+
+@torch.no_grad()
+def _frame(step: int, generator: nn.Module, discriminator: nn.Module, *, frozen: bool) -> dict[str, Any]:
+    """One picture: densities and D over x, and where G sends some z."""
+    low, high = _SHOWN
+    width = (high - low) / _SHOWN_BINS
+    x = low + width * (torch.arange(_SHOWN_BINS) + 0.5)  # (bins,), their middles
+    generated = torch.histc(generator(even_noise()), _SHOWN_BINS, low, high) / (_SAMPLES * width)
+    points = x[:, None, None, None]
+    z = torch.linspace(0.02, 0.98, 17)
+    return {
+        "step": step,
+        "x": x.tolist(),
+        "data": density(x).tolist(),
+        "generated": generated.tolist(),
+        "d": torch.sigmoid(discriminator(points, points)[0]).flatten().tolist(),
+        "best_d": best_verdict(density(x), generated, frozen=frozen).tolist(),
+        "z": z.tolist(),
+        "g": F.hardtanh(generator(z[:, None, None, None]).flatten(), low, high).tolist(),
+    }

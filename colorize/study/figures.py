@@ -1,0 +1,493 @@
+"""The study's figures. Each is drawn from one JSON file alone, so that it can be drawn again without training.
+
+matplotlib is imported only here, when something is drawn: the extra `study` brings it. Colours are those of Okabe & Ito
+(2008), told apart by the colour-blind; what is true is black or grey everywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import math
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from colorize.errors import ConfigError, DataError
+from colorize.system import files
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+TRUE, FAINT = "#000000", "#9a9a9a"
+ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, OCHRE = (
+    *("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7"),
+    "#8c7a00",  # Okabe & Ito's yellow, darkened: it has to be seen on white
+)
+ARM_COLOURS = {
+    "mse": ORANGE,
+    "l1": SKY,
+    "cross-entropy": GREEN,
+    "gan": PURPLE,
+    "l1+gan": VERMILION,
+    "l1+pixelgan": BLUE,
+    "l1+imagegan": OCHRE,
+}
+ARM_LABELS = {
+    "mse": "MSE",
+    "l1": "L1",
+    "cross-entropy": "cross-entropy",
+    "gan": "GAN only",
+    "l1+gan": "L1 + GAN (70×70)",
+    "l1+pixelgan": "L1 + PixelGAN (1×1)",
+    "l1+imagegan": "L1 + whole-image GAN",
+    "truth": "truth",
+    "grey": "grey",
+}
+_STYLE = Path(__file__).with_name("figures.mplstyle")
+_WIDE = 10.0  # inches
+_DECIMALS = re.compile(r"(\.\d\d)\d+")
+
+
+class Plot(NamedTuple):
+    """One figure: its file's stem is its name in `FIGURES`."""
+
+    source: str  # the JSON file's stem
+    suffix: str
+    draw: Callable[[dict[str, Any], Path], Figure]  # (what the JSON holds, its folder)
+    shows: str  # for those who cannot see it
+
+
+def require_matplotlib() -> None:
+    """Raises `ConfigError` where the extra that draws is not installed."""
+    if find_spec("matplotlib") is None:
+        raise ConfigError("figures are drawn by matplotlib, which is not installed: pip install 'colorize[study]'")
+
+
+def of_source(source: str) -> list[str]:
+    """The figures drawn from `source`.json."""
+    return [name for name, plot in FIGURES.items() if plot.source == source]
+
+
+def file_name(name: str) -> str:
+    return f"{name}{FIGURES[name].suffix}"
+
+
+def draw_from(data: Path, names: Sequence[str], out: Path) -> Iterator[Path]:
+    """Draw figures out of the JSON files in `data` into the folder `out`; gives each one's path.
+
+    Raises `DataError` for a file that is missing or holds something else, `ConfigError` without matplotlib.
+    """
+    require_matplotlib()
+    from matplotlib import rc_context
+
+    for name in names:
+        plot = FIGURES[name]
+        result = read_json(data / f"{plot.source}.json")
+        buffer = io.BytesIO()
+        try:
+            with rc_context(fname=_STYLE):
+                figure = plot.draw(result, data)
+                _save(figure, buffer, plot.suffix)
+        except (KeyError, IndexError) as error:
+            raise DataError(f"{data / plot.source}.json: figure {name} needs {error}, which is not there") from error
+        target = out / file_name(name)
+        with files.atomic(target) as file:
+            file.write(buffer.getvalue())
+        yield target
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Raises `DataError` for what is no JSON object of format 1."""
+    try:
+        result = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file") from error
+    except ValueError as error:
+        raise DataError(f"{path}: expected JSON, got something else ({error})") from error
+    if not isinstance(result, dict) or result.get("format") != 1:
+        raise DataError(f"{path}: expected a JSON object of format 1")
+    return result
+
+
+def _save(figure: Figure, buffer: io.BytesIO, suffix: str) -> None:
+    if suffix == ".svg":
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", dpi=150, metadata={"Date": None})
+        # A hundredth of a point is less than anyone sees, and half the file.
+        buffer.write(re.sub(r' d="[^"]*"', lambda path: _DECIMALS.sub(r"\1", path[0]), drawn.getvalue()).encode())
+    else:
+        figure.savefig(buffer, format="jpeg", dpi=110, pil_kwargs={"quality": 86})
+
+
+def _figure(width: float, height: float, gap: float = 0.04) -> Figure:
+    """An empty one of so many inches, `gap` inches between its parts."""
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    return Figure((width, height), layout=ConstrainedLayoutEngine(w_pad=gap, h_pad=gap, wspace=gap, hspace=gap))
+
+
+# -- a distribution learned from noise ---------------------------------------------------------------------------------
+
+
+def draw_frames(result: dict[str, Any], _data: Path) -> Figure:
+    """Goodfellow et al. 2014, figure 1: the densities and D, and below them where G sends z."""
+    from colorize.study.distribution import SHOWN_GAME
+
+    frames = result["games"][SHOWN_GAME]["plays"][0]["frames"]
+    figure = _figure(_WIDE, 3.4)
+    axes = figure.subplots(2, len(frames), sharex=True, sharey="row", height_ratios=[3, 1], squeeze=False)
+    for i, frame in enumerate(frames):
+        _frame(axes[0, i], frame)
+        axes[0, i].set_title(f"step {frame['step']}")
+        arrows = axes[1, i]
+        for z, x in zip(frame["z"], frame["g"], strict=True):
+            arrows.plot([_on_axis(z, frame), x], [0, 1], color=VERMILION, linewidth=0.7)
+        arrows.set_yticks([0, 1], ["z", "x"])
+        arrows.grid(visible=False)
+        arrows.set_ylim(0, 1)
+    axes[0, 0].set_ylabel("density;  D(x)")
+    _legend_above(figure, axes[0, 0])
+    return figure
+
+
+def draw_games(result: dict[str, Any], _data: Path) -> Figure:
+    """Where every way to play has ended."""
+    games = result["games"]
+    figure = _figure(_WIDE, 2.6)
+    axes = figure.subplots(1, len(games), sharex=True, sharey=True, squeeze=False)[0]
+    for ax, (name, game) in zip(axes, games.items(), strict=True):
+        _frame(ax, game["plays"][0]["frames"][-1])
+        ax.set_title(name)
+    axes[0].set_ylabel("density;  D(x)")
+    _legend_above(figure, axes[0])
+    return figure
+
+
+def draw_distances(result: dict[str, Any], _data: Path) -> Figure:
+    """Wasserstein-1 and KL by step for every way to play, and D's own reading of the distance."""
+    from colorize.study.distribution import SHOWN_GAME
+
+    figure = _figure(_WIDE, 3.0)
+    w1, kl, reading = figure.subplots(1, 3)
+    colours = dict(zip(result["games"], (SKY, BLUE, ORANGE, VERMILION, GREEN, FAINT), strict=False))
+    for name, game in result["games"].items():
+        for ax, key in ((w1, "w1"), (kl, "kl")):
+            for i, each in enumerate(game["plays"]):
+                label = name if i == 0 else None
+                ax.plot(each["step"], each[key], color=colours[name], label=label, linewidth=0.9, alpha=0.8)
+    for ax, title in ((w1, "Wasserstein-1 distance"), (kl, "KL(G ‖ data), nats")):
+        ax.set(yscale="log", xlabel="step of G", title=title)
+    _legend_above(figure, w1)
+    for i, each in enumerate(result["games"][SHOWN_GAME]["plays"]):
+        reading.plot(each["step"], each["jsd"], color=TRUE, label="true" if i == 0 else None, linewidth=0.9)
+        label = "read from D's loss: log 2 − loss" if i == 0 else None
+        reading.plot(each["step"][1:], each["d_reading"][1:], color=VERMILION, label=label, linewidth=0.9)
+    reading.axhline(math.log(2), color=FAINT, linestyle=":", linewidth=1)
+    reading.set(title=f"Jensen-Shannon divergence, nats ({SHOWN_GAME})", xlabel="step of G")
+    reading.legend()
+    return figure
+
+
+def _frame(ax: Axes, frame: dict[str, Any]) -> None:
+    ax.fill_between(frame["x"], frame["generated"], step="mid", color=VERMILION, alpha=0.35, linewidth=0, label="G")
+    ax.plot(frame["x"], frame["data"], color=TRUE, label="data")
+    ax.plot(frame["x"], frame["best_d"], color=BLUE, linestyle=":", linewidth=1, label="best D")
+    ax.plot(frame["x"], frame["d"], color=BLUE, label="D")
+    ax.set(ylim=(0, 1.25), yticks=[0, 0.5, 1])
+
+
+def _legend_above(figure: Figure, ax: Axes) -> None:
+    """One legend for all panels, above them."""
+    handles, labels = ax.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+
+
+def _on_axis(z: float, frame: dict[str, Any]) -> float:
+    """z in (0, 1), spread over the shown part of the x axis."""
+    low, high = frame["x"][0], frame["x"][-1]
+    return float(low + z * (high - low))
+
+
+# -- why minimax stalls ------------------------------------------------------------------------------------------------
+
+
+def draw_saturation(result: dict[str, Any], _data: Path) -> Figure:
+    """The two losses' slopes; the gradients a sure D leaves to G; and the games after that."""
+    colours = {"minimax": SKY, "bce": VERMILION}
+    labels = {"minimax": "minimax: log(1 − D)", "bce": "non-saturating: −log D"}
+    figure = _figure(_WIDE, 3.0)
+    slopes, norms, *games = figure.subplots(1, 4)
+    for name, colour in colours.items():
+        slopes.plot(result["slopes"]["verdict"], result["slopes"][name], color=colour, label=labels[name])
+        for record in result["head_start"]:
+            norms.plot(record["step"], record[name], color=colour, linewidth=0.9)
+        for ax, optimizer in zip(games, ("sgd", "adam"), strict=True):
+            for record in result["games"][optimizer][name]:
+                ax.plot(record["step"], record["w1"], color=colour, linewidth=0.9)
+    slopes.set(title="slope of G's loss by D's logit", xlabel="D(G(z))")
+    slopes.legend(loc="center right")
+    norms.set(title="G's gradient while D learns alone", xlabel="step of D", yscale="log")
+    for ax, optimizer in zip(games, ("SGD", "Adam"), strict=True):
+        ax.set(title=f"then both learn, G by {optimizer}", xlabel="step of G", ylim=(0, None))
+    games[0].set_ylabel("Wasserstein-1 distance")
+    return figure
+
+
+# -- the two-coloured world --------------------------------------------------------------------------------------------
+
+
+def draw_two_colours(result: dict[str, Any], _data: Path) -> Figure:
+    """Top: shapes under every loss. Below: the colour each shape got, in the plane of a* and b*."""
+    figure = _figure(_WIDE, 2.6 * len(result["worlds"]))
+    worlds = result["worlds"]
+    rows = figure.subfigures(len(worlds), 1, squeeze=False)[:, 0]
+    for row, world in zip(rows, worlds, strict=True):
+        arms = world["arms"]
+        axes = row.subplots(1, len(arms), sharex=True, sharey=True, squeeze=False)[0]
+        for ax, (arm, record) in zip(axes, arms.items(), strict=True):
+            _colour_plane(ax, record, result["colours"], TWO_COLOUR_ARMS[arm][1])
+            ax.set_title(f"{TWO_COLOUR_ARMS[arm][0]}: {record['near']:.0%} exist", fontsize=8)
+        axes[0].set_ylabel(f"red {world['red']:.0%}, blue {1 - world['red']:.0%}\nb*")
+        for ax in axes:
+            ax.set_xlabel("a*")
+    return figure
+
+
+def draw_shapes(result: dict[str, Any], _data: Path) -> Figure:
+    """The same grey shapes, what they may be, and what every loss makes of them."""
+    rows = []
+    for key, drawn in result["worlds"][0]["pictures"].items():
+        label = {"grey": "seen", "truth": "one truth"}.get(key) or TWO_COLOUR_ARMS[key][0]
+        for i, packed in enumerate(drawn):
+            rows.append((f"{label}, draw {i + 1}" if len(drawn) > 1 else label, _unpacked(packed)))
+    columns = len(rows[0][1])
+    figure = _figure(0.62 * columns + 1.6, 0.62 * len(rows))
+    axes = figure.subplots(len(rows), columns, squeeze=False)
+    for row, (label, images) in zip(axes, rows, strict=True):
+        for ax, image in zip(row, images, strict=True):
+            ax.imshow(image, interpolation="nearest")
+            ax.set_axis_off()
+        row[0].text(-0.15, 0.5, label, transform=row[0].transAxes, ha="right", va="center")
+    return figure
+
+
+def _unpacked(packed: dict[str, Any]) -> Any:
+    """Pictures (N, H, W, 3) out of `two_colours`' text."""
+    import numpy as np
+
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed["zlib"])), np.uint8).reshape(packed["shape"])
+
+
+TWO_COLOUR_ARMS = {
+    "mse": ("MSE", ORANGE),
+    "l1": ("L1", SKY),
+    "gan": ("GAN", VERMILION),
+    "gan+noise": ("GAN with noise", GREEN),
+    "gan+dropout": ("GAN with dropout", PURPLE),
+}
+
+
+def _colour_plane(ax: Axes, record: dict[str, Any], colours: dict[str, Any], colour: str) -> None:
+    from matplotlib.patches import Circle
+
+    for name, side in (("red", 12), ("blue", -12)):
+        centre = colours[name]
+        ax.add_patch(Circle(centre, colours["near"], fill=False, edgecolor=TRUE, linewidth=1))
+        ax.annotate(name, centre, (0, side), textcoords="offset points", ha="center", va="center")
+    a, b = zip(*record["points"], strict=True)
+    ax.plot(a, b, ".", color=colour, markersize=3, alpha=0.5, markeredgewidth=0, rasterized=True)
+    ax.set(xlim=(-15, 95), ylim=(-95, 75), aspect="equal")
+
+
+# -- the study of photographs ------------------------------------------------------------------------------------------
+
+
+def draw_histograms(result: dict[str, Any], _data: Path) -> Figure:
+    """Shares of a* and b* over all pixels, truth and each arm, log scale (as Isola et al. 2017, figure 7)."""
+    runs = _first_seeds(result)
+    figure = _figure(_WIDE, 3.4)
+    axes = figure.subplots(2, len(runs), sharex=True, sharey=True, squeeze=False)
+    truth = result["truth"]["histograms"]
+    for row, channel in zip(axes, "ab", strict=True):
+        width = 220 / len(truth[channel])
+        x = [-110 + width * (i + 0.5) for i in range(len(truth[channel]))]
+        for ax, run in zip(row, runs, strict=True):
+            arm = run["arm"]
+            floor = 1e-6
+            ax.fill_between(x, [max(v, floor) for v in truth[channel]], floor, color="#d0d0d0", linewidth=0)
+            ax.plot(x, [v if v > floor else math.nan for v in run["histograms"][channel]], color=ARM_COLOURS[arm])
+            overlap = run["measures"][f"histogram_{channel}"]["value"]
+            ax.text(0.97, 0.93, f"{overlap:.2f}", transform=ax.transAxes, ha="right", va="top", fontsize=8)
+            ax.set(yscale="log", ylim=(1e-6, 1), xlim=(-80, 80))
+            if channel == "a":
+                ax.set_title(ARM_LABELS[arm].replace(" + ", " +\n", 1), fontsize=8)
+            else:
+                ax.set_xlabel("a* above, b* below", fontsize=7)
+        row[0].set_ylabel(f"share of pixels, {channel}*")
+    return figure
+
+
+INTERVALS = {
+    "histogram_a": "histogram overlap, a*  →",
+    "histogram_b": "histogram overlap, b*  →",
+    "kl_a": "KL(truth ‖ arm), a*  ←",
+    "kl_b": "KL(truth ‖ arm), b*  ←",
+    "cf_difference": "CF − truth's  → 0 ←",
+    "sharpness_2": "chroma sharpness, 2 px  → 1 ←",
+    "psnr": "PSNR, dB  →",
+    "ssim": "SSIM  →",
+}
+
+
+def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
+    """Every measure of every run with its 95 % interval; the arrow points to better."""
+    runs = _by_arm(result)
+    figure = _figure(_WIDE, 1.2 + 0.36 * len(runs))
+    axes = figure.subplots(2, 4, sharey=True).flatten()
+    for ax, (measure, title) in zip(axes, INTERVALS.items(), strict=True):
+        for y, run in enumerate(runs):
+            _interval(ax, y, run["measures"][measure], ARM_COLOURS[run["arm"]], "o" if run["seed"] == 0 else "s")
+        ideal = {"cf_difference": 0, "sharpness_2": 1}.get(measure)
+        if ideal is not None:
+            ax.axvline(ideal, color=TRUE, linewidth=0.8)
+        if measure in ("psnr", "ssim"):
+            ax.axvline(result["grey"]["measures"][measure]["value"], color=FAINT, linewidth=1, linestyle="--")
+        ax.set_title(title, fontsize=8.5)
+    _run_labels(axes[0], runs)
+    return figure
+
+
+def draw_sharpness(result: dict[str, Any], _data: Path) -> Figure:
+    """Energy of chroma's gradient over the truth's, by the size of blocks."""
+    from matplotlib.ticker import NullFormatter, ScalarFormatter
+
+    scales = result["protocol"]["scales"]
+    figure = _figure(6.4, 3.4)
+    ax = figure.subplots()
+    runs = _by_arm(result)
+    for i, run in enumerate(runs):
+        measures = [run["measures"][f"sharpness_{scale}"] for scale in scales]
+        x = [scale * 2 ** (0.045 * (i - (len(runs) - 1) / 2)) for scale in scales]
+        for position, measure in zip(x, measures, strict=True):
+            ax.plot([position] * 2, [measure["low"], measure["high"]], color=ARM_COLOURS[run["arm"]], linewidth=1)
+        label = ARM_LABELS[run["arm"]] if run["seed"] == 0 else None
+        marker = "o-" if run["seed"] == 0 else "s:"
+        ax.plot(
+            x,
+            [m["value"] for m in measures],
+            marker,
+            color=ARM_COLOURS[run["arm"]],
+            label=label,
+            markersize=3.5,
+            lw=0.8,
+        )
+    ax.axhline(1, color=TRUE, linewidth=0.8)
+    ax.set(xscale="log", yscale="log", xlabel="blocks of so many px", ylabel="chroma's gradient energy / truth's")
+    ax.set_xticks(scales, [str(scale) for scale in scales])
+    ax.xaxis.set_minor_formatter(NullFormatter())
+    ax.yaxis.set_major_formatter(ScalarFormatter())
+    ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
+    """The share of each run's photos taken for real: by the one judge, and by one that knows only this run."""
+    runs = _by_arm(result)
+    figure = _figure(8.0, 1.0 + 0.22 * len(runs))
+    together, alone = figure.subplots(1, 2, sharey=True)
+    own = result["judge"]["own"]
+    for y, run in enumerate(runs):
+        colour, marker = ARM_COLOURS[run["arm"]], "o" if run["seed"] == 0 else "s"
+        _interval(together, y, run["measures"]["taken_for_real"], colour, marker)
+        _interval(alone, y, run["measures"]["taken_for_real_own"], colour, marker)
+        _interval(alone, y, own[run["name"]], FAINT, "|")
+    real = result["judge"]["real"]
+    together.axvspan(real["low"], real["high"], color="#e0e0e0")
+    together.axvline(real["value"], color=FAINT)
+    together.set_title("one judge for all arms (grey: real photos)", fontsize=8.5)
+    alone.set_title("a judge of its own (grey: real photos)", fontsize=8.5)
+    for ax in (together, alone):
+        ax.set(xlim=(0, 1), xlabel="share taken for real")
+    _run_labels(together, runs)
+    return figure
+
+
+def draw_strips(result: dict[str, Any], data: Path) -> Figure:
+    """The same photos under every arm."""
+    import numpy as np
+
+    from colorize import photo
+    from colorize.errors import PhotoError
+
+    photos, arms = result["strips"]["photos"], result["strips"]["arms"]
+    pictures: list[list[Any]] = []
+    for each in photos:
+        row = []
+        for arm in arms:
+            try:
+                row.append(np.asarray(photo.open(strip_path(data, arm, each["name"])).image.convert("RGB")))
+            except PhotoError as error:
+                raise DataError(f"the strips of the study are missing: {error}") from error
+        pictures.append(row)
+    ratios = [row[0].shape[0] / row[0].shape[1] for row in pictures]
+    width = _WIDE / len(arms)
+    figure = _figure(_WIDE, width * sum(ratios) + 0.35, gap=0.01)
+    axes = figure.subplots(len(photos), len(arms), height_ratios=ratios, squeeze=False)
+    for i, row in enumerate(pictures):
+        for j, (picture, arm) in enumerate(zip(row, arms, strict=True)):
+            axes[i, j].imshow(picture)
+            axes[i, j].set_axis_off()
+            if i == 0:
+                axes[i, j].set_title(ARM_LABELS[arm].replace(" + ", " +\n", 1).replace(" (", "\n("), fontsize=7.5)
+    return figure
+
+
+def strip_path(data: Path, arm: str, name: str) -> Path:
+    """A sample photo under an arm: as the study wrote it, or the smaller one of the report's own folder."""
+    folder = data / "strips" / arm
+    small = folder / f"{name}.jpg"
+    return small if small.is_file() else folder / f"{name}.png"
+
+
+def _first_seeds(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [run for run in _by_arm(result) if run["seed"] == 0]
+
+
+def _by_arm(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """The runs, in the order of `ARM_COLOURS` and then of their seeds."""
+    order = list(ARM_COLOURS)
+    return sorted(result["runs"], key=lambda run: (order.index(run["arm"]), run["seed"]))
+
+
+def _interval(ax: Axes, y: float, measure: dict[str, float], colour: str, marker: str) -> None:
+    ax.plot([measure["low"], measure["high"]], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
+    ax.plot(measure["value"], y, marker, color=colour, markersize=4.5)
+
+
+def _run_labels(ax: Axes, runs: Sequence[dict[str, Any]]) -> None:
+    twice = {run["arm"] for run in runs if run["seed"] > 0}
+    labels = [ARM_LABELS[run["arm"]] + (f", seed {run['seed']}" if run["arm"] in twice else "") for run in runs]
+    ax.set_yticks(range(len(runs)), labels)
+    ax.invert_yaxis()  # shared by its neighbours
+
+
+FIGURES: dict[str, Plot] = {
+    "frames": Plot("distribution", ".svg", draw_frames, "D, the data's density and G's, at five moments of the game"),
+    "games": Plot("distribution", ".svg", draw_games, "where every way to play has ended"),
+    "distances": Plot("distribution", ".svg", draw_distances, "Wasserstein-1 and KL falling, and D's own reading"),
+    "saturation": Plot("saturation", ".svg", draw_saturation, "minimax leaves G no gradient when D is sure"),
+    "shapes": Plot("two-colours", ".jpg", draw_shapes, "grey shapes and what every loss makes of them"),
+    "colours": Plot("two-colours", ".svg", draw_two_colours, "the colours given, and the two that exist"),
+    "strips": Plot("study", ".jpg", draw_strips, "the same photographs coloured under every loss"),
+    "histograms": Plot("study", ".svg", draw_histograms, "how often each a* and b* occurs: truth and every arm"),
+    "intervals": Plot("study", ".svg", draw_intervals, "every measure of every run with its interval"),
+    "sharpness": Plot("study", ".svg", draw_sharpness, "chroma sharpness by scale"),
+    "judge": Plot("study", ".svg", draw_judge, "the share of photos that a judge takes for real"),
+}

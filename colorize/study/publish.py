@@ -1,0 +1,297 @@
+"""`python -m colorize.study.publish DATA --out FOLDER`: the study as pages for a reader who doubts it.
+
+DATA is the folder that `python -m colorize.study` wrote, or the `data` folder of an earlier report. The numbers of the
+worlds of `colorize.study.toy_problems` are taken from it too; those that are missing are made, in a few minutes.
+The folder afterwards:
+
+    README.md, index.html    the report, twice the same
+    NAME.svg, NAME.jpg       its figures
+    data/                    all that they are made from: the same command on it makes the same pages again
+
+With `--figure NAME` one figure is drawn and nothing else. The words are in `report.md`; every number in them is worked
+out here, and so is whether what was expected is confirmed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import math
+import statistics
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from colorize.errors import ColorizeError, ConfigError, DataError
+from colorize.evaluation.intervals import Interval
+from colorize.study.arms import all_runs
+from colorize.study.claims import CLAIMS, Claim, ClaimResult, hold_against
+from colorize.study.figures import (
+    ARM_LABELS,
+    FIGURES,
+    TWO_COLOUR_ARMS,
+    draw_from,
+    file_name,
+    read_json,
+    require_matplotlib,
+    strip_path,
+)
+from colorize.study.toy_problems import WORLDS, run_world, write_json
+from colorize.system import files
+
+STUDY = "study"
+TEMPLATE = Path(__file__).with_name("report.md")
+DOCUMENTS = "docs/learned-loss"  # where the project keeps its own report
+_STRIP_SIDE = 160  # px, the longer one, of the sample photos kept in data/
+_STYLE = """\
+body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 system-ui, sans-serif; color: #1a1a1a; }
+img { max-width: 100%; } table { border-collapse: collapse; margin: 1rem 0; display: block; overflow-x: auto; }
+th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; font-variant-numeric: tabular-nums; }
+code { font-size: .9em; background: #f4f4f4; } pre { background: #f4f4f4; padding: .7rem; overflow-x: auto; }
+sub { line-height: 1.3; display: block; font-size: .85em; color: #444; vertical-align: baseline; }
+"""
+
+
+def collect(data: Path, out: Path) -> Path:
+    """Bring all that the report is made from together in `out`/data; gives that folder. `data` may be it already.
+
+    Raises `DataError` where the study is missing.
+    """
+    from colorize import photo
+
+    kept = out / "data"
+    study = read_json(data / f"{STUDY}.json")
+    if kept.resolve() != data.resolve():
+        write_json(kept / f"{STUDY}.json", study)
+        for arm in study["strips"]["arms"]:
+            for each in study["strips"]["photos"]:
+                picture = photo.open(strip_path(data, arm, each["name"])).image.convert("RGB")
+                picture.thumbnail((_STRIP_SIDE, _STRIP_SIDE))
+                buffer = io.BytesIO()
+                picture.save(buffer, "JPEG", quality=88)
+                with files.atomic(kept / "strips" / arm / f"{each['name']}.jpg") as file:
+                    file.write(buffer.getvalue())
+    for name in WORLDS:
+        if (data / f"{name}.json").is_file():
+            world = read_json(data / f"{name}.json")
+        elif (kept / f"{name}.json").is_file():
+            continue
+        else:
+            print(f"report: {name}: running this world", file=sys.stderr, flush=True)
+            world = run_world(name)
+        if kept.resolve() != data.resolve() or not (kept / f"{name}.json").is_file():
+            write_json(kept / f"{name}.json", world)
+    return kept
+
+
+def render(data: Path) -> str:
+    """The report as Markdown, out of the JSON files in `data`."""
+    from jinja2 import Environment, StrictUndefined, TemplateError
+
+    study, distribution, saturation, two_colours = (read_json(data / f"{name}.json") for name in (STUDY, *WORLDS))
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters |= {"percent": percent, "number": number, "interval": interval, "steps": steps}
+    outcomes = [hold_against(claim, study["runs"]) for claim in CLAIMS if _has(study, claim)]
+    try:
+        return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+            study=study,
+            runs=_sorted_runs(study),
+            first={run["arm"]: run["measures"] for run in study["runs"] if run["seed"] == 0},
+            missing=_missing(study),
+            outcomes=[_told(outcome) for outcome in outcomes],
+            verdicts=Counter(outcome.verdict for outcome in outcomes),
+            games={name: game_facts(game) for name, game in distribution["games"].items()},
+            distribution=distribution,
+            saturation=saturation_facts(saturation),
+            worlds=two_colours["worlds"],
+            two_colours=two_colours,
+            two_colour_arms={arm: label for arm, (label, _) in TWO_COLOUR_ARMS.items()},
+            labels=ARM_LABELS,
+            figure=figure_block,
+            figures=[(name, plot, figure_command(name), source_command(plot.source)) for name, plot in FIGURES.items()],
+            log2=math.log(2),
+        )
+    except (TemplateError, KeyError, IndexError) as error:
+        raise DataError(f"{data}: the report needs what is not there ({error})") from error
+
+
+def to_html(markdown: str) -> str:
+    """The same page in HTML."""
+    from markdown_it import MarkdownIt
+
+    body = MarkdownIt("commonmark").enable("table").render(markdown)
+    title = markdown.splitlines()[0].removeprefix("# ")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<style>\n{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    )
+
+
+def write_report(data: Path, out: Path) -> list[Path]:
+    """Figures and pages of what is in `data`, which `collect` gave; gives the paths of the pages."""
+    markdown = render(data)
+    for path in draw_from(data, list(FIGURES), out):
+        print(f"report: {path}", file=sys.stderr, flush=True)
+    pages = {out / "README.md": markdown, out / "index.html": to_html(markdown)}
+    for path, text in pages.items():
+        with files.atomic(path) as file:
+            file.write(text.encode())
+    return list(pages)
+
+
+# -- what the words need -----------------------------------------------------------------------------------------------
+
+
+def percent(share: float) -> str:
+    """0.937 → 94 %."""
+    return f"{100 * share:.0f} %"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """With a minus sign that is one."""
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def interval(measure: Mapping[str, float] | Interval, digits: int = 2) -> str:
+    """0.52 (0.50 to 0.54)."""
+    value, low, high = measure if isinstance(measure, Interval) else Interval(**measure)
+    return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+
+
+def steps(count: float) -> str:
+    """Of which there may be too few."""
+    return "more than there were" if math.isinf(count) else f"{count:.0f}"
+
+
+def figure_block(name: str, caption: str) -> str:
+    """A figure with its caption and the command that makes it."""
+    plot = FIGURES[name]
+    return f"![{plot.shows}]({file_name(name)})\n\n<sub>{caption} Drawn by `{figure_command(name)}`.</sub>"
+
+
+def figure_command(name: str) -> str:
+    """Draws one figure from the numbers in the repository."""
+    return f"python -m colorize.study.publish {DOCUMENTS}/data --out FOLDER --figure {name}"
+
+
+def source_command(source: str) -> str:
+    """Makes the numbers, and its figures with them if it is a world."""
+    if source == STUDY:
+        return "python -m colorize.study --data PHOTOS… --validation PHOTOS… --encoder-start hub --out FOLDER"
+    return f"python -m colorize.study.toy_problems {source} --out FOLDER"
+
+
+def game_facts(game: Mapping[str, Any]) -> dict[str, Any]:
+    """Medians over the plays of a game of `distribution`; `late` is each play's mean over the second half, sorted."""
+    plays = game["plays"]
+
+    def at(key: str, i: int) -> float:
+        values: list[float] = [play[key][i] for play in plays]
+        return statistics.median(values)
+
+    half = len(plays[0]["w1"]) // 2
+    return {
+        "plays": len(plays),
+        "w1_start": at("w1", 0),
+        "w1_end": at("w1", -1),
+        "kl_start": at("kl", 0),
+        "kl_end": at("kl", -1),
+        "jsd_end": at("jsd", -1),
+        "reading_end": at("d_reading", -1),
+        "sigma_end": at("sigma", -1),
+        "late": sorted(statistics.fmean(play["w1"][half:]) for play in plays),
+        "smallest_sigma": min(min(play["sigma"][half:]) for play in plays),
+        "verdict": statistics.median(play["verdict_on_generated"] for play in plays),
+    }
+
+
+def saturation_facts(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Medians over seeds: D's verdict and the gradients when its head start ends; how soon G then gets going."""
+    last = {
+        key: statistics.median(record[key][-1] for record in result["head_start"])
+        for key in ("verdict", "minimax", "bce")
+    }
+    return {
+        **result,
+        "last": last,
+        "ratio": last["bce"] / last["minimax"],
+        "halfway": {
+            optimizer: {name: _halfway(plays) for name, plays in games.items()}
+            for optimizer, games in result["games"].items()
+        },
+    }
+
+
+def _halfway(plays: Sequence[Mapping[str, Any]]) -> float:
+    """The median step at which the distance has first halved; infinite where it never does."""
+    return statistics.median(
+        next((step for step, w1 in zip(p["step"], p["w1"], strict=True) if w1 <= p["w1"][0] / 2), math.inf)
+        for p in plays
+    )
+
+
+def _told(outcome: ClaimResult) -> dict[str, str]:
+    claim = outcome.claim
+    digits = 1 if claim.measure in ("psnr", "delta_cf") else 3 if claim.measure == "ssim" else 2
+    better, worse = ("; ".join(interval(each, digits) for each in seeds) for seeds in (outcome.better, outcome.worse))
+    return {"text": claim.text, "verdict": outcome.verdict, claim.better: better, claim.worse: worse}
+
+
+def _has(study: Mapping[str, Any], claim: Claim) -> bool:
+    return {claim.better, claim.worse} <= {run["arm"] for run in study["runs"]}
+
+
+def _missing(study: Mapping[str, Any]) -> list[str]:
+    """What the whole study trains and this one has not."""
+    trained = {(run["arm"], run["seed"]) for run in study["runs"]}
+    return [f"{ARM_LABELS[arm]}, seed {seed}" for arm, seed in all_runs() if (arm, seed) not in trained]
+
+
+def _sorted_runs(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    order = list(ARM_LABELS)
+    return sorted(study["runs"], key=lambda run: (order.index(run["arm"]), run["seed"]))
+
+
+# -- the command -------------------------------------------------------------------------------------------------------
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m colorize.study.publish",
+        description="Write the study's report, in Markdown and in HTML, with its figures.",
+    )
+    parser.add_argument("data", type=Path, metavar="DATA", help="the study's folder, or a report's data")
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pages and figures")
+    parser.add_argument("--figure", metavar="NAME", help=f"draw this one only: {', '.join(FIGURES)}")
+    given = parser.parse_args(arguments)
+    try:
+        require_matplotlib()  # told before the work
+        if given.figure:
+            if given.figure not in FIGURES:
+                raise ConfigError(f"unknown figure {given.figure!r}: expected one of {', '.join(FIGURES)}")
+            written = list(draw_from(given.data, [given.figure], given.out))
+        else:
+            if missing := [name for name in ("jinja2", "markdown_it") if find_spec(name) is None]:
+                raise ConfigError(
+                    f"the report needs {missing[0]}, which is not installed: pip install 'colorize[study]'"
+                )
+            written = write_report(collect(given.data, given.out), given.out)
+    except ColorizeError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError | DataError) else 1
+    except OSError as error:
+        print(f"report: {error}", file=sys.stderr)
+        return 1
+    for path in written:
+        print(path)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

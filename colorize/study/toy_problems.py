@@ -1,0 +1,74 @@
+"""`python -m colorize.study.toy_problems NAME --out FOLDER`: worlds in which the right answer is known.
+
+    distribution   noise becomes N(μ, σ) by the alternating game: `distribution.py`
+    saturation     why the original game stalls: `saturation.py`
+    two-colours    grey shapes that are red or blue, and nobody can tell which: `two_colours.py`
+
+Each writes FOLDER/NAME.json, the numbers, and the figures drawn from it. On one CPU core the first two take about a
+minute, the last about twelve; the same seed gives the same numbers on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from colorize.errors import ColorizeError, ConfigError
+from colorize.evaluation.rounding import rounded
+from colorize.system import files
+
+WORLDS = ("distribution", "saturation", "two-colours")
+_DIGITS = 4  # significant ones in the file
+
+
+def run_world(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
+    """The numbers of one world, as they stand in its file."""
+    from colorize.study import distribution, saturation, two_colors
+
+    run = {"distribution": distribution.run, "saturation": saturation.run, "two-colours": two_colors.run}[name]
+    command = f"python -m colorize.study.toy_problems {name} --seed {seed}{' --quick' if quick else ''} --out FOLDER"
+    result = rounded({"format": 1, "command": command, "seed": seed, "quick": quick, **run(seed, quick=quick)}, _DIGITS)
+    assert isinstance(result, dict)
+    return result
+
+
+def write_json(target: Path, result: dict[str, Any]) -> None:
+    """Whole or not at all; one entry a line at the top, so that changes can be read."""
+    entries = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in result.items())
+    with files.atomic(target) as file:
+        file.write(f"{{\n{entries}\n}}\n".encode())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m colorize.study.toy_problems", description="Run a world in which the right answer is known."
+    )
+    parser.add_argument("name", choices=WORLDS, metavar="NAME", help=", ".join(WORLDS))
+    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for NAME.json and its figures")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="[%(default)s]")
+    parser.add_argument("--quick", action="store_true", help="a few seconds: does it all run?")
+    given = parser.parse_args(arguments)
+    try:
+        from colorize.study import figures
+
+        figures.require_matplotlib()  # told before the work
+        if given.seed < 0:
+            raise ConfigError(f"seed must be at least 0, got {given.seed}")
+        write_json(given.out / f"{given.name}.json", run_world(given.name, given.seed, quick=given.quick))
+        for path in figures.draw_from(given.out, figures.of_source(given.name), given.out):
+            print(path)
+    except ColorizeError as error:
+        print(f"worlds: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except OSError as error:
+        print(f"worlds: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

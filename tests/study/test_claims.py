@@ -1,0 +1,68 @@
+"""Claims against intervals."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from colorize.evaluation.intervals import Interval
+from colorize.study.claims import CLAIMS, Claim, Decision, from_one, halved, hold_against
+
+HIGHER = Claim("A is higher", "psnr", "A", "B", higher=True)
+
+
+def runs(**measured: list[tuple[float, float, float]]) -> list[dict[str, Any]]:
+    return [
+        {"arm": arm, "measures": {"psnr": {"value": value, "low": low, "high": high}}}
+        for arm, intervals in measured.items()
+        for value, low, high in intervals
+    ]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "verdict"),
+    [
+        ([(5, 4, 6)], [(2, 1, 3)], "confirmed"),
+        ([(2, 1, 3)], [(5, 4, 6)], "contradicted"),
+        ([(4, 2.5, 6)], [(2, 1, 3)], "open"),
+        ([(5, 4, 6), (7, 6, 8)], [(2, 1, 3), (1, 0, 2)], "confirmed"),
+        ([(5, 4, 6), (3, 2, 4)], [(2, 1, 3)], "open"),  # one seed alone is not enough
+        ([(1, 0, 2), (2, 1, 3)], [(5, 4, 6), (4.5, 3.5, 5)], "contradicted"),
+        ([(5, 4, 6), (1, 0, 2)], [(3, 2.5, 3.5)], "open"),  # seeds that disagree
+        ([(5, 3, 6)], [(2, 1, 3)], "open"),  # intervals that touch
+    ],
+)
+def test_a_claim_is_confirmed_or_contradicted_only_where_all_seeds_intervals_lie_apart(
+    a: list[tuple[float, float, float]], b: list[tuple[float, float, float]], verdict: Decision
+) -> None:
+    assert hold_against(HIGHER, runs(A=a, B=b)).verdict == verdict
+    lower = dataclasses.replace(HIGHER, better="B", worse="A", higher=False)
+    assert hold_against(lower, runs(A=a, B=b)).verdict == verdict
+
+
+def test_at_most_half_is_held_against_half() -> None:
+    claim = Claim("at most half", "psnr", "A", "B", higher=False, of_worse=halved)
+    assert hold_against(claim, runs(A=[(4, 3, 4.4)], B=[(10, 9, 11)])).verdict == "confirmed"
+    assert hold_against(claim, runs(A=[(4, 3, 4.6)], B=[(10, 9, 11)])).verdict == "open"
+    assert hold_against(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).verdict == "contradicted"
+    assert hold_against(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).worse == [Interval(10, 9, 11)]  # as measured
+
+
+def test_half_and_double_are_equally_far_from_one() -> None:
+    assert from_one(Interval(0.5, 0.25, 0.7)).value == from_one(Interval(2, 1.5, 4)).value == 1
+    assert from_one(Interval(0.5, 0.25, 0.7)).high == 2
+    assert from_one(Interval(1.1, 0.9, 1.3)).low == 0  # 1 lies within
+    low, high = from_one(Interval(2, 1.5, 4))[1:]
+    assert 0 < low < 1 < high == 2
+
+
+def test_every_expectation_names_measures_that_the_study_has() -> None:
+    from colorize.study import arms
+
+    assert arms.__doc__
+    told = arms.__doc__.replace("sharpness_1, _2, _4, _8", "sharpness_1 sharpness_2 sharpness_4 sharpness_8")
+    for claim in CLAIMS:
+        assert claim.measure in told
+        assert {claim.better, claim.worse} <= set(arms.ARMS)
