@@ -16,8 +16,8 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
 
 run: $(INSTALLED) ## colorize sample photos into colorized/ and print their paths
-	@$(PY) scripts/sample_photos.py colorized/grey
-	@$(PY) -m colorize colorized/grey -o colorized --overwrite $(ARGS)
+	@$(PY) scripts/sample_photos.py colorized/gray
+	@$(PY) -m colorize colorized/gray -o colorized --overwrite $(ARGS)
 
 app: $(INSTALLED) ## serve the page on this computer
 	@$(PY) app.py $(ARGS)

@@ -1,13 +1,13 @@
 """What a folder of small photos costs: `python benchmarks/folders.py [--photos 500] [--many 10000]`
 
-Colours a folder of grey 500×375 JPEG photos as `colorize` does, and beside it measures the parts that nobody can do
+Colors a folder of gray 500×375 JPEG photos as `colorize` does, and beside it measures the parts that nobody can do
 without, block by block, so that a slow moment of the machine hits all alike:
   decode    the photos by Pillow
   network   the network alone, on what it sees of them, four at a time as in the pipeline
   encode    the results by Pillow, quality 95, 4:4:4
   whole     file to file through the pipeline, each on the disk when it is done; its ratio to the sum of these three
 CPU time of the whole process in milliseconds per photo, median of the blocks, with one thread of the network unless
-told otherwise; `photos/s` is by the clock. With --many, that many photos are coloured in a process of their own, and
+told otherwise; `photos/s` is by the clock. With --many, that many photos are colored in a process of their own, and
 its memory after 100 of them and at the end is told (Linux only). The photos are pieces of scikit-image's astronaut.
 """
 
@@ -88,7 +88,7 @@ def ways(
     small = [_shrink(photo.open(source), options.size) for source in sources]
 
     def whole() -> None:
-        for result in colour(sources[0].parent, target, colorizer, options):
+        for result in color(sources[0].parent, target, colorizer, options):
             assert result.outcome.name == "DONE", result.message
 
     def decode() -> None:
@@ -116,13 +116,13 @@ def memory(options: argparse.Namespace) -> tuple[float, float]:
     early = 0.0
     with tempfile.TemporaryDirectory() as folder:
         made = make(Path(folder, "in"), options.many)
-        for count, _ in enumerate(colour(made[0].parent, Path(folder, "out"), colorizer, options), 1):
+        for count, _ in enumerate(color(made[0].parent, Path(folder, "out"), colorizer, options), 1):
             if count == min(100, options.many):
                 early = resident()
         return early, resident()
 
 
-def colour(source: Path, target: Path, colorizer: Colorizer, options: argparse.Namespace) -> Iterator[Result]:
+def color(source: Path, target: Path, colorizer: Colorizer, options: argparse.Namespace) -> Iterator[Result]:
     """What the command line does."""
     from colorize.batch.pipeline import run
     from colorize.batch.plan import plan
@@ -131,7 +131,7 @@ def colour(source: Path, target: Path, colorizer: Colorizer, options: argparse.N
 
 
 def make(folder: Path, count: int) -> list[Path]:
-    """Grey photos with grain; from the 200th on, other names of the same files."""
+    """Gray photos with grain; from the 200th on, other names of the same files."""
     from PIL import Image
     from skimage import data
 

@@ -1,13 +1,13 @@
 """What a photo costs: `python benchmarks/inference.py [--megapixels 0.1 1 12 100]`
 
-Colours a grey JPEG photo into a JPEG file in a running process, and beside it measures the parts that nobody can do
+Colors a gray JPEG photo into a JPEG file in a running process, and beside it measures the parts that nobody can do
 without, turn by turn, so that a slow moment of the machine hits all alike:
   decode    the photo by Pillow
   network   the network alone, on what it sees of the photo
   encode    the result by Pillow, quality 95, 4:4:4
   whole     file to file; its ratio to the sum of these three
 CPU time of the whole process in milliseconds, median of the turns, with one thread unless told otherwise. `memory` is
-the most that a process took which only loaded the model and coloured this one photo (Linux only). The photo is
+the most that a process took which only loaded the model and colored this one photo (Linux only). The photo is
 scikit-image's astronaut, enlarged, with grain.
 """
 
@@ -76,11 +76,11 @@ def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
     from colorize.photo import Photo
 
     colorizer = load(options)
-    grey = photo(megapixels)
-    small = _shrink(Photo(grey), options.size)
+    gray = photo(megapixels)
+    small = _shrink(Photo(gray), options.size)
     with tempfile.TemporaryDirectory() as folder:
-        source, target = Path(folder) / "grey.jpg", Path(folder) / "colour.jpg"
-        grey.save(source, quality=92)
+        source, target = Path(folder) / "gray.jpg", Path(folder) / "color.jpg"
+        gray.save(source, quality=92)
         colorizer.colorize_file(source, target, size=options.size)
         with Image.open(target) as result:
             result.load()
@@ -99,18 +99,18 @@ def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
                     milliseconds[way].append(1000 * (time.process_time() - start))
     row = {way: statistics.median(each) for way, each in milliseconds.items()}
     row["ratio"] = row["whole"] / (row["decode"] + row["network"] + row["encode"])
-    row["ns per pixel"] = 1e6 * row["whole"] / (grey.width * grey.height)
-    return row | {"megapixels": grey.width * grey.height / 1e6}
+    row["ns per pixel"] = 1e6 * row["whole"] / (gray.width * gray.height)
+    return row | {"megapixels": gray.width * gray.height / 1e6}
 
 
 def memory(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
     """The most memory that this process took."""
     with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder) / "grey.jpg"
+        source = Path(folder) / "gray.jpg"
         making = "import inference, sys; inference.photo(float(sys.argv[1])).save(sys.argv[2], quality=92)"
         command = [sys.executable, "-c", making, str(megapixels), str(source)]
         subprocess.run(command, check=True, cwd=Path(__file__).parent)
-        load(options).colorize_file(source, Path(folder) / "colour.jpg", size=options.size)
+        load(options).colorize_file(source, Path(folder) / "color.jpg", size=options.size)
     return {"memory MB": peak()}
 
 
@@ -134,7 +134,7 @@ def peak() -> float:
 
 
 def photo(megapixels: float) -> Image.Image:
-    """A grey photo of 4 : 3."""
+    """A gray photo of 4 : 3."""
     from PIL import Image
     from skimage import data
 

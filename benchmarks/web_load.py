@@ -178,7 +178,7 @@ def made_up(seed: int) -> bytes:
 
 
 def colorize(http: httpx.Client, seed: int) -> Answer:
-    """Upload, ask, wait, download; and see whether it is this photo in colour."""
+    """Upload, ask, wait, download; and see whether it is this photo in color."""
     content = made_up(seed)
     start = time.perf_counter()
     uploaded, first = patiently(http, "/gradio_api/upload", files={"files": (f"{seed}.png", content)})

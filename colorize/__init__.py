@@ -1,7 +1,7 @@
-"""Photographs in colour from photographs in grey.
+"""Photographs in color from photographs in gray.
 
 >>> from colorize import Colorizer
->>> colour = Colorizer.load()(grey)  # PIL image in, PIL image out
+>>> color = Colorizer.load()(gray)  # PIL image in, PIL image out
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def check_known(kind: str, given: str, known: Sequence[str]) -> None:
 class ColorizeOptions:
     """Raises `ConfigError` for a value outside its range."""
 
-    strength: float = 1.0  # factor on the chroma, 0 (grey) to 2
+    strength: float = 1.0  # factor on the chroma, 0 (gray) to 2
     size: int = 192  # the network sees the photo at about size × size pixels, its aspect kept
 
     def __post_init__(self) -> None:
@@ -44,9 +44,9 @@ class ColorizeOptions:
 class ResultOptions:
     """How results are written. Raises `ConfigError` for a value outside its range."""
 
-    format: str | None = None  # one of FORMATS; None is the source's, where that can be written in colour
+    format: str | None = None  # one of FORMATS; None is the source's, where that can be written in color
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is `photo`'s choice for each
-    variants: int = 0  # further colourings of each photo, beside the first
+    variants: int = 0  # further colorings of each photo, beside the first
 
     def __post_init__(self) -> None:
         if self.format is not None:

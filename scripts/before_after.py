@@ -1,6 +1,6 @@
 """The picture in the README: `python -m scripts.before_after docs/before-after.jpg`.
 
-Sample photos as they went in, in grey, and below coloured by the shipped model at its defaults.
+Sample photos as they went in, in gray, and below colored by the shipped model at its defaults.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ def main(target: str) -> None:
 
 def _before_and_after(colorizer: Colorizer, path: Path) -> tuple[Image.Image, Image.Image]:
     with Image.open(path) as photo:
-        grey = photo.convert("L")
-    shown = (round(grey.width * _HEIGHT / grey.height), _HEIGHT)
-    before, after = (image.resize(shown, Image.Resampling.LANCZOS) for image in (grey, colorizer(grey)))
+        gray = photo.convert("L")
+    shown = (round(gray.width * _HEIGHT / gray.height), _HEIGHT)
+    before, after = (image.resize(shown, Image.Resampling.LANCZOS) for image in (gray, colorizer(gray)))
     return before.convert("RGB"), after
 
 

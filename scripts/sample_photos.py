@@ -1,4 +1,4 @@
-"""Freely licensed photographs, turned grey, to try the program on: `python scripts/sample_photos.py FOLDER`."""
+"""Freely licensed photographs, turned gray, to try the program on: `python scripts/sample_photos.py FOLDER`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from colorize.study.samples import SAMPLES, sample_folder
 
 
-def write_grey(target: Path) -> list[Path]:
-    """Write the samples to the folder `target` in grey, in their own format and size, and return their paths."""
+def write_gray(target: Path) -> list[Path]:
+    """Write the samples to the folder `target` in gray, in their own format and size, and return their paths."""
     from PIL import Image
 
     source = sample_folder()
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> int:
         print("usage: python scripts/sample_photos.py FOLDER", file=sys.stderr)
         return 2
     try:
-        write_grey(Path(arguments[0]))
+        write_gray(Path(arguments[0]))
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -23,7 +23,7 @@ from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]
-GAIN = 1.35  # of chroma, leaves half a decibel over grey and a little: `evaluate --sweep strength=…` tells
+GAIN = 1.35  # of chroma, leaves half a decibel over gray and a little: `evaluate --sweep strength=…` tells
 
 
 def train(name: str, data: Path, run: Path, start: list[str]) -> Path:

@@ -37,26 +37,26 @@ class StandInEngine:
 
 
 class TwoHalves(StandInEngine):
-    """Two things, the left half and the right, each red or blue until a hint tells its colour; without one, purple."""
+    """Two things, the left half and the right, each red or blue until a hint tells its color; without one, purple."""
 
     def __init__(self, stride: int = 32, cell: int = 8) -> None:
         super().__init__(lambda l: l, stride)
-        self.bins = self.colours = np.array([[0.5, 0.3], [0.2, -0.7]], np.float32)
+        self.bins = self.colors = np.array([[0.5, 0.3], [0.2, -0.7]], np.float32)
         self.takes_hints = True
         self.cell = cell
 
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         ab = np.empty((len(l), 2, *l.shape[2:]), np.float32)
         for photo, index, half in self._halves(ab):
-            colours = self.colours.T
+            colors = self.colors.T
             if hints is not None and hints[index, 2, :, half].any():
-                colours = hints[index, :2, :, half][:, hints[index, 2, :, half] > 0]
-            photo[:, :, half] = colours.mean(axis=1)[:, None, None]
+                colors = hints[index, :2, :, half][:, hints[index, 2, :, half] > 0]
+            photo[:, :, half] = colors.mean(axis=1)[:, None, None]
         return ab
 
     def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
         ab = self.predict(l, hints)[:, :, :: self.cell, :: self.cell]  # (B, 2, H', W')
-        distances = np.square(ab[:, None] - self.colours[None, :, :, None, None]).sum(axis=2)
+        distances = np.square(ab[:, None] - self.colors[None, :, :, None, None]).sum(axis=2)
         return np.where(
             np.ptp(distances, axis=1, keepdims=True) < 1e-6, 0.5, distances == distances.min(axis=1, keepdims=True)
         ).astype(np.float32)
@@ -69,7 +69,7 @@ class TwoHalves(StandInEngine):
                 yield photo, index, half
 
 
-def one_colour(a: float, b: float) -> Callable[[FloatArray], FloatArray]:
+def one_color(a: float, b: float) -> Callable[[FloatArray], FloatArray]:
     """The same `ab` everywhere."""
     return lambda l: np.concatenate([np.full_like(l, a), np.full_like(l, b)], axis=1)
 
@@ -94,16 +94,16 @@ class StandInColorizer:
         for photo in photos:
             if error := self.refuse(photo, size):
                 raise error
-        return [photo.with_colours(self._red(photo.image.convert("L"))) for photo in photos]
+        return [photo.with_colors(self._red(photo.image.convert("L"))) for photo in photos]
 
     @staticmethod
-    def _red(grey: Image.Image) -> Image.Image:
-        half = grey.point(lambda level: level // 2)
-        return Image.merge("RGB", (grey, half, half))
+    def _red(gray: Image.Image) -> Image.Image:
+        half = gray.point(lambda level: level // 2)
+        return Image.merge("RGB", (gray, half, half))
 
 
 def held_after(count: int, load: Callable[..., PhotoColorizer]) -> Callable[..., PhotoColorizer]:
-    """`load`, but what it gives colours fewer than `count` photos at once: the rest waits for the end of stdin.
+    """`load`, but what it gives colors fewer than `count` photos at once: the rest waits for the end of stdin.
 
     A test that stops a run on the way is then right on a machine of any speed. With more than are under way at once
     (32), results have been told by then, for they are told in the order of the photos.

@@ -205,23 +205,23 @@ def test_what_is_made_is_not_committed() -> None:
 # The sample photos
 
 
-def test_sample_photos_are_grey_and_whole(tmp_path: Path) -> None:
-    assert sample_photos.main([str(tmp_path / "grey")]) == 0
-    written = sorted((tmp_path / "grey").iterdir())
+def test_sample_photos_are_gray_and_whole(tmp_path: Path) -> None:
+    assert sample_photos.main([str(tmp_path / "gray")]) == 0
+    written = sorted((tmp_path / "gray").iterdir())
     assert [path.name for path in written] == sorted(samples.SAMPLES)
     for path in written:
-        with Image.open(path) as grey, Image.open(samples.sample_folder() / path.name) as colour:
-            assert grey.mode == "L"
-            assert colour.mode == "RGB"
-            assert grey.size == colour.size
-            grey.load()
+        with Image.open(path) as gray, Image.open(samples.sample_folder() / path.name) as color:
+            assert gray.mode == "L"
+            assert color.mode == "RGB"
+            assert gray.size == color.size
+            gray.load()
 
 
 def test_sample_photos_without_scikit_image_say_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(samples, "find_spec", lambda _name: None)
-    assert sample_photos.main([str(tmp_path / "grey")]) == 1
+    assert sample_photos.main([str(tmp_path / "gray")]) == 1
     assert capsys.readouterr().err == (
         "error: the sample photos are part of scikit-image: pip install 'colorize[samples]'\n"
     )

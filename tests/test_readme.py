@@ -77,7 +77,7 @@ def test_the_options_of_the_command_are_described_as_its_help_says_them() -> Non
     parsed = typer.main.get_command(command.app)
     rows = ["| option | | without it |", "|---|---|---|"]
     for option in parsed.params:
-        if not isinstance(option, TyperOption):
+        if not isinstance(option, TyperOption) or option.hidden:
             continue
         names = ", ".join(f"`{name}`" for name in sorted(option.opts, key=len))
         value = f" {option.metavar}" if option.metavar else ""

@@ -44,7 +44,7 @@ _PIXELS_TOGETHER = 4_000_000
 class Outcome(Enum):
     DONE = "colorized"
     SKIPPED = "already there"
-    LEFT = "in colour and left alone"
+    LEFT = "in color and left alone"
     FAILED = "failed"
 
 
@@ -80,21 +80,21 @@ def run(
     written: ResultOptions | None = None,
     *,
     overwrite: bool = False,
-    skip_colour: bool = False,
+    skip_color: bool = False,
     stop: threading.Event | None = None,
 ) -> Iterator[Result]:
     """Do the jobs, and give each one's result, in their order, once it is written.
 
     A target that exists is left alone unless `overwrite`, and so is one that another program makes meanwhile. With
-    `skip_colour` a photo that has colours of its own is left alone; else it gets new ones, as any other. A photo that
+    `skip_color` a photo that has colors of its own is left alone; else it gets new ones, as any other. A photo that
     fails is told in its result, and the rest goes on. Where memory runs out a photo is tried again alone, then
     with the network seeing less of it, which its result tells. What a killed run left half-written in the target
     folders is removed.
 
     `load` is called when there is a photo to do, once; what it raises is not caught. When `stop` is set, no further
-    photo is begun, and those that have their colours are written and told. It sets `stop` itself when the disk is full.
+    photo is begun, and those that have their colors are written and told. It sets `stop` itself when the disk is full.
     """
-    pipeline = _Pipeline(load, options, written or ResultOptions(), overwrite, skip_colour, stop or threading.Event())
+    pipeline = _Pipeline(load, options, written or ResultOptions(), overwrite, skip_color, stop or threading.Event())
     return pipeline.run(iter(jobs))
 
 
@@ -185,14 +185,14 @@ class _Pipeline:
         options: ColorizeOptions,
         written: ResultOptions,
         overwrite: bool,
-        skip_colour: bool,
+        skip_color: bool,
         stop: threading.Event,
     ) -> None:
         self._colorizer = cache(load)
         self._options = options
         self._quality = written.quality
         self._overwrite = overwrite
-        self._skip_colour = skip_colour
+        self._skip_color = skip_color
         self._stop = stop
         self._line: deque[_Flight] = deque()  # in the order of the jobs
         self._folders: dict[Path, bool] = {}  # of targets: whether they may be written to
@@ -271,7 +271,7 @@ class _Pipeline:
                     flight.finish(done)
 
     def _is_left(self, opened: _Opened) -> bool:
-        return self._skip_colour and opened.original is Original.COLOURED
+        return self._skip_color and opened.original is Original.COLORED
 
     def _read_next(self) -> None:
         """Have photos read, in order, as far as there is room; none while one waits to be alone."""
@@ -312,7 +312,7 @@ class _Pipeline:
     def _colorize(self, group: Sequence[_Flight]) -> None:
         opened = [flight.opened for flight in group if flight.opened]
         if opened[0].rest:  # page by page, while it is written
-            pages = self._coloured(_every_page(opened[0]), self._options.size, group[0].job.seed)
+            pages = self._colored(_every_page(opened[0]), self._options.size, group[0].job.seed)
             self._write_later(group[0], pages, 0.0)
             return
         photos = [each.first for each in opened]
@@ -322,13 +322,13 @@ class _Pipeline:
             flight.becomes(_State.COLORIZING, future)
 
     def _colorize_photos(self, photos: Sequence[Photo], seed: int | None) -> tuple[Sequence[Photo], float]:
-        """In colour, and how many seconds each of them took."""
+        """In color, and how many seconds each of them took."""
         start = time.perf_counter()
         options = self._options
-        coloured = self._colorizer().colorize_photos(photos, strength=options.strength, size=options.size, seed=seed)
-        return coloured, (time.perf_counter() - start) / len(photos)
+        colored = self._colorizer().colorize_photos(photos, strength=options.strength, size=options.size, seed=seed)
+        return colored, (time.perf_counter() - start) / len(photos)
 
-    def _coloured(self, pages: Iterable[Photo], size: int, seed: int | None) -> Iterator[Photo]:
+    def _colored(self, pages: Iterable[Photo], size: int, seed: int | None) -> Iterator[Photo]:
         strength = self._options.strength
         for page in pages:
             yield from self._colorizer().colorize_photos([page], strength=strength, size=size, seed=seed)
@@ -336,7 +336,7 @@ class _Pipeline:
     def _write_later(self, flight: _Flight, pages: Iterable[Photo], seconds: float) -> None:
         assert flight.opened
         result = _result(flight.job, flight.opened, seconds=seconds)
-        flight.opened = flight.place = None  # the grey photo is not needed any longer
+        flight.opened = flight.place = None  # the gray photo is not needed any longer
         flight.becomes(_State.WRITING, self._writers.submit(self._write, pages, result))
 
     def _write(self, pages: Iterable[Photo], result: Result) -> Result:
@@ -365,9 +365,9 @@ class _Pipeline:
                 opened = _open(job.source)
                 if self._is_left(opened):
                     return _result(job, opened, Outcome.LEFT)
-                told = f"{job.source}: not enough memory to colour {'×'.join(map(str, opened.first.size))} px"
+                told = f"{job.source}: not enough memory to color {'×'.join(map(str, opened.first.size))} px"
                 message = "" if size == self._options.size else f"{told} at size {self._options.size}, done at {size}"
-                pages = self._coloured(_every_page(opened), size, job.seed)
+                pages = self._colored(_every_page(opened), size, job.seed)
                 return self._write(pages, replace(_result(job, opened), message=message))
             except (ColorizeError, MemoryError) as error:
                 if not _out_of_memory(error):

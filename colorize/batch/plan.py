@@ -126,14 +126,14 @@ class _Search:
         beside: defaultdict[Path, list[str]] = defaultdict(list)
         for path in self._named:
             beside[path.parent].append(path.name)
-        neighbours = {parent: _Names(names) for parent, names in beside.items()}
+        neighbors = {parent: _Names(names) for parent, names in beside.items()}
         for path in self._named:
             is_folder = _is_folder(path)
             if len(self._named) > 1 and self._is_among_results(path if is_folder else path.parent):
                 continue  # a wildcard took the results in
             if is_folder:
                 self._search_tree(path)
-            elif not neighbours[path.parent].has_result(path.name):  # else an earlier call with the same wildcard's
+            elif not neighbors[path.parent].has_result(path.name):  # else an earlier call with the same wildcard's
                 self._note(path.parent, self._output or path.parent, [path.name])
 
     def _search_tree(self, top: Path) -> None:

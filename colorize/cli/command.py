@@ -36,8 +36,8 @@ _STREAM = "-"
 _OF_A_PHOTO = ("--hint", "--hints")
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_A_PHOTO),
-    "--dry-run": ("--verify", "--report", "--skip-colour", *_OF_A_PHOTO),
-    "--verify": ("--report", "--overwrite", "--skip-colour", *_OF_A_PHOTO),
+    "--dry-run": ("--verify", "--report", "--skip-color", *_OF_A_PHOTO),
+    "--verify": ("--report", "--overwrite", "--skip-color", *_OF_A_PHOTO),
     "--hint": ("--hints",),
 }
 
@@ -78,7 +78,7 @@ def colorize(
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Grey photos, and folders of them (searched recursively). "
+            help="Gray photos, and folders of them (searched recursively). "
             "Or - alone: a photo from standard input, its result to standard output.",
         ),
     ],
@@ -92,10 +92,11 @@ def colorize(
         ),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do photos again whose result is there.")] = False,
-    skip_colour: Annotated[
+    skip_color: Annotated[
         bool,
-        typer.Option("--skip-colour", help="Leave photos alone that are in colour already."),
+        typer.Option("--skip-color", help="Leave photos alone that are in color already."),
     ] = False,
+    skip_colour: Annotated[bool, typer.Option("--skip-colour", hidden=True)] = False,  # for one version
     file_format: Annotated[
         str | None,
         typer.Option(
@@ -111,7 +112,7 @@ def colorize(
     ] = None,
     strength: Annotated[
         float,
-        typer.Option(metavar="X", help="How strong the colours are, {:g} (grey) to {:g}.".format(*STRENGTH_RANGE)),
+        typer.Option(metavar="X", help="How strong the colors are, {:g} (gray) to {:g}.".format(*STRENGTH_RANGE)),
     ] = _DEFAULTS.strength,
     size: Annotated[
         int, typer.Option(metavar="N", help="The network sees about N × N pixels, {} to {}.".format(*SIZE_RANGE))
@@ -120,7 +121,7 @@ def colorize(
         int,
         typer.Option(
             metavar="N",
-            help="Further colourings of each photo, NAME-color-variant-1.EXT and so on, {} to {}.".format(
+            help="Further colorings of each photo, NAME-color-variant-1.EXT and so on, {} to {}.".format(
                 *VARIANTS_RANGE
             ),
         ),
@@ -129,7 +130,7 @@ def colorize(
         list[str] | None,
         typer.Option(
             metavar="X,Y,#RRGGBB",
-            help="The colour of a place of the photo, which spreads over what lies there. X and Y are pixels from its "
+            help="The color of a place of the photo, which spreads over what lies there. X and Y are pixels from its "
             "left and its top. May be given several times, for one photo.",
         ),
     ] = None,
@@ -168,12 +169,13 @@ def colorize(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> int:
-    """Give grey photos colour. Lightness, size and EXIF data of the originals are kept.
+    """Give gray photos color. Lightness, size and EXIF data of the originals are kept.
 
     Prints the path of each result. Results that exist are left alone.
 
     Exit status: 0 all well, 1 some photos failed, 2 wrong use, 130 interrupted.
     """
+    skip_color = skip_color or skip_colour
     check_known("device", device, DEVICES)
     check_known("engine", engine, ENGINES)
     options = ColorizeOptions(strength=strength, size=size)
@@ -189,7 +191,7 @@ def colorize(
             "--verify": verify,
             "--report": report is not None,
             "--overwrite": overwrite,
-            "--skip-colour": skip_colour,
+            "--skip-color": skip_color,
             "--output": output is not None,
         },
     )
@@ -199,7 +201,7 @@ def colorize(
         from colorize.cli.session import Session
         from colorize.system.memory import keep_freed_memory
 
-        known = _known_colours(hint, hints) if hint or hints else None
+        known = _known_colors(hint, hints) if hint or hints else None
         keep_freed_memory()
         tell_log(verbose)
         interrupt = Interrupt()
@@ -209,7 +211,7 @@ def colorize(
             written,
             interrupt,
             overwrite=overwrite,
-            skip_colour=skip_colour,
+            skip_color=skip_color,
         )
         if paths == [_STREAM]:
             return work.stream()
@@ -246,7 +248,7 @@ def _refuse_together(paths: Sequence[str], given: Mapping[str, bool]) -> None:
                 raise ConfigError(f"{one} and {other} do not go together")
 
 
-def _known_colours(points: Sequence[str] | None, mask: Path | None) -> Hints:
+def _known_colors(points: Sequence[str] | None, mask: Path | None) -> Hints:
     from colorize.coloring.hints import parse_hint, read_mask
 
     try:
@@ -262,5 +264,5 @@ def _load(
 
     colorizer = Colorizer.load(model, device, engine)
     if variants and not colorizer.has_variants:
-        raise ConfigError("--variants: this model knows one colouring only")
+        raise ConfigError("--variants: this model knows one coloring only")
     return Guided(colorizer, known) if known else colorizer

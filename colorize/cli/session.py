@@ -40,21 +40,21 @@ class Session:
         interrupt: Interrupt,
         *,
         overwrite: bool = False,
-        skip_colour: bool = False,
+        skip_color: bool = False,
     ) -> None:
         self._load_model = load
         self._options = options
         self._written = written
         self._interrupt = interrupt
         self._overwrite = overwrite
-        self._skip_colour = skip_colour
+        self._skip_color = skip_color
         self._report: Report | None = None
         self._colorizer: PhotoColorizer | None = None
         self._began = time.monotonic()
         self._counts: Counter[Outcome] = Counter()
         self._other_suffixes: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of results, of their sources
         self._lost: Counter[str] = Counter()
-        self._in_colour = 0  # of those that were colorized
+        self._in_color = 0  # of those that were colorized
         self._shown = Lines()
         self._report_failed = False
         self._nobody_reads = False
@@ -74,7 +74,7 @@ class Session:
                         self._options,
                         self._written,
                         overwrite=self._overwrite,
-                        skip_colour=self._skip_colour,
+                        skip_color=self._skip_color,
                         stop=stop,
                     ):
                         self._take(result)
@@ -93,11 +93,11 @@ class Session:
         if total != 1 or self._counts[Outcome.SKIPPED] or self._counts[Outcome.LEFT]:
             self._sum_up()
         if total == 1 and self._counts[Outcome.SKIPPED]:
-            tell("--overwrite colours it again")
+            tell("--overwrite colors it again")
         if self._disk_full:
             tell("stopped, for the disk is full; with more room the same command goes on from here")
-        if self._in_colour:
-            tell(f"{self._in_colour} had colours already and got new ones; --skip-colour leaves such photos alone")
+        if self._in_color:
+            tell(f"{self._in_color} had colors already and got new ones; --skip-color leaves such photos alone")
         for suffix, of_sources in self._other_suffixes.items():
             those = f"{', '.join(sorted(of_sources))} {'is' if len(of_sources) == 1 else 'are'}"
             tell(f"{of_sources.total()} written as {suffix}: {those} only read")
@@ -150,8 +150,8 @@ class Session:
             return SOME_FAILED
         if result.message:
             tell(result.message)
-        if result.original is Original.COLOURED:
-            tell("the photo had colours already and got new ones")
+        if result.original is Original.COLORED:
+            tell("the photo had colors already and got new ones")
         for what in result.lost:
             tell(f"written without {what}")
         return OK if write_out(content) else SOME_FAILED
@@ -181,7 +181,7 @@ class Session:
         if result.outcome is Outcome.DONE:
             source, target = result.job.source, result.job.target
             self._lost.update(result.lost)
-            self._in_colour += result.original is Original.COLOURED and result.job.seed is None
+            self._in_color += result.original is Original.COLORED and result.job.seed is None
             if source.suffix != target.suffix and not self._written.format:
                 self._other_suffixes[target.suffix][source.suffix.lower() or "no suffix"] += 1
             if not shown.result(str(target)) and not self._nobody_reads:

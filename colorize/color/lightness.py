@@ -1,14 +1,14 @@
-"""Grey levels, their lightness, and colours that keep it: the arithmetic of full-size photos, on NumPy arrays.
+"""Gray levels, their lightness, and colors that keep it: the arithmetic of full-size photos, on NumPy arrays.
 
-`levels`  (H, W)     grey of uint8 or uint16, sRGB-encoded
+`levels`  (H, W)     gray of uint8 or uint16, sRGB-encoded
 `l`       (H, W)     L*/50 − 1 of them, float32
 `ab`      (2, H, W)  (a*, b*)/110, float32
 
-The promise: the L* of a merged pixel, taken to the nearest grey level, is the level that it was merged from. Rounding
+The promise: the L* of a merged pixel, taken to the nearest gray level, is the level that it was merged from. Rounding
 red, green and blue by themselves does not keep it. So red and blue are rounded, and green is chosen for what is left
 of the pixel's luminance. That always suffices: green carries 0.715 of the luminance Y, so it is at most the level of
 Y / 0.715, where the steps of sRGB are 1.22 times as high as at the level of Y; half such a step of green moves Y by
-0.87 of half a step of grey.
+0.87 of half a step of gray.
 
 CIE 1976 L*a*b*, D65, with the numbers of scikit-image and kornia.
 """
@@ -33,20 +33,20 @@ _Y_RED, _Y_GREEN, _Y_BLUE = (float(weight) for weight in _XYZ_OF_RGB[1])
 
 _KNEE = 6 / 29  # below it the cube root of L*a*b* is a straight line
 _CHROMA_STEP = 1.0  # a* and b* are rounded to multiples of this: by 0.4 ΔE on average, too little to be seen
-_MOST_STEPS = 128  # of that size on each side of grey: more than sRGB has
+_MOST_STEPS = 128  # of that size on each side of gray: more than sRGB has
 _LAST_8, _LAST_16 = 255, 65535
 _PAIRS = 1 << 14  # of them worked out at once: what this takes fits into the processor's cache
-_LEVELS_AT_ONCE = 8  # worked out together: where one is met its neighbours will be
+_LEVELS_AT_ONCE = 8  # worked out together: where one is met its neighbors will be
 _BINS = 1 << 16  # of the tables that are looked up by a value in [0, 1]
 
 
 def levels_to_l(levels: Levels) -> FloatArray:
-    """`l` of grey levels, of the same shape."""
+    """`l` of gray levels, of the same shape."""
     return _l_of_level(_last_level(levels))[levels]
 
 
 def to_levels(pixels: Levels) -> Levels:
-    """The grey levels (…) nearest in L* to colours (…, 3), of the same 8 or 16 bit. Greys (H, W) are levels already."""
+    """The gray levels (…) nearest in L* to colors (…, 3), of the same 8 or 16 bit. Grays (H, W) are levels already."""
     if pixels.ndim == 2:
         return pixels
     red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
@@ -56,19 +56,19 @@ def to_levels(pixels: Levels) -> Levels:
 
 
 def to_8_bit(levels: Levels) -> NDArray[np.uint8]:
-    """The 8-bit grey levels nearest in L*."""
+    """The 8-bit gray levels nearest in L*."""
     return levels if levels.dtype == np.uint8 else _level_of_16_bit()[levels]
 
 
 def lightness_of(rgb: Levels) -> FloatArray:
-    """L* in [0, 100] of grey levels (H, W) or of colours (H, W, 3), uint8 or uint16."""
+    """L* in [0, 100] of gray levels (H, W) or of colors (H, W, 3), uint8 or uint16."""
     if rgb.ndim == 2:
         return (levels_to_l(rgb) + 1) * np.float32(L_HALF_RANGE)
     return _lightness(_luminance(rgb).astype(np.float64)).astype(np.float32)
 
 
 def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
-    """`ab` (…, 2) of sRGB colours (…, 3)."""
+    """`ab` (…, 2) of sRGB colors (…, 3)."""
     linear = _decode(rgb / _LAST_8)
     x, y, z = np.moveaxis(linear @ _XYZ_OF_RGB.T, -1, 0)
     roots = [_root(each) for each in (x / _WHITE_X, y, z / _WHITE_Z)]
@@ -77,7 +77,7 @@ def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
 
 
 def merge(levels: Levels, ab: FloatArray) -> Levels:
-    """sRGB (H, W, 3) of grey levels (H, W) and `ab` (2, H, W), as `Merger` gives it."""
+    """sRGB (H, W, 3) of gray levels (H, W) and `ab` (2, H, W), as `Merger` gives it."""
     return Merger(ab).merge(levels, steps_of(ab))[..., :3]
 
 
@@ -89,14 +89,14 @@ def steps_of(ab: FloatArray) -> FloatArray:
 
 
 class Merger:
-    """Merges the lightness of a photo with its colour into sRGB.
+    """Merges the lightness of a photo with its color into sRGB.
 
     Of 8-bit levels and chroma in steps of `_CHROMA_STEP` there are only so many pairs: each is worked out where it is
     first met, and from then on, in other photos too, looked up.
     """
 
     def __init__(self, ab: FloatArray) -> None:
-        """`ab` (2, h, w): what the photo's colours will lie between."""
+        """`ab` (2, h, w): what the photo's colors will lie between."""
         steps = steps_of(ab.reshape(2, -1))
         extremes = np.floor([steps.min(axis=1), steps.max(axis=1)]) + 0.5  # (2, 2)
         self._low, self._high = np.clip(extremes, 0.5, 2 * _MOST_STEPS - 0.5).astype(np.float32)
@@ -105,7 +105,7 @@ class Merger:
         """sRGB (H, W, 4), the last without meaning, of `levels` (H, W) and of their type.
 
         `steps` (2, H, W), as by `steps_of`, are overwritten. Chroma that sRGB lacks at a pixel's lightness is lowered:
-        by mixing with grey of the same luminance, in linear light, until the colour exists. So neither lightness nor
+        by mixing with gray of the same luminance, in linear light, until the color exists. So neither lightness nor
         dominant wavelength move.
         """
         for each, low, high in zip(steps, self._low, self._high, strict=True):
@@ -121,14 +121,14 @@ class Merger:
 
 
 def _look_up(index: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The colours (N, 4) at these places (N,) of the table."""
+    """The colors (N, 4) at these places (N,) of the table."""
     table = _table()
-    colours = np.take(table, index, mode="wrap")  # no index is too high; to check that takes time
-    if not colours.min():
-        unknown = np.flatnonzero(colours == 0)
+    colors = np.take(table, index, mode="wrap")  # no index is too high; to check that takes time
+    if not colors.min():
+        unknown = np.flatnonzero(colors == 0)
         _learn(index[unknown])
-        colours[unknown] = table[index[unknown]]
-    return colours.view(np.uint8).reshape(-1, 4)
+        colors[unknown] = table[index[unknown]]
+    return colors.view(np.uint8).reshape(-1, 4)
 
 
 @cache
@@ -149,8 +149,8 @@ def _learn(index: NDArray[np.int32]) -> None:
     for some in np.split(missing, range(most, len(missing), most)):
         chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, _LAST_8 + 1)  # (n, 1)
         levels = (level + np.arange(_LEVELS_AT_ONCE)).astype(np.uint8)
-        colours = _merge(levels, *_chroma(np.divmod(chroma, 2 * _MOST_STEPS)))
-        blocks[some] = colours.view(np.uint32)[..., 0]
+        colors = _merge(levels, *_chroma(np.divmod(chroma, 2 * _MOST_STEPS)))
+        blocks[some] = colors.view(np.uint32)[..., 0]
 
 
 def _chroma(steps: Iterable[NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
@@ -168,7 +168,7 @@ def _merge(levels: Levels, a: FloatArray, b: FloatArray) -> Levels:
     x *= np.float32(_WHITE_X)
     z = _cube(root - b * np.float32(1 / 200))
     z *= np.float32(_WHITE_Z)
-    # As what each channel has above (or below) the grey of the same luminance.
+    # As what each channel has above (or below) the gray of the same luminance.
     channels = []
     for row in _RGB_OF_XYZ.astype(np.float32):
         channel = x * row[0]
@@ -189,7 +189,7 @@ def _merge(levels: Levels, a: FloatArray, b: FloatArray) -> Levels:
 
 
 def _share_in_gamut(channels: list[FloatArray], luminance: FloatArray) -> FloatArray:
-    """The share of these deviations from grey, at most 1, that keeps every channel in [0, 1]."""
+    """The share of these deviations from gray, at most 1, that keeps every channel in [0, 1]."""
     highest = np.maximum(np.maximum(channels[0], channels[1]), channels[2])
     lowest = np.minimum(np.minimum(channels[0], channels[1]), channels[2])
     tiny = np.float32(1e-12)
@@ -198,7 +198,7 @@ def _share_in_gamut(channels: list[FloatArray], luminance: FloatArray) -> FloatA
 
 
 def _luminance(rgb: Levels) -> FloatArray:
-    """Y in [0, 1] of colours (…, 3)."""
+    """Y in [0, 1] of colors (…, 3)."""
     decode = _luminance_of_level(_last_level(rgb))
     y = decode[rgb[..., 0]] * np.float32(_Y_RED)
     y += decode[rgb[..., 1]] * np.float32(_Y_GREEN)
@@ -211,7 +211,7 @@ def _last_level(levels: Levels) -> int:
 
 
 def _nearest_levels(luminance: FloatArray, last: int) -> Levels:
-    """The grey levels from 0 to `last` whose L* is nearest to that of the luminance."""
+    """The gray levels from 0 to `last` whose L* is nearest to that of the luminance."""
     if last > _LAST_8:
         return np.searchsorted(_level_bounds(last), luminance, side="right").astype(np.uint16)
     # The table gives the level at the lower end of a bin; no bin holds more than one bound.
@@ -273,7 +273,7 @@ def _l_of_level(last: int) -> FloatArray:
 
 @cache
 def _level_bounds(last: int) -> FloatArray:
-    """Luminance (last + 1,) halfway in L* between each grey level and the next; after the last there is none."""
+    """Luminance (last + 1,) halfway in L* between each gray level and the next; after the last there is none."""
     lightness = _lightness(_decode(np.arange(last + 1) / last))
     root = ((lightness[:-1] + lightness[1:]) / 2 + 16) / 116
     bounds = np.where(root > _KNEE, root**3, (root - 4 / 29) * 3 * _KNEE**2)

@@ -1,4 +1,4 @@
-"""How good is a colouring? Each measure states its formula, unit and source.
+"""How good is a coloring? Each measure states its formula, unit and source.
 
 `rgb` is (B, 3, H, W) sRGB in [0, 1] as in `tensors.py`; results are per photo, (B,), unless said otherwise.
 """
@@ -14,7 +14,7 @@ from colorize.color.tensors import rgb_to_lab
 
 _HISTOGRAM_BINS = 110  # two units of a* or b* each; bins of pix2pix's figure 7 are of the same order
 KL_SMOOTHING = 1e-4  # of all pixels, given to every bin
-_LAST_LEVEL = 255.0  # colourfulness is defined on 0 to 255
+_LAST_LEVEL = 255.0  # colorfulness is defined on 0 to 255
 
 
 def psnr(rgb: Tensor, truth: Tensor) -> Tensor:
@@ -27,7 +27,7 @@ def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
     return _kornia_ssim(rgb, truth, window_size=11).mean(dim=(1, 2, 3))
 
 
-def colourfulness(rgb: Tensor) -> Tensor:
+def colorfulness(rgb: Tensor) -> Tensor:
     """M = √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb), rg = R − G, yb = ½(R + G) − B, *signed*, on 0–255.
 
     Hasler & Süsstrunk 2003, eq. 13–15. Some papers' code takes absolute values of rg and yb first; this does not.
@@ -35,8 +35,8 @@ def colourfulness(rgb: Tensor) -> Tensor:
     red, green, blue = (rgb * _LAST_LEVEL).unbind(dim=1)  # (B, H, W)
     rg, yb = red - green, (red + green) / 2 - blue
     spread = rg.var(dim=(1, 2), unbiased=False) + yb.var(dim=(1, 2), unbiased=False)
-    centre = rg.mean(dim=(1, 2)).square() + yb.mean(dim=(1, 2)).square()
-    return spread.sqrt() + 0.3 * centre.sqrt()
+    center = rg.mean(dim=(1, 2)).square() + yb.mean(dim=(1, 2)).square()
+    return spread.sqrt() + 0.3 * center.sqrt()
 
 
 def ab_histograms(rgb: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def ab_histograms(rgb: Tensor) -> Tensor:
 
 
 def histogram_intersection(histograms: Tensor, truth: Tensor) -> Tensor:
-    """Σ min(p, q) of the normalised histograms, (2,) for a* and b*: 1 means the same colours equally often.
+    """Σ min(p, q) of the normalized histograms, (2,) for a* and b*: 1 means the same colors equally often.
 
     Isola et al. 2017, table 5.
     """
@@ -59,7 +59,7 @@ def histogram_intersection(histograms: Tensor, truth: Tensor) -> Tensor:
 def kl_divergence(histograms: Tensor, other: Tensor, smoothing: float = KL_SMOOTHING) -> Tensor:
     """Σ p log(p/q) in nats over the last dimension, of counts (…, bins): how surprised `other` is by `histograms`.
 
-    To every bin of both, `smoothing` of the total is added before normalising: an empty bin would make it infinite.
+    To every bin of both, `smoothing` of the total is added before normalizing: an empty bin would make it infinite.
     """
     p, q = (h / h.sum(dim=-1, keepdim=True) + smoothing for h in (histograms, other))
     p, q = (h / h.sum(dim=-1, keepdim=True) for h in (p, q))
@@ -67,7 +67,7 @@ def kl_divergence(histograms: Tensor, other: Tensor, smoothing: float = KL_SMOOT
 
 
 def chroma_energy(ab: Tensor, scale: int) -> Tensor:
-    """Mean squared difference of neighbouring blocks' `ab` (B, 2, H, W), the blocks `scale` px wide: (B,).
+    """Mean squared difference of neighboring blocks' `ab` (B, 2, H, W), the blocks `scale` px wide: (B,).
 
     Divided by the truth's this is chroma sharpness at that scale: below 1 blurred or pale, above 1 blotched.
     """

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from colorize.color.units import AB_RANGE, L_HALF_RANGE
 
-_SURFACE_LEVELS = 65  # of two channels, on each face of the cube of colours
+_SURFACE_LEVELS = 65  # of two channels, on each face of the cube of colors
 
 
 def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,7 +30,7 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
 def lab_to_rgb(l: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
     """Join `l` (B, 1, H, W) and `ab` (B, 2, H, W) into sRGB (B, 3, H, W).
 
-    Colours outside sRGB are clipped channel by channel, which moves lightness: good enough to measure by, not for
+    Colors outside sRGB are clipped channel by channel, which moves lightness: good enough to measure by, not for
     photos. With `clip=False` the result may leave [0, 1].
     """
     lab = torch.cat([(l + 1) * L_HALF_RANGE, ab * AB_RANGE], dim=1)
@@ -39,9 +39,9 @@ def lab_to_rgb(l: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
 
 @lru_cache
 def ab_grid(step: float) -> Tensor:
-    """Points (Q, 2) of a square grid of `ab`, `step` units of a* and b* apart, that an sRGB colour is nearest to.
+    """Points (Q, 2) of a square grid of `ab`, `step` units of a* and b* apart, that an sRGB color is nearest to.
 
-    Looked for at 65 levels on the surface of the cube of colours: none inside it has an `ab` that none on it has.
+    Looked for at 65 levels on the surface of the cube of colors: none inside it has an `ab` that none on it has.
     """
     levels = torch.linspace(0, 1, _SURFACE_LEVELS)
     first, second = torch.meshgrid(levels, levels, indexing="ij")

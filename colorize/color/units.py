@@ -1,4 +1,4 @@
-"""Colour units, stated once: L* spans 100 and is halved around 50, a* and b* are divided by 110.
+"""Color units, stated once: L* spans 100 and is halved around 50, a* and b* are divided by 110.
 
 `rgb`  (B, 3, H, W)  sRGB, [0, 1]
 `l`    (B, 1, H, W)  L*/50 − 1, [−1, 1]

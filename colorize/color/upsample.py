@@ -1,9 +1,9 @@
-"""Small `ab` to full size along the edges of the full-size grey levels, a few rows at a time.
+"""Small `ab` to full size along the edges of the full-size gray levels, a few rows at a time.
 
 As in a fast guided filter (He & Sun 2015, arXiv 1505.00996), around every small pixel ab is taken for a linear function
-of the grey level, slope · level + offset. But the line goes through the small pixel itself, offset = ab − slope · level
+of the gray level, slope · level + offset. But the line goes through the small pixel itself, offset = ab − slope · level
 there, not through the mean around it, so nothing is smoothed. At full size ab = up(slope) · level + up(offset), where
-up is bicubic: colour changes where lightness does.
+up is bicubic: color changes where lightness does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from colorize.color.units import FloatArray, Levels
 _FINER = 2  # bicubic up to this many times the small size, bilinear from there: nearly as good, and faster
 _ROWS_ALIKE = 3  # as many times more rows than the fields have, and every two of them, then three, … share theirs
 _QUARTER = [np.float32(weight / 128) for weight in (111, 29, -3, -9)]  # bicubic, of the pixels 1/4, 3/4, 7/4, 5/4 away
-_EPSILON = 0.0125  # variance of the level, on [0, 1], below which colour no longer follows it
+_EPSILON = 0.0125  # variance of the level, on [0, 1], below which color no longer follows it
 
 _Between = tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]  # of each pixel: two smaller ones, and how far between
 
@@ -29,7 +29,7 @@ class Upsampler:
     """
 
     def __init__(self, ab: FloatArray, levels: FloatArray, height: int, width: int) -> None:
-        """Small `ab` (2, h, w) and the grey levels (h, w) it belongs to, on [0, 1]; the full size in pixels."""
+        """Small `ab` (2, h, w) and the gray levels (h, w) it belongs to, on [0, 1]; the full size in pixels."""
         self._guided = ab.shape[1] < height or ab.shape[2] < width
         if self._guided:
             ab = np.ascontiguousarray(ab)  # networks give it pixel by pixel
@@ -49,7 +49,7 @@ class Upsampler:
             self._fields = _resized(ab, height, width, Image.Resampling.BILINEAR)  # (2, H, W)
 
     def rows(self, levels: Levels, top: int) -> FloatArray:
-        """`ab` (2, n, W) of the n rows from `top`, whose full-size grey levels are `levels` (n, W)."""
+        """`ab` (2, n, W) of the n rows from `top`, whose full-size gray levels are `levels` (n, W)."""
         count = len(levels)
         if not self._guided:
             return self._fields[:, top : top + count].copy()

@@ -1,4 +1,4 @@
-"""`Colorizer`: one photo in, one colour photo out. PIL images, arrays and files are three ways into one call."""
+"""`Colorizer`: one photo in, one color photo out. PIL images, arrays and files are three ways into one call."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls,
 
 
 class Colorizer:
-    """Gives grey photographs colour.
+    """Gives gray photographs color.
 
     >>> colorizer = Colorizer.load()
-    >>> colour = colorizer(grey)  # PIL image in, PIL image out
+    >>> color = colorizer(gray)  # PIL image in, PIL image out
 
-    The lightness of every pixel is that of the original: its L*, to the nearest grey level, is the same. The network
-    decides only colour. A photo that has colour already gets new one. Safe to share between threads.
+    The lightness of every pixel is that of the original: its L*, to the nearest gray level, is the same. The network
+    decides only color. A photo that has color already gets new one. Safe to share between threads.
     """
 
     def __init__(self, engine: Engine, info: ModelInfo | None = None) -> None:
@@ -69,7 +69,7 @@ class Colorizer:
 
     @property
     def has_variants(self) -> bool:
-        """Whether the model knows other colourings than its first, and where it is unsure."""
+        """Whether the model knows other colorings than its first, and where it is unsure."""
         return self.engine.bins is not None
 
     def __call__(
@@ -81,17 +81,17 @@ class Colorizer:
         hints: Hints | None = None,
         seed: int | None = None,
     ) -> Image.Image:
-        """Colour an image of any mode and size from 1×1 up; gives RGB of the same size, the right way up.
+        """Color an image of any mode and size from 1×1 up; gives RGB of the same size, the right way up.
 
-        `strength` is a factor on the chroma, 0 (grey) to 2. `size`: the network sees the photo at about size × size
-        pixels, its aspect kept. `hints`: colours of some places, `Hint` points in pixels of the upright image, or an
-        image of its size that is transparent elsewhere. `seed`: another colouring that the model finds possible, the
+        `strength` is a factor on the chroma, 0 (gray) to 2. `size`: the network sees the photo at about size × size
+        pixels, its aspect kept. `hints`: colors of some places, `Hint` points in pixels of the upright image, or an
+        image of its size that is transparent elsewhere. `seed`: another coloring that the model finds possible, the
         same one each time; where `has_variants` is false, under the network's own noise, if it has any. Raises
         `ConfigError` for values outside their range, and for hints to a model that does not take them.
         """
         original = photo.to_photo(image)
-        (coloured,) = self.colorize_photos([original], strength=strength, size=size, hints=[hints], seed=seed)
-        return coloured.image
+        (colored,) = self.colorize_photos([original], strength=strength, size=size, hints=[hints], seed=seed)
+        return colored.image
 
     def variants(
         self,
@@ -102,14 +102,14 @@ class Colorizer:
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
     ) -> list[Image.Image]:
-        """`n` other colourings of an image, those of the seeds 1 to `n`. Raises `ConfigError` as a call does."""
+        """`n` other colorings of an image, those of the seeds 1 to `n`. Raises `ConfigError` as a call does."""
         self.check_can(variants=True)
         return [self(image, strength=strength, size=size, hints=hints, seed=seed) for seed in range(1, n + 1)]
 
     def uncertainty(self, image: Image.Image, *, size: int = _DEFAULTS.size, hints: Hints | None = None) -> Image.Image:
-        """Where the model is unsure of the colours: an image of mode L and of the same size, black where it is sure.
+        """Where the model is unsure of the colors: an image of mode L and of the same size, black where it is sure.
 
-        A grey level g means that the colours it finds possible have a standard deviation of g · 50/255 in a* and b*,
+        A gray level g means that the colors it finds possible have a standard deviation of g · 50/255 in a* and b*,
         white 50 and more. Raises `ConfigError` for a model without variants.
         """
         self.check_can(hints=[hints], variants=True)
@@ -132,8 +132,8 @@ class Colorizer:
         Raises `ConfigError` for other shapes, types or values.
         """
         original = Photo(Image.fromarray(_as_bytes(array)))
-        (coloured,) = self.colorize_photos([original], strength=strength, size=size)
-        return np.asarray(coloured.image)
+        (colored,) = self.colorize_photos([original], strength=strength, size=size)
+        return np.asarray(colored.image)
 
     def colorize_photos(
         self,
@@ -155,7 +155,7 @@ class Colorizer:
         small_levels = [_shrink(each, options.size) for each in photos]
         small_ab = self._predict(small_levels, _hint_arrays(hints, photos, small_levels), seed)
         return [
-            each.with_colours(_paint(each, small, ab * np.float32(options.strength)))
+            each.with_colors(_paint(each, small, ab * np.float32(options.strength)))
             for each, small, ab in zip(photos, small_levels, small_ab, strict=True)
         ]
 
@@ -169,7 +169,7 @@ class Colorizer:
         hints: Hints | None = None,
         seed: int | None = None,
     ) -> Path:
-        """Colour the photo at `source` into `target`, in the format of the target's suffix, and give its path.
+        """Color the photo at `source` into `target`, in the format of the target's suffix, and give its path.
 
         `hints` and `seed` are those of a call; of a file of several pages, the hints are the first one's. Alpha, EXIF
         and resolution go along where the format holds them. The target is written whole or not at all, and replaced if
@@ -180,24 +180,24 @@ class Colorizer:
         target = Path(target)
         photo.writer(target)  # a wrong suffix is told before the work
         self.check_can(hints=[hints])
-        photo.save(self._coloured_pages(source, options, hints, seed), target)
+        photo.save(self._colored_pages(source, options, hints, seed), target)
         return target
 
-    def _coloured_pages(
+    def _colored_pages(
         self, source: str | os.PathLike[str], options: ColorizeOptions, hints: Hints | None, seed: int | None
     ) -> Iterator[Photo]:
         strength, size = options.strength, options.size
         for page in photo.pages(source):
             try:
-                (coloured,) = self.colorize_photos([page], strength=strength, size=size, hints=[hints], seed=seed)
+                (colored,) = self.colorize_photos([page], strength=strength, size=size, hints=[hints], seed=seed)
                 hints = None
             except MemoryError as error:
                 width, height = page.size
                 raise PhotoError(
-                    f"{source}: not enough memory to colour {width}×{height} px at size {options.size}; "
+                    f"{source}: not enough memory to color {width}×{height} px at size {options.size}; "
                     "a smaller size needs less"
                 ) from error
-            yield coloured
+            yield colored
 
     def check_can(self, hints: Sequence[Hints | None] = (), variants: bool = False) -> None:
         """Raise `ConfigError` if the model cannot do what is asked for."""
@@ -205,7 +205,7 @@ class Colorizer:
             raise ConfigError("this model has not learned hints")
         if variants and not self.has_variants:
             raise ConfigError(
-                "this model knows one colouring only: it has no variants and cannot tell where it is unsure"
+                "this model knows one coloring only: it has no variants and cannot tell where it is unsure"
             )
 
     def _predict(
@@ -214,7 +214,7 @@ class Colorizer:
         hints: Sequence[FloatArray | None] | None = None,
         seed: int | None = None,
     ) -> list[FloatArray]:
-        """`ab` (2, h, w) for each of the grey levels (h, w) and its hints (3, h, w)."""
+        """`ab` (2, h, w) for each of the gray levels (h, w) and its hints (3, h, w)."""
         hints = [None] * len(small_levels) if hints is None else hints
         alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
         for index, levels in enumerate(small_levels):
@@ -263,7 +263,7 @@ class Colorizer:
 
 
 class Guided:
-    """A `Colorizer` for one photo of which some colours are known, as `pipeline.run` takes it."""
+    """A `Colorizer` for one photo of which some colors are known, as `pipeline.run` takes it."""
 
     def __init__(self, colorizer: Colorizer, hints: Hints) -> None:
         """Raises `ConfigError` if the model has not learned hints."""
@@ -292,7 +292,7 @@ def _hint_arrays(
 
 
 def _shrink(page: Photo, size: int) -> NDArray[np.uint8]:
-    """Grey levels (h, w) with h · w ≈ size² in the photo's aspect, as the network sees it."""
+    """Gray levels (h, w) with h · w ≈ size² in the photo's aspect, as the network sees it."""
     width, height = page.size
     scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -301,7 +301,7 @@ def _shrink(page: Photo, size: int) -> NDArray[np.uint8]:
 
 
 def _paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
-    """A page's pixels in colour, of 8 or 16 bit as they are, from small `ab` (2, h, w)."""
+    """A page's pixels in color, of 8 or 16 bit as they are, from small `ab` (2, h, w)."""
     width, height = page.size
     if not isinstance(page.pixels, Image.Image):
         deep = np.empty((height, width, 3), np.uint16)
@@ -316,7 +316,7 @@ def _paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Imag
 
 
 def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
-    """The coloured page from top to bottom: a row's number, and (n, W, 4) from there."""
+    """The colored page from top to bottom: a row's number, and (n, W, 4) from there."""
     width, height = page.size
     merger = Merger(ab)
     upsampler = Upsampler(steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), height, width)

@@ -20,11 +20,11 @@ class Fidelity:
     """How near the lightness of a result is to its photo's."""
 
     worst: float  # the largest |ΔL*| of any pixel
-    share: float  # of the pixels whose L*, to the nearest of the photo's grey levels, is the photo's
+    share: float  # of the pixels whose L*, to the nearest of the photo's gray levels, is the photo's
 
     @property
     def kept(self) -> bool:
-        """Whether the promise holds: |ΔL*| at most 0.5 everywhere, the grey level kept at 99.9 % of the pixels."""
+        """Whether the promise holds: |ΔL*| at most 0.5 everywhere, the gray level kept at 99.9 % of the pixels."""
         return self.worst <= _WORST and self.share >= _KEPT
 
     def __str__(self) -> str:

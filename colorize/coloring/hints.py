@@ -1,4 +1,4 @@
-"""Hints: colours that a person gives for places of a photo, as the network takes them, and as the result obeys them."""
+"""Hints: colors that a person gives for places of a photo, as the network takes them, and as the result obeys them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from colorize import photo
 from colorize.color.lightness import ab_of, to_8_bit
 from colorize.color.units import FloatArray
 from colorize.errors import ConfigError
+from colorize.former_names import takes_former_names
 
 _RADIUS = 1  # a point is a patch of 3 × 3 px for the network
 _REACH = 9  # px around a hint that are corrected
@@ -22,39 +23,45 @@ _SAME_LIGHT = 0.1  # in units of l: what differs by more from the hint's lightne
 _OPAQUE = 0.5  # a mask's mean alpha from which on a pixel of the network has a hint
 
 
+@takes_former_names
 @dataclass(frozen=True)
 class Hint:
-    """The colour of a place. Only its a* and b* matter: the lightness is the photo's.
+    """The color of a place. Only its a* and b* matter: the lightness is the photo's.
 
-    Raises `ConfigError` for what is no colour.
+    Raises `ConfigError` for what is no color.
     """
 
     x: float  # pixels from the left edge of the upright photo
     y: float  # from its top
-    colour: str | tuple[int, int, int]  # "#rrggbb", or red, green and blue from 0 to 255
+    color: str | tuple[int, int, int]  # "#rrggbb", or red, green and blue from 0 to 255
 
     def __post_init__(self) -> None:
         self.rgb()
 
+    @property
+    def colour(self) -> str | tuple[int, int, int]:
+        """The former name of `color`."""
+        return self.color
+
     def rgb(self) -> tuple[int, int, int]:
-        colour: object = self.colour
-        if isinstance(colour, str) and re.fullmatch("#[0-9a-fA-F]{6}", colour):
-            red, green, blue = bytes.fromhex(colour[1:])
+        color: object = self.color
+        if isinstance(color, str) and re.fullmatch("#[0-9a-fA-F]{6}", color):
+            red, green, blue = bytes.fromhex(color[1:])
             return red, green, blue
         if (
-            isinstance(colour, tuple | list)
-            and len(colour) == 3
-            and all(isinstance(level, int | np.integer) and 0 <= level <= 255 for level in colour)
+            isinstance(color, tuple | list)
+            and len(color) == 3
+            and all(isinstance(level, int | np.integer) and 0 <= level <= 255 for level in color)
         ):
-            return int(colour[0]), int(colour[1]), int(colour[2])
-        raise ConfigError(f"a hint's colour must be #rrggbb or three whole numbers from 0 to 255, got {colour!r}")
+            return int(color[0]), int(color[1]), int(color[2])
+        raise ConfigError(f"a hint's color must be #rrggbb or three whole numbers from 0 to 255, got {color!r}")
 
 
 def parse_hint(text: str) -> Hint:
     """The hint that "X,Y,#rrggbb" stands for. Raises `ConfigError`."""
-    x, y, colour = (part.strip() for part in (text.split(",") if text.count(",") == 2 else ("", "", text)))
+    x, y, color = (part.strip() for part in (text.split(",") if text.count(",") == 2 else ("", "", text)))
     try:
-        return Hint(float(x), float(y), colour)
+        return Hint(float(x), float(y), color)
     except ValueError as error:
         raise ConfigError(f"a hint must be X,Y,#rrggbb with X and Y in pixels, got {text!r}") from error
 
@@ -106,13 +113,13 @@ def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, .
         )
     small = mask.convert("RGBa").resize((shape[1], shape[0]), Image.Resampling.BOX)  # alpha-weighted means
     alpha = np.asarray(small)[..., 3]
-    colours = np.asarray(small.convert("RGBA"))[..., :3]
+    colors = np.asarray(small.convert("RGBA"))[..., :3]
     given = (alpha >= _OPAQUE * 255).astype(np.float32)
-    return np.concatenate([ab_of(colours).transpose(2, 0, 1) * given, given[None]])
+    return np.concatenate([ab_of(colors).transpose(2, 0, 1) * given, given[None]])
 
 
 def obey(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArray:
-    """`ab` (2, h, w) corrected around each of the `hints` (3, h, w) so that it has their colour there.
+    """`ab` (2, h, w) corrected around each of the `hints` (3, h, w) so that it has their color there.
 
     The network spreads a hint over its object, but not always at full strength. What is missing at the hint is added
     to what lies around it and is as light, the more the nearer, as in a bilateral filter (Tomasi & Manduchi 1998).

@@ -1,8 +1,8 @@
-"""Other colourings that a model finds possible, and where it is unsure: both out of the distribution that it predicts.
+"""Other colorings that a model finds possible, and where it is unsure: both out of the distribution that it predicts.
 
-A variant is drawn as a person would guide the model: at a place where it is unsure, a colour is drawn from what it
-finds possible there and given as a hint; then the same with that hint known, and so on. So the colours that a hint
-decides agree with each other, which colours drawn for each pixel by itself would not.
+A variant is drawn as a person would guide the model: at a place where it is unsure, a color is drawn from what it
+finds possible there and given as a hint; then the same with that hint known, and so on. So the colors that a hint
+decides agree with each other, which colors drawn for each pixel by itself would not.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.engine import Engine
 from colorize.coloring.hints import place
 
-_PLACES = 6  # where colours are drawn
+_PLACES = 6  # where colors are drawn
 _RADIUS = 2  # of their hints, px of the network
-_UNLIKELY = 0.05  # colours less likely than this share of the likeliest are left out
+_UNLIKELY = 0.05  # colors less likely than this share of the likeliest are left out
 _NEAR = 2.0  # cells of the distribution; around a hint no further one is drawn
 
 _Array = NDArray[np.float64]
@@ -39,15 +39,15 @@ def draw_hints(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: in
         row, column = divmod(int(cell), cells[1])
         at_place = chances[:, row, column]
         likely = np.where(at_place < _UNLIKELY * at_place.max(), 0, at_place)
-        colour = engine.bins[rng.choice(len(likely), p=likely / likely.sum())]
+        color = engine.bins[rng.choice(len(likely), p=likely / likely.sum())]
         height, width = l.shape
-        place(given, int((row + 0.5) * height / cells[0]), int((column + 0.5) * width / cells[1]), colour, _RADIUS)
+        place(given, int((row + 0.5) * height / cells[0]), int((column + 0.5) * width / cells[1]), color, _RADIUS)
         free *= 1 - np.exp(((rows - row) ** 2 + (columns - column) ** 2) / (-2 * _NEAR**2))
     return given
 
 
 def spread(chances: _Array, bins: FloatArray) -> _Array:
-    """How far the colours (Q, h', w') that are possible lie apart: the standard deviation of (a*, b*), (h', w')."""
+    """How far the colors (Q, h', w') that are possible lie apart: the standard deviation of (a*, b*), (h', w')."""
     mean = np.einsum("qhw,qc->chw", chances, bins)
     square = np.einsum("qhw,q->hw", chances, (bins**2).sum(axis=1))
     deviation: _Array = np.sqrt(np.maximum(square - (mean**2).sum(axis=0), 0)) * AB_RANGE

@@ -1,4 +1,4 @@
-"""Does a photo keep its colours when it comes a little differently?"""
+"""Does a photo keep its colors when it comes a little differently?"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from colorize.color.units import AB_RANGE
 
-Painter = Callable[[Image.Image], Image.Image]  # a grey photo to a colour one
+Painter = Callable[[Image.Image], Image.Image]  # a gray photo to a color one
 
 _BRIGHTER = 1.1  # times the levels
 _NOISE = 5.0  # levels, standard deviation
@@ -23,28 +23,28 @@ CHANGES = {
     "noisier": f"with noise of {_NOISE:g} levels' standard deviation",
 }
 PROTOCOL = (
-    "mean distance in a*, b* (ΔE 1976 but for lightness, which is the photo's own) between the coloured photo and the "
-    "same one coloured " + ", ".join(CHANGES.values()) + "; of two sizes the smaller is compared"
+    "mean distance in a*, b* (ΔE 1976 but for lightness, which is the photo's own) between the colored photo and the "
+    "same one colored " + ", ".join(CHANGES.values()) + "; of two sizes the smaller is compared"
 )
 
 
-def chroma_distances(paint: Painter, grey: Image.Image, plain: Image.Image, seed: int) -> dict[str, float]:
-    """For each of `CHANGES` the mean distance in a*, b* over the pixels of `grey`, which `paint` has made `plain`.
+def chroma_distances(paint: Painter, gray: Image.Image, plain: Image.Image, seed: int) -> dict[str, float]:
+    """For each of `CHANGES` the mean distance in a*, b* over the pixels of `gray`, which `paint` has made `plain`.
 
     `seed` is that of the noise.
     """
-    return {name: _distance(*pair) for name, pair in zip(CHANGES, _pairs(paint, grey, plain, seed), strict=True)}
+    return {name: _distance(*pair) for name, pair in zip(CHANGES, _pairs(paint, gray, plain, seed), strict=True)}
 
 
-def _pairs(paint: Painter, grey: Image.Image, plain: Image.Image, seed: int) -> Iterator[tuple[Image.Image, ...]]:
-    """What is to have the same colours, in the order of `CHANGES`."""
-    width, height = grey.size
+def _pairs(paint: Painter, gray: Image.Image, plain: Image.Image, seed: int) -> Iterator[tuple[Image.Image, ...]]:
+    """What is to have the same colors, in the order of `CHANGES`."""
+    width, height = gray.size
     half = (max(1, width // 2), max(1, height // 2))
-    yield paint(_resized(grey, half)), _resized(plain, half)
-    yield _resized(paint(_resized(grey, (2 * width, 2 * height))), grey.size), plain
+    yield paint(_resized(gray, half)), _resized(plain, half)
+    yield _resized(paint(_resized(gray, (2 * width, 2 * height))), gray.size), plain
     mirror = Image.Transpose.FLIP_LEFT_RIGHT
-    yield paint(grey.transpose(mirror)).transpose(mirror), plain
-    levels = np.asarray(grey, np.float32)
+    yield paint(gray.transpose(mirror)).transpose(mirror), plain
+    levels = np.asarray(gray, np.float32)
     yield paint(_to_image(levels * np.float32(_BRIGHTER))), plain
     noise = np.random.default_rng(seed).normal(0, _NOISE, levels.shape).astype(np.float32)
     yield paint(_to_image(levels + noise)), plain

@@ -1,20 +1,20 @@
-"""`python -m colorize.evaluation.evaluate PHOTOS… [--model FILE]`: models against the truth, and grey beside them.
+"""`python -m colorize.evaluation.evaluate PHOTOS… [--model FILE]`: models against the truth, and gray beside them.
 
-Each colour photo goes, in grey, through the same `Colorizer` that users have; the result is compared with the photo at
+Each color photo goes, in gray, through the same `Colorizer` that users have; the result is compared with the photo at
 its full size. What is printed names the protocol with the numbers. `--json` writes, as format 2:
 
     format, command    2; how the evaluation was started, without paths
     versions, seconds  {"python", "torch", "colorize"}; what it took
-    photos, skipped    measured;  {"unreadable", "tiny", "grey"}: how many were left out
+    photos, skipped    measured;  {"unreadable", "tiny", "gray"}: how many were left out
     protocol           {SUBJECT: how it was measured}, of what was measured
     rows               {NAME: {"model": file, "strength", "size", "hints", "measures": {MEASURE: measure}}}: the model,
-                       what --sweep and --hints make of it, every --baseline, "grey" and "truth"
+                       what --sweep and --hints make of it, every --baseline, "gray" and "truth"
     sources            {SOURCE: {"photos", "rows": {NAME: {"measures"}}}}: the measures that are printed by source
     frechet            {"photos", "features", "extrapolated_floor"}, or null
     targets            [{"target", "value", "met"}], of the model
 
 A *measure* is {"value", "low", "high"}, its 95 % interval. See `measures.py` for those of the study, which are all
-there. Besides: psnr_gain, over grey; frechet, frechet_across_halves; half_size, double_size, mirrored, brighter,
+there. Besides: psnr_gain, over gray; frechet, frechet_across_halves; half_size, double_size, mirrored, brighter,
 noisier (`consistency.py`), of the model; hints_gain, in dB over the model without hints.
 """
 
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 
 MODEL = "model"  # the first row
 PROTOCOL = {
-    "photos": "each at its own size, coloured from its L*, the result in 8 bit; every photo counts the same",
+    "photos": "each at its own size, colored from its L*, the result in 8 bit; every photo counts the same",
     "intervals": "95 %, percentiles over photos drawn again with replacement, the same draws for every row",
     "PSNR": "on sRGB, in dB, the mean over photos",
-    "CF": "colourfulness (Hasler & Süsstrunk 2003), signed; ΔCF: its mean − the truth's mean",
+    "CF": "colorfulness (Hasler & Süsstrunk 2003), signed; ΔCF: its mean − the truth's mean",
     "histogram": "intersection of the a* and of the b* of all pixels with the truth's, 110 bins",
 }
 FRECHET_PROTOCOL = (
@@ -67,9 +67,9 @@ FRECHET_PROTOCOL = (
     "extrapolated: {extrapolated_floor:.2f}"
 )
 HINTS_PROTOCOL = (
-    "points at random places, each with the mean of the true colours of the 3 × 3 pixels around it, given as users do"
+    "points at random places, each with the mean of the true colors of the 3 × 3 pixels around it, given as users do"
 )
-SKIPS = ("unreadable", "tiny", "grey")
+SKIPS = ("unreadable", "tiny", "gray")
 _FEWEST_FOR_FRECHET = 8
 _DIGITS = 6  # significant ones in the file: the rest says nothing
 _SMALLEST = 16  # px: the coarsest measures need more than one block
@@ -85,7 +85,7 @@ class Row:
     colorizer: Colorizer
     options: ColorizeOptions
     file: str  # of the model
-    hints: int = 0  # so many true colours are given at random places
+    hints: int = 0  # so many true colors are given at random places
 
     def paint(self, image: Image.Image, hints: Sequence[Hint] | None = None) -> Image.Image:
         return self.colorizer(image, strength=self.options.strength, size=self.options.size, hints=hints)
@@ -101,10 +101,10 @@ def evaluate(
     pictures: Path | None = None,
     gallery: Gallery | None = None,
 ) -> dict[str, Any]:
-    """Measure `rows`, the first of which is the model in question, on the colour photos in folders and shards.
+    """Measure `rows`, the first of which is the model in question, on the color photos in folders and shards.
 
-    Grey photos have no truth to compare with: they are counted and left out, as are unreadable and tiny ones.
-    `features`: weights of MobileNetV2, as of `read_imagenet`, for the Fréchet distance. With `pictures`, grey, the
+    Gray photos have no truth to compare with: they are counted and left out, as are unreadable and tiny ones.
+    `features`: weights of MobileNetV2, as of `read_imagenet`, for the Fréchet distance. With `pictures`, gray, the
     model's result and truth of each photo are saved there side by side; a `gallery` keeps some of them. Raises
     `DataError` if there is no photo, `WeightsError` for bad weights.
     """
@@ -115,7 +115,7 @@ def evaluate(
     from colorize.color.lightness import to_levels
     from colorize.evaluation import consistency as changes
     from colorize.evaluation.features import Eye
-    from colorize.evaluation.scores import GREY, TRUTH, Scores
+    from colorize.evaluation.scores import GRAY, TRUTH, Scores
     from colorize.system.memory import keep_freed_memory
     from colorize.training.data import find_sources, source_of
 
@@ -123,23 +123,23 @@ def evaluate(
     begin = time.monotonic()
     sources = find_sources(photos)
     scores, skipped, model = Scores(Eye(features) if features else None), Counter[str](), rows[0]
-    for raw, image in itertools.islice(colour_photos(sources, skipped), limit or None):
-        grey = Image.fromarray(to_levels(np.asarray(image)))
+    for raw, image in itertools.islice(color_photos(sources, skipped), limit or None):
+        gray = Image.fromarray(to_levels(np.asarray(image)))
         seed = zlib.crc32(raw.key.encode())
-        painted = {row.name: row.paint(grey, true_hints(image, row.hints, seed)) for row in rows}
+        painted = {row.name: row.paint(gray, true_hints(image, row.hints, seed)) for row in rows}
         rgb = {name: _to_rgb(each) for name, each in painted.items()}
-        psnr = scores.add(source_of(raw), rgb | {GREY: _to_rgb(grey.convert("RGB")), TRUTH: _to_rgb(image)})
+        psnr = scores.add(source_of(raw), rgb | {GRAY: _to_rgb(gray.convert("RGB")), TRUTH: _to_rgb(image)})
         for row in rows:
             if row.hints:
                 scores.note(row.name, {"hints_gain": psnr[row.name] - psnr[model.name]})
         if consistency:
-            scores.note(model.name, changes.chroma_distances(model.paint, grey, painted[model.name], seed))
+            scores.note(model.name, changes.chroma_distances(model.paint, gray, painted[model.name], seed))
         if pictures or gallery:
-            picture = _side_by_side(grey, painted[model.name], image)
+            picture = _side_by_side(gray, painted[model.name], image)
             if pictures:
                 photo.save(photo.Photo(picture), pictures / f"{raw.key.replace('/', '_')}.png")
             if gallery:
-                gallery.add(raw.key, psnr[model.name] - psnr[GREY], picture)
+                gallery.add(raw.key, psnr[model.name] - psnr[GRAY], picture)
         if len(scores) % _PROGRESS == 0:
             print(f"evaluate: {len(scores)} photos", file=sys.stderr, flush=True)
     if not scores:
@@ -179,7 +179,7 @@ def _of_source(measures: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def true_hints(photo: Image.Image, count: int, seed: int) -> list[Hint] | None:
-    """So many points at random places of an RGB photo, with its colours; None for none."""
+    """So many points at random places of an RGB photo, with its colors; None for none."""
     import numpy as np
     from PIL import ImageFilter
 
@@ -189,24 +189,24 @@ def true_hints(photo: Image.Image, count: int, seed: int) -> list[Hint] | None:
         return None
     rng = np.random.default_rng(seed)
     xs, ys = rng.integers(photo.width, size=count).tolist(), rng.integers(photo.height, size=count).tolist()
-    colours = np.asarray(photo.filter(ImageFilter.BoxBlur(1)))
-    return [Hint(x, y, tuple(colours[y, x].tolist())) for x, y in zip(xs, ys, strict=True)]
+    colors = np.asarray(photo.filter(ImageFilter.BoxBlur(1)))
+    return [Hint(x, y, tuple(colors[y, x].tolist())) for x, y in zip(xs, ys, strict=True)]
 
 
 def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, Any]]:
     """What a model that is to be shipped should reach; only what was measured."""
     first, *others = measures.values()
     mine = {name: measure["value"] for name, measure in first.items()}
-    grey = measures["grey"]
+    gray = measures["gray"]
     found = [
-        ("PSNR ≥ grey + 0.5 dB", mine["psnr_gain"], mine["psnr_gain"] >= 0.5),
+        ("PSNR ≥ gray + 0.5 dB", mine["psnr_gain"], mine["psnr_gain"] >= 0.5),
         ("|ΔCF| ≤ 4", mine["delta_cf"], mine["delta_cf"] <= 4),
         ("histogram a ≥ 0.90", mine["histogram_a"], mine["histogram_a"] >= 0.9),
         ("histogram b ≥ 0.90", mine["histogram_b"], mine["histogram_b"] >= 0.9),
     ]
     if "frechet" in mine:
-        share = mine["frechet"] / grey["frechet"]["value"]
-        found.append(("FD ≤ ½ of grey's", share, share <= 0.5))
+        share = mine["frechet"] / gray["frechet"]["value"]
+        found.append(("FD ≤ ½ of gray's", share, share <= 0.5))
     gains = [row["hints_gain"]["value"] for row in others if "hints_gain" in row]
     found += [("PSNR with hints ≥ without + 3 dB", gain, gain >= 3) for gain in gains]
     return [{"target": target, "value": value, "met": met} for target, value, met in found]
@@ -232,7 +232,7 @@ class _Remembering:
         return self._last[1]
 
 
-def colour_photos(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
+def color_photos(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
     """Every photo that can be measured on, in RGB; `skipped` counts the others by `SKIPS`."""
     from colorize.training.config import TrainConfig
     from colorize.training.data import load_photo, read_unit
@@ -271,9 +271,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     defaults = ColorizeOptions()
     parser = argparse.ArgumentParser(
         prog="python -m colorize.evaluation.evaluate",
-        description="Measure models on colour photos, which they see in grey, and grey itself beside them.",
+        description="Measure models on color photos, which they see in gray, and gray itself beside them.",
     )
-    parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of colour photos, photos, tar shards")
+    parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of color photos, photos, tar shards")
     parser.add_argument("--model", metavar="FILE", help="model file [the shipped one]")
     parser.add_argument("--strength", type=float, default=defaults.strength, metavar="X", help="[%(default)s]")
     parser.add_argument("--size", type=int, default=defaults.size, metavar="N", help="[%(default)s]")
@@ -290,17 +290,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--features", default="", metavar="FILE", help='MobileNetV2 for the Fréchet distance, or "hub": see train.py'
     )
+    parser.add_argument("--consistency", action="store_true", help="color each photo five times more, a little changed")
     parser.add_argument(
-        "--consistency", action="store_true", help="colour each photo five times more, a little changed"
-    )
-    parser.add_argument(
-        "--hints", type=int, default=0, metavar="N", help="the model with N true colours at random places as well"
+        "--hints", type=int, default=0, metavar="N", help="the model with N true colors at random places as well"
     )
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="the first N photos only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
     parser.add_argument("--html", type=Path, metavar="FILE", help="the same as a page with the best and worst photos")
     parser.add_argument(
-        "--pictures", type=Path, metavar="FOLDER", help="save grey, result and truth side by side there"
+        "--pictures", type=Path, metavar="FOLDER", help="save gray, result and truth side by side there"
     )
     given = parser.parse_args(arguments)
     try:
@@ -341,7 +339,7 @@ def _rows(given: argparse.Namespace) -> list[Row]:
     settings = {MODEL: options} | _swept(given.sweep, options)
     baselines = [_named(each, "--baseline") for each in given.baseline]
     hinted = f"{given.hints} hints"
-    names = Counter([*settings, hinted, "grey", "truth", *(name for name, _ in baselines)])
+    names = Counter([*settings, hinted, "gray", "truth", *(name for name, _ in baselines)])
     for name in (name for name, count in names.items() if count > 1):
         raise ConfigError(f"--baseline: expected another name than {name!r}, which is taken")
     loaded = Colorizer.load(given.model)

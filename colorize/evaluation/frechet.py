@@ -1,4 +1,4 @@
-"""How far the colours of a whole set of photos are from the truth's: the Fréchet distance between features.
+"""How far the colors of a whole set of photos are from the truth's: the Fréchet distance between features.
 
 Heusel et al. 2017 (arXiv 1706.08500, eq. 6), with MobileNetV2's 1280 pooled features in place of Inception's: numbers
 compare only among themselves, at the same number of photos.

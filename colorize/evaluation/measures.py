@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from colorize.color.metrics import ab_histograms, chroma_energy, colourfulness, kl_divergence, psnr, ssim
+from colorize.color.metrics import ab_histograms, chroma_energy, colorfulness, kl_divergence, psnr, ssim
 from colorize.color.tensors import rgb_to_lab
 
 SCALES = (1, 2, 4, 8)  # px, of chroma sharpness
@@ -49,7 +49,7 @@ def _measure(rgb: Tensor, truth: Tensor) -> tuple[Tensor, ...]:
     return (
         psnr(rgb, truth).double(),
         ssim(rgb, truth).double(),
-        colourfulness(rgb).double(),
+        colorfulness(rgb).double(),
         energies.double(),
         histograms / histograms.sum(dim=2, keepdim=True),
     )

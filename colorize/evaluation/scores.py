@@ -13,7 +13,7 @@ from colorize.evaluation.features import Eye
 from colorize.evaluation.frechet import across_halves, extrapolated_floor, frechet_interval
 from colorize.evaluation.measures import PhotoMeasures, draw_weights, join, measure_photos, summarize
 
-GREY, TRUTH = "grey", "truth"  # rows that are always there
+GRAY, TRUTH = "gray", "truth"  # rows that are always there
 RESAMPLES = 1000
 
 Measures = dict[str, dict[str, float]]  # by name: value, and low and high end of its 95 % interval
@@ -34,14 +34,14 @@ class Scores:
 
     @torch.no_grad()
     def add(self, source: str, rows: Mapping[str, Tensor]) -> dict[str, float]:
-        """Measure `rgb` (1, 3, H, W) of a photo in every row, GREY and TRUTH among them; gives the rows' PSNR."""
+        """Measure `rgb` (1, 3, H, W) of a photo in every row, GRAY and TRUTH among them; gives the rows' PSNR."""
         self.sources.append(source)
         rgb = torch.cat(list(rows.values()))  # (R, 3, H, W)
         measured = measure_photos(rgb, rows[TRUTH].expand_as(rgb))
         psnr = dict(zip(rows, measured.psnr.tolist(), strict=True))
         for i, name in enumerate(rows):
             self._measured[name].append(measured[i : i + 1])
-            self.note(name, {"psnr_gain": psnr[name] - psnr[GREY]})
+            self.note(name, {"psnr_gain": psnr[name] - psnr[GRAY]})
         if self._eye:
             for name, each in rows.items():  # one by one: together they take gigabytes
                 self._features[name].append(self._eye.pooled(each))

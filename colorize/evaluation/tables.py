@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 _BEST, _WORST = 12, 40  # photos on the page
-_SHOWN_SIDE = 720  # px, of grey, result and truth side by side
+_SHOWN_SIDE = 720  # px, of gray, result and truth side by side
 
 
 class Column(NamedTuple):
@@ -28,7 +28,7 @@ class Column(NamedTuple):
 
 COLUMNS = (
     Column("psnr", "PSNR", 2),
-    Column("psnr_gain", "− grey's", 2),
+    Column("psnr_gain", "− gray's", 2),
     Column("cf", "CF", 1),
     Column("cf_difference", "ΔCF", 1),
     Column("histogram_a", "hist. a", 3),
@@ -50,7 +50,7 @@ def require_jinja() -> None:
 
 
 class Gallery:
-    """The best and the worst photos, by what they gain over grey; the rest is let go."""
+    """The best and the worst photos, by what they gain over gray; the rest is let go."""
 
     def __init__(self) -> None:
         self._photos: list[tuple[float, str, str]] = []  # from the worst on

@@ -1,6 +1,6 @@
-"""`python -m colorize.evaluation.tints PHOTOS…`: how often a photo's own colours are told from a tint.
+"""`python -m colorize.evaluation.tints PHOTOS…`: how often a photo's own colors are told from a tint.
 
-Of each colour photo versions are made: toned, yellowed, faded, noisy, as JPEGs. Printed is for how many of each
+Of each color photo versions are made: toned, yellowed, faded, noisy, as JPEGs. Printed is for how many of each
 `tint.recognize` says what.
 """
 
@@ -23,15 +23,15 @@ from colorize.color.lightness import merge, to_levels
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import DataError
-from colorize.evaluation.evaluate import colour_photos
+from colorize.evaluation.evaluate import color_photos
 from colorize.photo import Photo
 
 Pixels = NDArray[np.uint8]
-Version = Callable[[Pixels, np.random.Generator], Image.Image]  # of a colour photo (H, W, 3)
+Version = Callable[[Pixels, np.random.Generator], Image.Image]  # of a color photo (H, W, 3)
 
 
 def toned(a: float, b: float, curve: Callable[[FloatArray], FloatArray], quality: int = 75) -> Version:
-    """Grey, toned towards a*, b* as strongly as `curve` of the level in [0, 1] says."""
+    """Gray, toned toward a*, b* as strongly as `curve` of the level in [0, 1] says."""
 
     def make(pixels: Pixels, _: np.random.Generator) -> Image.Image:
         levels = to_levels(pixels)
@@ -43,8 +43,8 @@ def toned(a: float, b: float, curve: Callable[[FloatArray], FloatArray], quality
 
 
 def _sepia(pixels: Pixels, _: np.random.Generator) -> Image.Image:
-    grey = to_levels(pixels)[..., None]
-    return _jpeg(grey * np.array([1.07, 0.95, 0.75]) + np.array([10, 5, 0]), 75)
+    gray = to_levels(pixels)[..., None]
+    return _jpeg(gray * np.array([1.07, 0.95, 0.75]) + np.array([10, 5, 0]), 75)
 
 
 def _unevenly_yellowed(pixels: Pixels, rng: np.random.Generator) -> Image.Image:
@@ -63,7 +63,7 @@ def _noisy(deviation: float, quality: int) -> Version:
 
 
 def _faded(pixels: Pixels, _: np.random.Generator) -> Image.Image:
-    """To two fifths of its colour."""
+    """To two fifths of its color."""
     return _jpeg(0.4 * pixels + 0.6 * to_levels(pixels)[..., None], 75)
 
 
@@ -73,7 +73,7 @@ def _jpeg(pixels: NDArray[Any], quality: int) -> Image.Image:
     return Image.open(buffer).convert("RGB")
 
 
-COLOURED: dict[str, Version] = {
+COLORED: dict[str, Version] = {
     "as it is": lambda pixels, _: Image.fromarray(pixels),
     "JPEG, quality 40": lambda pixels, _: _jpeg(pixels, 40),
     "faded to two fifths": _faded,
@@ -89,12 +89,12 @@ TINTED: dict[str, Version] = {
     "blue shadows, cream lights": toned(3, 18, lambda x: 2 * x - 1),
     "unevenly yellowed": _unevenly_yellowed,
 }
-GREY: dict[str, Version] = {
+GRAY: dict[str, Version] = {
     "JPEG, quality 40": lambda pixels, _: _jpeg(np.repeat(to_levels(pixels)[..., None], 3, axis=2), 40),
-    "colour noise of 4 levels": _noisy(4, 75),
-    "colour noise of 10 levels, quality 95": _noisy(10, 95),
+    "color noise of 4 levels": _noisy(4, 75),
+    "color noise of 10 levels, quality 95": _noisy(10, 95),
 }
-VERSIONS = {Original.COLOURED: COLOURED, Original.TINTED: TINTED, Original.GREY: GREY}
+VERSIONS = {Original.COLORED: COLORED, Original.TINTED: TINTED, Original.GRAY: GRAY}
 
 
 def count(photos: Sequence[str], limit: int = 0) -> dict[tuple[Original, str], Counter[Original]]:
@@ -102,7 +102,7 @@ def count(photos: Sequence[str], limit: int = 0) -> dict[tuple[Original, str], C
     from colorize.training.data import find_sources
 
     counts: defaultdict[tuple[Original, str], Counter[Original]] = defaultdict(Counter)
-    for raw, image in islice(colour_photos(find_sources(photos), Counter()), limit or None):
+    for raw, image in islice(color_photos(find_sources(photos), Counter()), limit or None):
         pixels = np.asarray(image)
         for original, versions in VERSIONS.items():
             for name, version in versions.items():
@@ -113,7 +113,7 @@ def count(photos: Sequence[str], limit: int = 0) -> dict[tuple[Original, str], C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m colorize.evaluation.tints", description=__doc__.split("\n")[0])
-    parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of colour photos, photos, tar shards")
+    parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of color photos, photos, tar shards")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="the first N photos only")
     given = parser.parse_args(arguments)
     try:

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--int8", action="store_true", help="write a graph that partly computes in 8 bits, too")
     for name, what in (("calibration", "that tell what numbers to expect"), ("validation", "that tell if it is good")):
         parser.add_argument(
-            f"--{name}", nargs="+", type=Path, metavar="PHOTOS", help=f"folders and tar shards of colour photos {what}"
+            f"--{name}", nargs="+", type=Path, metavar="PHOTOS", help=f"folders and tar shards of color photos {what}"
         )
     given = parser.parse_args(arguments)
     if given.int8 != bool(given.calibration) or given.int8 != bool(given.validation):

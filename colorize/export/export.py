@@ -31,11 +31,11 @@ _TOLERANCE = 1e-4  # of `ab`: a hundredth of a unit of a* and b*
 
 
 class GateError(WeightsError):
-    """A graph in 8 bits whose colours are too far from float32's."""
+    """A graph in 8 bits whose colors are too far from float32's."""
 
 
 class PhotoPaths(NamedTuple):
-    """Folders and shards of colour photos for a graph in 8 bits."""
+    """Folders and shards of color photos for a graph in 8 bits."""
 
     calibration: Sequence[Path]
     validation: Sequence[Path]  # others, which the gate looks at

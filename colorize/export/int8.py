@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from colorize.color.metrics import ab_histograms, colourfulness, histogram_intersection
+from colorize.color.metrics import ab_histograms, colorfulness, histogram_intersection
 from colorize.color.tensors import lab_to_rgb
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.errors import DataError, WeightsError
@@ -46,7 +46,7 @@ _ACTIVATIONS = ("Relu", "Clip")  # computed together with the convolution before
 
 
 class Photos(NamedTuple):
-    """What a network sees of photos, and their colours."""
+    """What a network sees of photos, and their colors."""
 
     l: FloatArray  # (N, 1, S, S)
     hints: FloatArray  # (N, 3, S, S)
@@ -55,22 +55,22 @@ class Photos(NamedTuple):
 
 @dataclass(frozen=True)
 class Deviation:
-    """How far answers in 8 bits are from those in float32, on photos whose colours are known."""
+    """How far answers in 8 bits are from those in float32, on photos whose colors are known."""
 
     mean: float  # |Δa*| and |Δb*|, their mean over all photos
     worst: float  # the same of the photo where it is largest
-    colourfulness: float  # difference of the means
+    colorfulness: float  # difference of the means
     histogram: float  # difference of the intersections with the truth's, the larger of a* and b*
 
     @property
     def passes(self) -> bool:
         """The gate: what does not pass is not written."""
-        return self.mean <= 1.0 and self.worst <= 3.0 and self.colourfulness <= 0.5 and self.histogram <= 0.01
+        return self.mean <= 1.0 and self.worst <= 3.0 and self.colorfulness <= 0.5 and self.histogram <= 0.01
 
     def __str__(self) -> str:
         return (
             f"ab differ by {self.mean:.2f} (at most 1), the worst photo's by {self.worst:.2f} (at most 3), "
-            f"colourfulness by {self.colourfulness:.2f} (at most 0.5), histograms by {self.histogram:.4f} (at most .01)"
+            f"colorfulness by {self.colorfulness:.2f} (at most 0.5), histograms by {self.histogram:.4f} (at most .01)"
         )
 
 
@@ -79,7 +79,7 @@ def read_photos(sources: Sources, count: int, stride: int) -> Photos:
     size = math.ceil(ColorizeOptions().size / stride) * stride
     rgb = validation_photos(sources, TrainConfig(size=size, validation_photos=count), held_out=False)
     if not len(rgb):
-        raise DataError("no colour photo to calibrate and compare with")
+        raise DataError("no color photo to calibrate and compare with")
     l, ab, _ = to_batch(to_float(rgb, torch.device("cpu")))
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(0)
@@ -183,12 +183,12 @@ def search(quantizer: Quantizer, validation: Photos) -> Found:
 def compare(ab: FloatArray, expected: FloatArray, photos: Photos) -> Deviation:
     """Answers in 8 bits with those expected, both (N, 2, S, S)."""
     of_photos = AB_RANGE * np.abs(ab - expected).mean(axis=(1, 2, 3))  # (N,)
-    cf, histograms = zip(*(_colours(photos.l, each) for each in (ab, expected, photos.ab)), strict=True)
+    cf, histograms = zip(*(_colors(photos.l, each) for each in (ab, expected, photos.ab)), strict=True)
     shares = [histogram_intersection(each, histograms[2]) for each in histograms[:2]]
     return Deviation(
         mean=float(of_photos.mean()),
         worst=float(of_photos.max()),
-        colourfulness=abs(cf[0] - cf[1]),
+        colorfulness=abs(cf[0] - cf[1]),
         histogram=float((shares[0] - shares[1]).abs().max()),
     )
 
@@ -212,13 +212,13 @@ def times_as_fast(graph: onnx.ModelProto, reference: onnx.ModelProto, photos: Ph
     return median(seconds[0]) / median(seconds[1])
 
 
-def _colours(l: FloatArray, ab: FloatArray) -> tuple[float, torch.Tensor]:
-    """Mean colourfulness, and the histograms of a* and b*."""
+def _colors(l: FloatArray, ab: FloatArray) -> tuple[float, torch.Tensor]:
+    """Mean colorfulness, and the histograms of a* and b*."""
     cf, histograms = [], torch.zeros(())
     for first in range(0, len(l), _BATCH):
         rows = slice(first, first + _BATCH)
         rgb = lab_to_rgb(torch.from_numpy(l[rows]), torch.from_numpy(ab[rows]))
-        cf.append(colourfulness(rgb))
+        cf.append(colorfulness(rgb))
         histograms = histograms + ab_histograms(rgb)
     return float(torch.cat(cf).mean()), histograms
 

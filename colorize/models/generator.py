@@ -39,7 +39,7 @@ class Generator(nn.Module):
     """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`.
 
     One that has bins gives an `Answer` when asked for `logits`. With the head "bins" they are what `ab` is decoded
-    from; with "ab+bins" they are a second answer, the distribution of the colours that are possible.
+    from; with "ab+bins" they are a second answer, the distribution of the colors that are possible.
     """
 
     architecture: ClassVar[str]
@@ -78,7 +78,7 @@ class Generator(nn.Module):
 def zero_hint_conv(out_channels: int, kernel_size: int, stride: int = 2) -> nn.Conv2d:
     """A convolution on the hints whose output is added to that of another one: the first, on `l`, has stride 2.
 
-    All zero, so that hints change nothing until they are trained (the idea of zero-initialised branches:
+    All zero, so that hints change nothing until they are trained (the idea of zero-initialized branches:
     Zhang et al. 2023, ControlNet, sec. 3.1).
     """
     padding = (kernel_size - 1) // 2

@@ -1,4 +1,4 @@
-"""MobileNetV2 as ImageNet taught it: weights for an encoder, and features that compare colour photos."""
+"""MobileNetV2 as ImageNet taught it: weights for an encoder, and features that compare color photos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from colorize.models.mobilenet import STAGES, mobilenet_v2_features
 
 
 class ImageNetFeatures(nn.Module):
-    """What MobileNetV2 makes of colour photos; random without `start`. It is never trained, but lets gradients through.
+    """What MobileNetV2 makes of color photos; random without `start`. It is never trained, but lets gradients through.
 
     Raises `WeightsError` if `start`, as of `read_imagenet`, is not a MobileNetV2.
     """

@@ -26,7 +26,7 @@ from colorize.models.mobilenet import STAGES, mobilenet_v2_features
 _STAGE_CHANNELS = (16, 24, 32, 96, 1280)
 _FIRST_CHANNELS = 32
 # Hints join features whose standard deviation is 8 to 23: at their own size they would hardly be learned.
-_COLOUR_GAIN, _MASK_GAIN = 64.0, 16.0
+_COLOR_GAIN, _MASK_GAIN = 64.0, 16.0
 _SMALLEST_SHARE = 1e-4  # of a cell that hints can cover: one pixel of 16 × 16 is more
 _DEAD = 1e-3  # standard deviation of a feature; one that is alive has about 1
 _COARSE = 1  # the `up` whose output is at stride 8
@@ -35,7 +35,7 @@ _COARSE = 1  # the `up` whose output is at stride 8
 @dataclass(frozen=True)
 class MobileUNetSettings:
     widths: tuple[int, ...] = (256, 128, 64, 32)  # decoder channels at strides 16, 8, 4, 2
-    # bins: a choice among colours (`AbBins`), for the cross-entropy loss. ab+bins: the distribution of the colours that
+    # bins: a choice among colors (`AbBins`), for the cross-entropy loss. ab+bins: the distribution of the colors that
     # are possible beside the answer, at stride 8, for variants and for where the answer is unsure.
     head: str = "ab"
     guided: bool = False  # hints also enter the decoder, at each of its strides
@@ -69,7 +69,7 @@ class MobileUNet(Generator):
     def __init__(self, settings: MobileUNetSettings) -> None:
         super().__init__(settings)
         self.encoder_is_trained = False
-        features = mobilenet_v2_features(in_channels=1)  # grey: one channel instead of three
+        features = mobilenet_v2_features(in_channels=1)  # gray: one channel instead of three
         self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in STAGES)
         self.hint = zero_hint_conv(_FIRST_CHANNELS, kernel_size=3)
         self.neck = _conv(_STAGE_CHANNELS[-1], settings.widths[0], kernel_size=1)
@@ -86,7 +86,7 @@ class MobileUNet(Generator):
             self.distribution = chooser
         self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
         assert self.head.bias is not None
-        draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost grey
+        draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost gray
         nn.init.zeros_(self.head.bias)
 
     @property
@@ -124,9 +124,9 @@ class MobileUNet(Generator):
 
     @torch.no_grad()
     def scale_chroma(self, factor: float) -> None:
-        """From now on answers have `factor` times the chroma, but for the bend of the tanh; hints keep their colours.
+        """From now on answers have `factor` times the chroma, but for the bend of the tanh; hints keep their colors.
 
-        Raises `ConfigError` if the head is bins: their colours are what they are.
+        Raises `ConfigError` if the head is bins: their colors are what they are.
         """
         if self.settings.head == "bins":
             raise ConfigError("mobile-unet: only the chroma of a head of ab can be scaled, this one has bins")
@@ -202,7 +202,7 @@ def pool_hints(hints: Tensor, stride: int) -> Tensor:
     share = F.avg_pool2d(hints, stride)  # means over cells, with and without hints
     mask = share[:, 2:]
     mean = share[:, :2] / mask.clamp(min=_SMALLEST_SHARE)
-    return torch.cat([mean * _COLOUR_GAIN, (mask > 0).to(hints.dtype) * _MASK_GAIN], dim=1)
+    return torch.cat([mean * _COLOR_GAIN, (mask > 0).to(hints.dtype) * _MASK_GAIN], dim=1)
 
 
 def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:

@@ -1,7 +1,7 @@
 """MobileNetV2 without its classifier (Sandler et al. 2018, arXiv 1801.04381, table 2).
 
 Its parts are named as torchvision names them, whose weights fit. It stands here because importing torchvision takes
-seconds and 170 MB, which everybody who colours one photo would pay.
+seconds and 170 MB, which everybody who colors one photo would pay.
 """
 
 from __future__ import annotations

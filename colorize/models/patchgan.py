@@ -1,4 +1,4 @@
-"""Discriminators: is this colour real for this lightness? (Isola et al. 2017, sec. 3.2.2 and 6.1.2)"""
+"""Discriminators: is this color real for this lightness? (Isola et al. 2017, sec. 3.2.2 and 6.1.2)"""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class PixelDiscriminator(nn.Module):
-    """C64-C128 and verdicts with 1×1 kernels: judges every pixel's colour alone (PixelGAN)."""
+    """C64-C128 and verdicts with 1×1 kernels: judges every pixel's color alone (PixelGAN)."""
 
     def __init__(self, settings: DiscriminatorSettings) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ def _init_as_paper(module: nn.Module) -> None:
 
 
 class Discriminators(nn.Module):
-    """Several discriminators side by side, e.g. colours by `pixel` and their arrangement by `patch`.
+    """Several discriminators side by side, e.g. colors by `pixel` and their arrangement by `patch`.
 
     With `scale` above 1 they see the photo that many times smaller, as chroma is soft anyway. Not in the paper, which
     has one at full size.

@@ -19,7 +19,7 @@ class UNetSettings:
     ngf: int = 64  # channels of the first convolution; doubled up to 8 × ngf
     depth: int = 8  # halvings: 256 px become 1 px
     dropout: float = 0.5  # probability, in the three innermost up-blocks
-    head: str = "ab"  # or bins: a choice among colours (`AbBins`), for the cross-entropy loss
+    head: str = "ab"  # or bins: a choice among colors (`AbBins`), for the cross-entropy loss
 
     def __post_init__(self) -> None:
         if not is_whole(self.ngf, 1, 512):

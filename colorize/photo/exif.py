@@ -2,7 +2,7 @@
 
 Pillow's own reading and writing of EXIF changes the types of fields that it does not know and every letter that is not
 ASCII, and a field that it cannot interpret takes the others with it. Nothing is interpreted here but what has to change
-because the picture is another one: its orientation, its size, its colour space, its description.
+because the picture is another one: its orientation, its size, its color space, its description.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class Exif:
         self.main[RESOLUTION_UNIT] = Field(SHORT, struct.pack(f"{self.order}H", 2))
 
     def set_size(self, width: int, height: int) -> None:
-        """Correct the picture's size where it is told, and its colour space, which is sRGB."""
+        """Correct the picture's size where it is told, and its color space, which is sRGB."""
         for tag, kind, value in ((_WIDTH, LONG, width), (_HEIGHT, LONG, height), (_COLOR_SPACE, SHORT, _SRGB)):
             if tag in self.details:
                 self.details[tag] = Field(kind, struct.pack(f"{self.order}{'I' if kind == LONG else 'H'}", value))

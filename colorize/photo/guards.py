@@ -64,7 +64,7 @@ def kind_of(file: IO[bytes]) -> str:
 def _checked_jpeg(content: bytes, name: str) -> bytes:
     """What of a JPEG to decode.
 
-    Where a picture is cut off and ended properly all the same, libjpeg fills up with grey and says nothing that Pillow
+    Where a picture is cut off and ended properly all the same, libjpeg fills up with gray and says nothing that Pillow
     would hear. So it does not get to see the end, but a little of nothing: enough to finish its last block, and not
     enough to go on. (Progressive ones it wants to see whole; where they end early they are only less sharp.)
     """

@@ -28,7 +28,7 @@ class Photo:
     text: Mapping[str, str] = field(default_factory=dict)  # of PNG, by keyword; a JPEG's comment is "Comment"
     dpi: tuple[float, float] | None = None  # horizontally and vertically
     pages: int = 1  # of the file that it is from
-    coloured: bool = False  # whether its colours are generated
+    colored: bool = False  # whether its colors are generated
     unread: tuple[str, ...] = ()  # what the file has besides and is left behind, in words
 
     @property
@@ -50,14 +50,14 @@ class Photo:
         return not isinstance(self.pixels, Image.Image)
 
     @property
-    def is_colour(self) -> bool:
+    def is_color(self) -> bool:
         """Whether it has three channels."""
         return self.pixels.mode != "L" if isinstance(self.pixels, Image.Image) else self.pixels.ndim == 3
 
     @property
     def channels(self) -> int:
         """With the alpha, if there is one."""
-        return (3 if self.is_colour else 1) + (self.alpha is not None)
+        return (3 if self.is_color else 1) + (self.alpha is not None)
 
     @property
     def row_size(self) -> int:
@@ -71,14 +71,14 @@ class Photo:
 
     @property
     def levels(self) -> Levels:
-        """What is coloured: (H, W) of grey photos, (H, W, 3) of others; uint8, or uint16 of those of 16 bit."""
+        """What is colored: (H, W) of gray photos, (H, W, 3) of others; uint8, or uint16 of those of 16 bit."""
         return to_array(self.pixels) if isinstance(self.pixels, Image.Image) else self.pixels
 
-    def with_colours(self, pixels: Image.Image | NDArray[np.uint16]) -> Photo:
-        """The same photo with generated colours: mode RGB, or 16 bit (H, W, 3). Everything else is kept."""
-        coloured = replace(self, pixels=pixels, coloured=True)
-        assert coloured.size == self.size, f"expected colours for {self.size}, got {coloured.size}"
-        return coloured
+    def with_colors(self, pixels: Image.Image | NDArray[np.uint16]) -> Photo:
+        """The same photo with generated colors: mode RGB, or 16 bit (H, W, 3). Everything else is kept."""
+        colored = replace(self, pixels=pixels, colored=True)
+        assert colored.size == self.size, f"expected colors for {self.size}, got {colored.size}"
+        return colored
 
 
 def strips(pixels: Image.Image | Levels, rows: int = 0) -> Iterator[tuple[slice, NDArray[Any]]]:

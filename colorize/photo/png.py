@@ -1,6 +1,6 @@
 """PNG files, written by strips in 8 and 16 bit.
 
-Pillow writes no 16-bit colour, needs a copy of the whole and takes twice the time for the same number of bytes. (PNG
+Pillow writes no 16-bit color, needs a copy of the whole and takes twice the time for the same number of bytes. (PNG
 specification, third edition: https://www.w3.org/TR/png-3/)
 """
 
@@ -20,7 +20,7 @@ from colorize.photo.metadata import Metadata
 _LEVEL = 1  # of zlib: a quarter of the time of its default for a few per cent in size
 _STRIP = 1 << 20  # bytes compressed at a time
 _AVERAGE = 3  # the filter that leaves least of photographs, of those that need no decision for every row
-_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of colour, by the number of channels: grey and RGB, without and with alpha
+_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of color, by the number of channels: gray and RGB, without and with alpha
 
 
 def write(file: IO[bytes], photo: Photo, told: Metadata, icc: bytes) -> None:
@@ -34,8 +34,8 @@ def write(file: IO[bytes], photo: Photo, told: Metadata, icc: bytes) -> None:
     if icc:
         _chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
     if told.dpi:
-        per_metre = (round(value / 0.0254) for value in told.dpi)
-        _chunk(file, b"pHYs", struct.pack(">2IB", *per_metre, 1))
+        per_meter = (round(value / 0.0254) for value in told.dpi)
+        _chunk(file, b"pHYs", struct.pack(">2IB", *per_meter, 1))
     if exif:
         _chunk(file, b"eXIf", exif)
     if told.xmp:

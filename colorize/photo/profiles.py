@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 
 _LAST_LEVEL = 255
 _STEP = 257  # a level of 8 bit in 16 bit
-_ROUNDING = 2  # levels by which lcms misses grey
+_ROUNDING = 2  # levels by which lcms misses gray
 _GAMMAS = 0.1, 4.0  # that make sense
 
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
@@ -30,7 +30,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "L":
-            table = _grey_table(profile, _space(source))
+            table = _gray_table(profile, _space(source))
             return image.point(((table[::_STEP].astype(np.uint32) + _STEP // 2) // _STEP).tolist())
         if image.mode == "RGB" and is_srgb(profile):
             return image
@@ -39,16 +39,16 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         return image
 
 
-def grey_to_srgb(levels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
-    """16-bit grey (H, W) converted from an embedded profile; an unusable one is ignored."""
+def gray_to_srgb(levels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
+    """16-bit gray (H, W) converted from an embedded profile; an unusable one is ignored."""
     try:
-        return _grey_table(profile, _space(ImageCms.ImageCmsProfile(io.BytesIO(profile))))[levels]
+        return _gray_table(profile, _space(ImageCms.ImageCmsProfile(io.BytesIO(profile))))[levels]
     except (ImageCms.PyCMSError, OSError, ValueError):
         return levels
 
 
 def neutral_table(profile: bytes) -> list[int] | None:
-    """sRGB's level for each level (256) of grey that is saved as RGB with this profile; None if it has a tint there."""
+    """sRGB's level for each level (256) of gray that is saved as RGB with this profile; None if it has a tint there."""
     if is_srgb(profile):
         return list(range(_LAST_LEVEL + 1))
     try:
@@ -60,15 +60,15 @@ def neutral_table(profile: bytes) -> list[int] | None:
 
 
 def neutral_profile(profile: bytes) -> bytes | None:
-    """A profile of grey for grey that is saved as RGB with this one, whose three curves are one; None if they are not.
+    """A profile of gray for gray that is saved as RGB with this one, whose three curves are one; None if they are not.
 
-    lcms converts 16 bit exactly for grey only, as Pillow has it.
+    lcms converts 16 bit exactly for gray only, as Pillow has it.
     """
     tags = _tags(profile)
     curves = [tags.get(name) for name in (b"rTRC", b"gTRC", b"bTRC")]
     if b"A2B0" in tags or curves[0] is None or curves.count(curves[0]) < 3:
         return None
-    return _grey_profile(curves[0])
+    return _gray_profile(curves[0])
 
 
 def _tags(profile: bytes) -> dict[bytes, bytes]:
@@ -100,18 +100,18 @@ def _space(profile: ImageCms.ImageCmsProfile) -> str:
 
 
 @lru_cache(maxsize=8)  # the photos of a folder come from the same scanner
-def _grey_table(profile: bytes, space: str) -> NDArray[np.uint16]:
-    """sRGB's 16-bit level for each 16-bit level of grey (65536,).
+def _gray_table(profile: bytes, space: str) -> NDArray[np.uint16]:
+    """sRGB's 16-bit level for each 16-bit level of gray (65536,).
 
-    Raises `PyCMSError` for a profile that is not one of grey.
+    Raises `PyCMSError` for a profile that is not one of gray.
     """
     if space != "GRAY":
-        raise ImageCms.PyCMSError(f"a profile of {space} for grey")
+        raise ImageCms.PyCMSError(f"a profile of {space} for gray")
     ramp = np.arange(1 << 16, dtype=np.uint16).reshape(256, 256)
-    # Exactly: lcms, left to itself, takes too few points in the darks of grey profiles.
+    # Exactly: lcms, left to itself, takes too few points in the darks of gray profiles.
     transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
-        ImageCms.ImageCmsProfile(io.BytesIO(_grey_srgb())),
+        ImageCms.ImageCmsProfile(io.BytesIO(_gray_srgb())),
         "I;16",
         "I;16",
         flags=ImageCms.Flags.NOOPTIMIZE,
@@ -131,14 +131,14 @@ def is_srgb(profile: bytes) -> bool:
     return int(np.abs(converted.astype(np.int16) - probe).max()) <= 1
 
 
-def _grey_srgb() -> bytes:
-    """A grey profile with sRGB's curve (IEC 61966-2-1), as a parametric curve of type 3 (ICC.1:2022, 10.18)."""
+def _gray_srgb() -> bytes:
+    """A gray profile with sRGB's curve (IEC 61966-2-1), as a parametric curve of type 3 (ICC.1:2022, 10.18)."""
     constants = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
-    return _grey_profile(struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in constants)))
+    return _gray_profile(struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in constants)))
 
 
-def _grey_profile(curve: bytes) -> bytes:
-    """A grey profile with this curve."""
+def _gray_profile(curve: bytes) -> bytes:
+    """A gray profile with this curve."""
     white = struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061)  # D50
     start = 128 + 4 + 2 * 12
     directory = struct.pack(">I4sII4sII", 2, *(b"wtpt", start, len(white)), *(b"kTRC", start + len(white), len(curve)))

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from colorize.color.units import Levels
 from colorize.errors import PhotoError
-from colorize.photo import deep_colour, exif, extras, guards, profiles, silence, xmp
+from colorize.photo import deep_color, exif, extras, guards, profiles, silence, xmp
 from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, is_only_read, suffix_of
 from colorize.photo.image import Photo, strips, to_array
 
@@ -88,7 +88,7 @@ def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
     with silence.kept(), open_again() as image:
         _check_size(image, name)
         unread = tuple(_unread(image))
-        deep = deep_colour.load(image, open_again)
+        deep = deep_color.load(image, open_again)
         photo = _own(_photo(image, _told(image), deep), image)
         photo = replace(photo, unread=photo.unread + unread)
     yield photo
@@ -138,7 +138,7 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                     image.seek(number)
                 _check_size(image, name)
                 _check_strips(image)
-                deep = deep_colour.load(image, partial(_open_page, file, number))
+                deep = deep_color.load(image, partial(_open_page, file, number))
                 told = _Told(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
                 told = replace(told, white_is_zero=page.white_is_zero)
                 # Pillow applies the orientation of TIFF files by itself.
@@ -287,7 +287,7 @@ def _photo(image: Image.Image, told: _Told, deep: NDArray[np.uint16] | None = No
         image.info = info
     pixels: Image.Image | NDArray[np.uint16]
     alpha: Levels | None
-    found = deep_colour.to_srgb(deep, info.get("icc_profile")) if deep is not None else None
+    found = deep_color.to_srgb(deep, info.get("icc_profile")) if deep is not None else None
     if found is not None:
         pixels, alpha = found
     elif image.mode in (*_SIXTEEN_BIT, "I", "F"):
@@ -320,7 +320,7 @@ def _dpi(image: Image.Image, told: exif.Exif) -> tuple[float, float] | None:
 
 
 def _deep(image: Image.Image, told: _Told) -> tuple[NDArray[np.uint16], Levels | None]:
-    """Grey of more than 8 bit, as 16 bit."""
+    """Gray of more than 8 bit, as 16 bit."""
     width, height = image.size
     levels = np.empty((height, width), np.uint16)
     if image.mode in _SIXTEEN_BIT:
@@ -338,7 +338,7 @@ def _deep(image: Image.Image, told: _Told) -> tuple[NDArray[np.uint16], Levels |
     if told.white_is_zero:  # which Pillow leaves to us in these modes
         np.subtract(_LAST_LEVEL_16, levels, out=levels)
     if profile := image.info.get("icc_profile"):
-        levels = profiles.grey_to_srgb(levels, profile)
+        levels = profiles.gray_to_srgb(levels, profile)
     return levels, None if alpha is None or alpha.min() == _LAST_LEVEL_16 else alpha
 
 
@@ -364,12 +364,12 @@ def _shallow(image: Image.Image) -> tuple[Image.Image, Levels | None]:
         image, profile = profiles.to_srgb(image, profile), None
     if image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    if image.mode == "RGB" and _is_grey(image):
-        grey = image.getchannel("G")
+    if image.mode == "RGB" and _is_gray(image):
+        gray = image.getchannel("G")
         if not profile:
-            image = grey
+            image = gray
         elif (table := profiles.neutral_table(profile)) is not None:
-            image, profile = grey.point(table), None
+            image, profile = gray.point(table), None
     if profile:
         image = profiles.to_srgb(image, profile)
     elif (table := _gamma_table(info)) is not None:
@@ -385,8 +385,8 @@ def _gamma_table(info: Mapping[Any, Any]) -> list[int] | None:
     return profiles.gamma_table(gamma)
 
 
-def _is_grey(image: Image.Image) -> bool:
-    """Whether red, green and blue are the same at every pixel: scanners often save grey so."""
+def _is_gray(image: Image.Image) -> bool:
+    """Whether red, green and blue are the same at every pixel: scanners often save gray so."""
     width, height = image.size
     rows = max(1, _PIXELS_AT_ONCE // width)
     for top in range(0, height, rows):

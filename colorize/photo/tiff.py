@@ -1,6 +1,6 @@
 """TIFF files, written page by page in 8 and 16 bit.
 
-By tifffile, since Pillow writes neither 16-bit colour nor EXIF's inner directories into compressed files, and wants all
+By tifffile, since Pillow writes neither 16-bit color nor EXIF's inner directories into compressed files, and wants all
 pages at once.
 """
 
@@ -91,7 +91,7 @@ def _write(writer: Any, sheet: Sheet, tags: list[_Tag], order: str) -> None:
         rowsperstrip=rows,
         compression="zlib",
         predictor=True,
-        photometric="RGB" if photo.is_colour else "MINISBLACK",
+        photometric="RGB" if photo.is_color else "MINISBLACK",
         planarconfig="CONTIG" if several else None,
         extrasamples=["UNASSALPHA"] if photo.alpha is not None else None,
         resolution=dpi,

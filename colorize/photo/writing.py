@@ -31,7 +31,7 @@ def save(
     """Write a photo, or the pages of one, in the format of the target's suffix, whole or not at all.
 
     What travels with the photo goes along as far as the format holds it (`losses` tells what does not); where its
-    colours are generated, EXIF and XMP say so. `quality`, 1 to 100, is that of JPEG, WebP and AVIF files. Folders are
+    colors are generated, EXIF and XMP say so. `quality`, 1 to 100, is that of JPEG, WebP and AVIF files. Folders are
     made. Raises `PhotoError` if the suffix is unknown or the file cannot be written; a file that was there stays.
     Without `overwrite` it raises `FileExistsError` for it.
     """
@@ -85,8 +85,8 @@ def _of_one_depth(photo: Photo) -> Photo:
 
 
 def _profile(photo: Photo) -> bytes:
-    """sRGB's, for colour: without one, some programs show colours as the screen happens to have them."""
-    return profiles.srgb() if photo.is_colour else b""
+    """sRGB's, for color: without one, some programs show colors as the screen happens to have them."""
+    return profiles.srgb() if photo.is_color else b""
 
 
 def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, target: Path) -> None:
@@ -105,7 +105,7 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
     if told.xmp:
         settings["xmp"] = told.xmp
     if format_ is JPEG:
-        # All of the colour (4:4:4): it is what this program adds.
+        # All of the color (4:4:4): it is what this program adds.
         dpi = told.dpi if told.dpi and max(told.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF tells it, too
         settings |= {"subsampling": 0, "dpi": dpi, "extra": _photoshop_segment(told.iptc)}
         settings["comment"] = told.text.get("Comment", "").encode("utf-8", "surrogateescape")
@@ -121,7 +121,7 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
         image.save(file, "AVIF", subsampling="4:4:4", **settings)
     else:
         assert format_ is WEBP
-        image.save(file, "WEBP", exact=True, **settings)  # the colours of what is transparent are kept, too
+        image.save(file, "WEBP", exact=True, **settings)  # the colors of what is transparent are kept, too
 
 
 class _ThroughPython:

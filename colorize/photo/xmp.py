@@ -1,4 +1,4 @@
-"""XMP packets: kept as they are, but for what is not true of the coloured photo any more.
+"""XMP packets: kept as they are, but for what is not true of the colored photo any more.
 
 A packet is XML that many programs have written into. It is not taken apart and built again, which would rename its
 prefixes and reorder it: the few places that change are found by the parser and replaced in the text.
@@ -35,7 +35,7 @@ _OF_THE_FILE = frozenset(
         f"{_NOTE}{_SEPARATOR}HasExtendedXMP",  # further segments of a JPEG file, which do not come along
     }
 )
-# And those that the statement about its colours takes the place of.
+# And those that the statement about its colors takes the place of.
 _OF_THE_SOURCE = frozenset(
     {
         f"{_IPTC}{_SEPARATOR}DigitalSourceType",
@@ -56,7 +56,7 @@ def of_picture(packet: bytes) -> bytes:
 
 
 def with_source_type(packet: bytes) -> bytes:
-    """The packet of a photo whose colours are generated: it says so (`SOURCE_TYPE`). A new one if there is none."""
+    """The packet of a photo whose colors are generated: it says so (`SOURCE_TYPE`). A new one if there is none."""
     text = of_picture(packet)
     if text:
         found = _find(text, _OF_THE_SOURCE)

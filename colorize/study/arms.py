@@ -8,7 +8,7 @@ processors at once, give the command several times with different `--arms` and `
 The folder afterwards:
 
     runs/ARM-SEED/          a run folder of train.py; model.safetensors is the finished generator, arm.json its time
-    strips/ARM/PHOTO.png    freely licensed photos, at most 256 px, by seed 0 of each arm; of `grey` and `truth` too
+    strips/ARM/PHOTO.png    freely licensed photos, at most 256 px, by seed 0 of each arm; of `gray` and `truth` too
     study.json              everything a report needs
 
 study.json (format 1). A *measure* is {"value", "low", "high"}: the value over all validation photos and its 95 %
@@ -22,7 +22,7 @@ interval, by drawing the photos again.
                    "kl_smoothing", "text": how all of it is measured, "judge": how the judge judges}
     data, validation   what was read: {"shards": [names], "files": count, "fingerprint"}
     truth          {"measures": {…}, "histograms": {"a": [counts…], "b": [counts…]}};  of the photos themselves
-    grey           {"measures": {…}};  of the photos without colour
+    gray           {"measures": {…}};  of the photos without color
     runs           one object for every arm and seed, in the order of training:
         name, arm, seed    "l1+gan-0", "l1+gan", 0
         command            the same with train.py alone (BatchNorm's statistics apart, see `finish`)
@@ -32,14 +32,14 @@ interval, by drawing the photos again.
         histograms         {"a": [shares…], "b": [shares…]} of all pixels, from −110 to 110 in equal bins
     judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
                    photos that the one judge takes for real, at full and at half size, and that each run's own does
-    strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "grey", ARM…]}
+    strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "gray", ARM…]}
 
 MEASURES
     histogram_a, histogram_b    intersection with the truth's (Isola et al. 2017, table 5); 1 is the best
     kl_a, kl_b                  KL(truth ‖ arm) of the same histograms, nats; 0 is the best
-    cf, cf_difference, delta_cf colourfulness (Hasler & Süsstrunk 2003, signed); mean − the truth's; its absolute value
+    cf, cf_difference, delta_cf colorfulness (Hasler & Süsstrunk 2003, signed); mean − the truth's; its absolute value
     sharpness_1, _2, _4, _8     gradient energy of ab over the truth's, blocks of so many px; 1 is the best
-    psnr (dB), ssim             on RGB: higher is closer; where averaging over colours should win
+    psnr (dB), ssim             on RGB: higher is closer; where averaging over colors should win
     taken_for_real              share of its photos that the one judge takes for real
     taken_for_real_half         the same by one that sees them at half their size, where every arm's network ends: finer
                                 detail is missing from all arms alike and gives all of them away
@@ -247,7 +247,7 @@ def measure(study: Study) -> dict[str, Any]:
     config = dataclasses.replace(study.config(runs[0]), size=study.size, validation_photos=study.photos)
     photos = validation_photos(study.validation, config, held_out=False)
     if len(photos) < 2:
-        raise DataError(f"expected at least 2 validation photos with colour, got {len(photos)}")
+        raise DataError(f"expected at least 2 validation photos with color, got {len(photos)}")
     device = _device(config)
     truth = to_float(photos, torch.device("cpu"))  # (N, 3, S, S)
     l = to_batch(truth).l
@@ -259,12 +259,12 @@ def measure(study: Study) -> dict[str, Any]:
         return torch.cat([eye(part.to(device)).cpu() for part in rgb.split(32)])
 
     true = measure_photos(truth, truth)
-    grey = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)
+    gray = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)
     measured: dict[str, PhotoMeasures] = {}
     seen: dict[str, Tensor] = {}
     seen_half: dict[str, Tensor] = {}
     for run in runs:
-        rgb = colour(study.folder(run) / MODEL, levels, l, device)
+        rgb = color(study.folder(run) / MODEL, levels, l, device)
         measured[run.name] = measure_photos(rgb, truth)
         seen[run.name], seen_half[run.name] = looked_at(rgb), looked_at(avg_pool2d(rgb, 2))
         print(f"study: measured {run.name}", file=sys.stderr, flush=True)
@@ -308,7 +308,7 @@ def measure(study: Study) -> dict[str, Any]:
         "data": study.data.describe(),
         "validation": study.validation.describe(),
         "truth": {"measures": summarize(true, true, weights), "histograms": _histograms(true)},
-        "grey": {"measures": summarize(grey, true, weights)},
+        "gray": {"measures": summarize(gray, true, weights)},
         "runs": rows,
         "judge": {
             "trained_on": [run.name for run in runs],
@@ -320,15 +320,15 @@ def measure(study: Study) -> dict[str, Any]:
 
 
 PROTOCOL = (
-    "middle squares, coloured from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
+    "middle squares, colored from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
     "bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
     "again with replacement, the same draws for every run"
 )
 JUDGE_PROTOCOL = (
     "logistic regression on an ImageNet MobileNetV2's channel means and deviations at five strides, 5-fold over "
-    "photos, so that no photo is judged by what has seen it or a colouring of it; one judge learns from all arms "
+    "photos, so that no photo is judged by what has seen it or a coloring of it; one judge learns from all arms "
     "alike, seeds of an arm sharing its weight, so that all are measured by one threshold; another one does so at half "
-    "size; and each run has one of its own; real and coloured count for the same, and above ½ is taken for real"
+    "size; and each run has one of its own; real and colored count for the same, and above ½ is taken for real"
 )
 
 
@@ -377,8 +377,8 @@ def _histograms(measured: PhotoMeasures) -> dict[str, list[float]]:
     return {name: [round(share, 8) for share in shares[c].tolist()] for c, name in enumerate("ab")}
 
 
-def colour(model: Path, levels: NDArray[Any], l: Tensor, device: torch.device) -> Tensor:
-    """`rgb` (N, 3, S, S) of grey levels (N, S, S) and their `l` (N, 1, S, S), as users would see it."""
+def color(model: Path, levels: NDArray[Any], l: Tensor, device: torch.device) -> Tensor:
+    """`rgb` (N, 3, S, S) of gray levels (N, S, S) and their `l` (N, 1, S, S), as users would see it."""
     import numpy as np
     import torch
 
@@ -421,13 +421,13 @@ def write_strips(study: Study) -> dict[str, Any]:
         with Image.open(sample_folder() / file) as opened:
             truth = opened.convert("RGB")
         truth.thumbnail((_STRIP_SIDE, _STRIP_SIDE), Image.Resampling.LANCZOS)
-        grey = truth.convert("L")
-        pictures = {"truth": truth, "grey": grey.convert("RGB")}
-        pictures |= {arm: colorizer(grey, size=study.size) for arm, colorizer in colorizers.items()}
+        gray = truth.convert("L")
+        pictures = {"truth": truth, "gray": gray.convert("RGB")}
+        pictures |= {arm: colorizer(gray, size=study.size) for arm, colorizer in colorizers.items()}
         for name, picture in pictures.items():
             photo.save(photo.Photo(picture), study.out / "strips" / name / f"{Path(file).stem}.png")
     photos = [{"name": Path(f).stem, "file": f"{Path(f).stem}.png", "credit": CREDITS[Path(f).stem]} for f in SAMPLES]
-    return {"photos": photos, "arms": ["truth", "grey", *(arm for arm in ARMS if arm in colorizers)]}
+    return {"photos": photos, "arms": ["truth", "gray", *(arm for arm in ARMS if arm in colorizers)]}
 
 
 # -- the command -------------------------------------------------------------------------------------------------------
@@ -456,7 +456,7 @@ def write_study(study: Study) -> Path:
 
 
 def made_up_photos(folder: Path, count: int = 12, side: int = 112) -> Path:
-    """Soft blobs of colour, where --quick has nothing better to train on."""
+    """Soft blobs of color, where --quick has nothing better to train on."""
     import numpy as np
     from PIL import Image
 
@@ -473,7 +473,7 @@ def format_table(result: Mapping[str, Any]) -> str:
     columns += ["taken_for_real", "taken_for_real_half", "taken_for_real_own"]
     heads = [name.replace("histogram", "hist").replace("taken_for_", "") for name in columns]
     lines = [f"{'':16}" + "".join(f"{head:>14}" for head in heads)]
-    for row in ({"name": "grey", **result["grey"]}, *result["runs"]):
+    for row in ({"name": "gray", **result["gray"]}, *result["runs"]):
         cells = (row["measures"].get(name) for name in columns)
         lines.append(f"{row['name']:16}" + "".join(f"{c['value']:14.3f}" if c else f"{'':14}" for c in cells))
     real, half = (result["judge"][name]["value"] for name in ("real", "real_half"))

@@ -1,7 +1,7 @@
 """The study's figures. Each is drawn from one JSON file alone, so that it can be drawn again without training.
 
-matplotlib is imported only here, when something is drawn: the extra `study` brings it. Colours are those of Okabe & Ito
-(2008), told apart by the colour-blind; what is true is black or grey everywhere.
+matplotlib is imported only here, when something is drawn: the extra `study` brings it. Colors are those of Okabe & Ito
+(2008), told apart by the color-blind; what is true is black or gray everywhere.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, OCHRE = (
     *("#e69f00", "#56b4e9", "#009e73", "#0072b2", "#d55e00", "#cc79a7"),
     "#8c7a00",  # Okabe & Ito's yellow, darkened: it has to be seen on white
 )
-ARM_COLOURS = {
+ARM_COLORS = {
     "mse": ORANGE,
     "l1": SKY,
     "cross-entropy": GREEN,
@@ -47,7 +47,7 @@ ARM_LABELS = {
     "l1+pixelgan": "L1 + PixelGAN (1×1)",
     "l1+imagegan": "L1 + whole-image GAN",
     "truth": "truth",
-    "grey": "grey",
+    "gray": "gray",
 }
 _STYLE = Path(__file__).with_name("figures.mplstyle")
 _WIDE = 10.0  # inches
@@ -176,12 +176,12 @@ def draw_distances(result: dict[str, Any], _data: Path) -> Figure:
 
     figure = _figure(_WIDE, 3.0)
     w1, kl, reading = figure.subplots(1, 3)
-    colours = dict(zip(result["games"], (SKY, BLUE, ORANGE, VERMILION, GREEN, FAINT), strict=False))
+    colors = dict(zip(result["games"], (SKY, BLUE, ORANGE, VERMILION, GREEN, FAINT), strict=False))
     for name, game in result["games"].items():
         for ax, key in ((w1, "w1"), (kl, "kl")):
             for i, each in enumerate(game["plays"]):
                 label = name if i == 0 else None
-                ax.plot(each["step"], each[key], color=colours[name], label=label, linewidth=0.9, alpha=0.8)
+                ax.plot(each["step"], each[key], color=colors[name], label=label, linewidth=0.9, alpha=0.8)
     for ax, title in ((w1, "Wasserstein-1 distance"), (kl, "KL(G ‖ data), nats")):
         ax.set(yscale="log", xlabel="step of G", title=title)
     _legend_above(figure, w1)
@@ -220,17 +220,17 @@ def _on_axis(z: float, frame: dict[str, Any]) -> float:
 
 def draw_saturation(result: dict[str, Any], _data: Path) -> Figure:
     """The two losses' slopes; the gradients a sure D leaves to G; and the games after that."""
-    colours = {"minimax": SKY, "bce": VERMILION}
+    colors = {"minimax": SKY, "bce": VERMILION}
     labels = {"minimax": "minimax: log(1 − D)", "bce": "non-saturating: −log D"}
     figure = _figure(_WIDE, 3.0)
     slopes, norms, *games = figure.subplots(1, 4)
-    for name, colour in colours.items():
-        slopes.plot(result["slopes"]["verdict"], result["slopes"][name], color=colour, label=labels[name])
+    for name, color in colors.items():
+        slopes.plot(result["slopes"]["verdict"], result["slopes"][name], color=color, label=labels[name])
         for record in result["head_start"]:
-            norms.plot(record["step"], record[name], color=colour, linewidth=0.9)
+            norms.plot(record["step"], record[name], color=color, linewidth=0.9)
         for ax, optimizer in zip(games, ("sgd", "adam"), strict=True):
             for record in result["games"][optimizer][name]:
-                ax.plot(record["step"], record["w1"], color=colour, linewidth=0.9)
+                ax.plot(record["step"], record["w1"], color=color, linewidth=0.9)
     slopes.set(title="slope of G's loss by D's logit", xlabel="D(G(z))")
     slopes.legend(loc="center right")
     norms.set(title="G's gradient while D learns alone", xlabel="step of D", yscale="log")
@@ -240,11 +240,11 @@ def draw_saturation(result: dict[str, Any], _data: Path) -> Figure:
     return figure
 
 
-# -- the two-coloured world --------------------------------------------------------------------------------------------
+# -- the two-colored world --------------------------------------------------------------------------------------------
 
 
-def draw_two_colours(result: dict[str, Any], _data: Path) -> Figure:
-    """Top: shapes under every loss. Below: the colour each shape got, in the plane of a* and b*."""
+def draw_two_colors(result: dict[str, Any], _data: Path) -> Figure:
+    """Top: shapes under every loss. Below: the color each shape got, in the plane of a* and b*."""
     figure = _figure(_WIDE, 2.6 * len(result["worlds"]))
     worlds = result["worlds"]
     rows = figure.subfigures(len(worlds), 1, squeeze=False)[:, 0]
@@ -252,8 +252,8 @@ def draw_two_colours(result: dict[str, Any], _data: Path) -> Figure:
         arms = world["arms"]
         axes = row.subplots(1, len(arms), sharex=True, sharey=True, squeeze=False)[0]
         for ax, (arm, record) in zip(axes, arms.items(), strict=True):
-            _colour_plane(ax, record, result["colours"], TWO_COLOUR_ARMS[arm][1])
-            ax.set_title(f"{TWO_COLOUR_ARMS[arm][0]}: {record['near']:.0%} exist", fontsize=8)
+            _color_plane(ax, record, result["colors"], TWO_COLOR_ARMS[arm][1])
+            ax.set_title(f"{TWO_COLOR_ARMS[arm][0]}: {record['near']:.0%} exist", fontsize=8)
         axes[0].set_ylabel(f"red {world['red']:.0%}, blue {1 - world['red']:.0%}\nb*")
         for ax in axes:
             ax.set_xlabel("a*")
@@ -261,10 +261,10 @@ def draw_two_colours(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_shapes(result: dict[str, Any], _data: Path) -> Figure:
-    """The same grey shapes, what they may be, and what every loss makes of them."""
+    """The same gray shapes, what they may be, and what every loss makes of them."""
     rows = []
     for key, drawn in result["worlds"][0]["pictures"].items():
-        label = {"grey": "seen", "truth": "one truth"}.get(key) or TWO_COLOUR_ARMS[key][0]
+        label = {"gray": "seen", "truth": "one truth"}.get(key) or TWO_COLOR_ARMS[key][0]
         for i, packed in enumerate(drawn):
             rows.append((f"{label}, draw {i + 1}" if len(drawn) > 1 else label, _unpacked(packed)))
     columns = len(rows[0][1])
@@ -279,13 +279,13 @@ def draw_shapes(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def _unpacked(packed: dict[str, Any]) -> Any:
-    """Pictures (N, H, W, 3) out of `two_colours`' text."""
+    """Pictures (N, H, W, 3) out of `two_colors`' text."""
     import numpy as np
 
     return np.frombuffer(zlib.decompress(base64.b64decode(packed["zlib"])), np.uint8).reshape(packed["shape"])
 
 
-TWO_COLOUR_ARMS = {
+TWO_COLOR_ARMS = {
     "mse": ("MSE", ORANGE),
     "l1": ("L1", SKY),
     "gan": ("GAN", VERMILION),
@@ -294,15 +294,15 @@ TWO_COLOUR_ARMS = {
 }
 
 
-def _colour_plane(ax: Axes, record: dict[str, Any], colours: dict[str, Any], colour: str) -> None:
+def _color_plane(ax: Axes, record: dict[str, Any], colors: dict[str, Any], color: str) -> None:
     from matplotlib.patches import Circle
 
     for name, side in (("red", 12), ("blue", -12)):
-        centre = colours[name]
-        ax.add_patch(Circle(centre, colours["near"], fill=False, edgecolor=TRUE, linewidth=1))
-        ax.annotate(name, centre, (0, side), textcoords="offset points", ha="center", va="center")
+        center = colors[name]
+        ax.add_patch(Circle(center, colors["near"], fill=False, edgecolor=TRUE, linewidth=1))
+        ax.annotate(name, center, (0, side), textcoords="offset points", ha="center", va="center")
     a, b = zip(*record["points"], strict=True)
-    ax.plot(a, b, ".", color=colour, markersize=3, alpha=0.5, markeredgewidth=0, rasterized=True)
+    ax.plot(a, b, ".", color=color, markersize=3, alpha=0.5, markeredgewidth=0, rasterized=True)
     ax.set(xlim=(-15, 95), ylim=(-95, 75), aspect="equal")
 
 
@@ -322,7 +322,7 @@ def draw_histograms(result: dict[str, Any], _data: Path) -> Figure:
             arm = run["arm"]
             floor = 1e-6
             ax.fill_between(x, [max(v, floor) for v in truth[channel]], floor, color="#d0d0d0", linewidth=0)
-            ax.plot(x, [v if v > floor else math.nan for v in run["histograms"][channel]], color=ARM_COLOURS[arm])
+            ax.plot(x, [v if v > floor else math.nan for v in run["histograms"][channel]], color=ARM_COLORS[arm])
             overlap = run["measures"][f"histogram_{channel}"]["value"]
             ax.text(0.97, 0.93, f"{overlap:.2f}", transform=ax.transAxes, ha="right", va="top", fontsize=8)
             ax.set(yscale="log", ylim=(1e-6, 1), xlim=(-80, 80))
@@ -353,12 +353,12 @@ def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
     axes = figure.subplots(2, 4, sharey=True).flatten()
     for ax, (measure, title) in zip(axes, INTERVALS.items(), strict=True):
         for y, run in enumerate(runs):
-            _interval(ax, y, run["measures"][measure], ARM_COLOURS[run["arm"]], "o" if run["seed"] == 0 else "s")
+            _interval(ax, y, run["measures"][measure], ARM_COLORS[run["arm"]], "o" if run["seed"] == 0 else "s")
         ideal = {"cf_difference": 0, "sharpness_2": 1}.get(measure)
         if ideal is not None:
             ax.axvline(ideal, color=TRUE, linewidth=0.8)
         if measure in ("psnr", "ssim"):
-            ax.axvline(result["grey"]["measures"][measure]["value"], color=FAINT, linewidth=1, linestyle="--")
+            ax.axvline(result["gray"]["measures"][measure]["value"], color=FAINT, linewidth=1, linestyle="--")
         ax.set_title(title, fontsize=8.5)
     _run_labels(axes[0], runs)
     return figure
@@ -376,14 +376,14 @@ def draw_sharpness(result: dict[str, Any], _data: Path) -> Figure:
         measures = [run["measures"][f"sharpness_{scale}"] for scale in scales]
         x = [scale * 2 ** (0.045 * (i - (len(runs) - 1) / 2)) for scale in scales]
         for position, measure in zip(x, measures, strict=True):
-            ax.plot([position] * 2, [measure["low"], measure["high"]], color=ARM_COLOURS[run["arm"]], linewidth=1)
+            ax.plot([position] * 2, [measure["low"], measure["high"]], color=ARM_COLORS[run["arm"]], linewidth=1)
         label = ARM_LABELS[run["arm"]] if run["seed"] == 0 else None
         marker = "o-" if run["seed"] == 0 else "s:"
         ax.plot(
             x,
             [m["value"] for m in measures],
             marker,
-            color=ARM_COLOURS[run["arm"]],
+            color=ARM_COLORS[run["arm"]],
             label=label,
             markersize=3.5,
             lw=0.8,
@@ -404,15 +404,15 @@ def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
     together, alone = figure.subplots(1, 2, sharey=True)
     own = result["judge"]["own"]
     for y, run in enumerate(runs):
-        colour, marker = ARM_COLOURS[run["arm"]], "o" if run["seed"] == 0 else "s"
-        _interval(together, y, run["measures"]["taken_for_real"], colour, marker)
-        _interval(alone, y, run["measures"]["taken_for_real_own"], colour, marker)
+        color, marker = ARM_COLORS[run["arm"]], "o" if run["seed"] == 0 else "s"
+        _interval(together, y, run["measures"]["taken_for_real"], color, marker)
+        _interval(alone, y, run["measures"]["taken_for_real_own"], color, marker)
         _interval(alone, y, own[run["name"]], FAINT, "|")
     real = result["judge"]["real"]
     together.axvspan(real["low"], real["high"], color="#e0e0e0")
     together.axvline(real["value"], color=FAINT)
-    together.set_title("one judge for all arms (grey: real photos)", fontsize=8.5)
-    alone.set_title("a judge of its own (grey: real photos)", fontsize=8.5)
+    together.set_title("one judge for all arms (gray: real photos)", fontsize=8.5)
+    alone.set_title("a judge of its own (gray: real photos)", fontsize=8.5)
     for ax in (together, alone):
         ax.set(xlim=(0, 1), xlabel="share taken for real")
     _run_labels(together, runs)
@@ -461,21 +461,21 @@ def _first_seeds(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _by_arm(result: dict[str, Any]) -> list[dict[str, Any]]:
-    """The runs, in the order of `ARM_COLOURS` and then of their seeds."""
-    order = list(ARM_COLOURS)
+    """The runs, in the order of `ARM_COLORS` and then of their seeds."""
+    order = list(ARM_COLORS)
     return sorted(result["runs"], key=lambda run: (order.index(run["arm"]), run["seed"]))
 
 
-def _interval(ax: Axes, y: float, measure: dict[str, float], colour: str, marker: str) -> None:
-    ax.plot([measure["low"], measure["high"]], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
-    ax.plot(measure["value"], y, marker, color=colour, markersize=4.5)
+def _interval(ax: Axes, y: float, measure: dict[str, float], color: str, marker: str) -> None:
+    ax.plot([measure["low"], measure["high"]], [y, y], color=color, linewidth=1.6, solid_capstyle="butt")
+    ax.plot(measure["value"], y, marker, color=color, markersize=4.5)
 
 
 def _run_labels(ax: Axes, runs: Sequence[dict[str, Any]]) -> None:
     twice = {run["arm"] for run in runs if run["seed"] > 0}
     labels = [ARM_LABELS[run["arm"]] + (f", seed {run['seed']}" if run["arm"] in twice else "") for run in runs]
     ax.set_yticks(range(len(runs)), labels)
-    ax.invert_yaxis()  # shared by its neighbours
+    ax.invert_yaxis()  # shared by its neighbors
 
 
 FIGURES: dict[str, Plot] = {
@@ -483,9 +483,9 @@ FIGURES: dict[str, Plot] = {
     "games": Plot("distribution", ".svg", draw_games, "where every way to play has ended"),
     "distances": Plot("distribution", ".svg", draw_distances, "Wasserstein-1 and KL falling, and D's own reading"),
     "saturation": Plot("saturation", ".svg", draw_saturation, "minimax leaves G no gradient when D is sure"),
-    "shapes": Plot("two-colours", ".jpg", draw_shapes, "grey shapes and what every loss makes of them"),
-    "colours": Plot("two-colours", ".svg", draw_two_colours, "the colours given, and the two that exist"),
-    "strips": Plot("study", ".jpg", draw_strips, "the same photographs coloured under every loss"),
+    "shapes": Plot("two-colors", ".jpg", draw_shapes, "gray shapes and what every loss makes of them"),
+    "colors": Plot("two-colors", ".svg", draw_two_colors, "the colors given, and the two that exist"),
+    "strips": Plot("study", ".jpg", draw_strips, "the same photographs colored under every loss"),
     "histograms": Plot("study", ".svg", draw_histograms, "how often each a* and b* occurs: truth and every arm"),
     "intervals": Plot("study", ".svg", draw_intervals, "every measure of every run with its interval"),
     "sharpness": Plot("study", ".svg", draw_sharpness, "chroma sharpness by scale"),

@@ -1,9 +1,9 @@
-"""A judge that no arm of the study has met: is this photo real or coloured?
+"""A judge that no arm of the study has met: is this photo real or colored?
 
-Logistic regression on what an ImageNet-trained MobileNetV2 makes of the colour photo: mean and standard deviation of
-each channel at strides 2 to 32, so that both the colours themselves and what they lie on can give a photo away. A
+Logistic regression on what an ImageNet-trained MobileNetV2 makes of the color photo: mean and standard deviation of
+each channel at strides 2 to 32, so that both the colors themselves and what they lie on can give a photo away. A
 convex problem: the same photos give the same judge. Cross-validated: a photo is judged by a judge that has seen neither
-it nor any colouring of it.
+it nor any coloring of it.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ import torch
 from torch import Tensor, nn
 
 FOLDS = 5
-_PENALTY = 0.01  # L2, on standardised features
+_PENALTY = 0.01  # L2, on standardized features
 
 
-def taken_for_real(real: Tensor, coloured: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
-    """Whether each photo is taken for real, 0 or 1, (N,): of every key of `coloured` and of "real" itself.
+def taken_for_real(real: Tensor, colored: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
+    """Whether each photo is taken for real, 0 or 1, (N,): of every key of `colored` and of "real" itself.
 
-    `real` and each of `coloured` are features (N, F) of the same photos in the same order. Real and coloured count for
-    the same in training; among the coloured, each as `weights` says.
+    `real` and each of `colored` are features (N, F) of the same photos in the same order. Real and colored count for
+    the same in training; among the colored, each as `weights` says.
     """
-    names = list(coloured)
+    names = list(colored)
     folds = torch.arange(len(real)) % FOLDS
     verdicts = {name: torch.zeros(len(real)) for name in (*names, "real")}
     total = sum(weights[name] for name in names)
     for fold in range(FOLDS):
         seen, unseen = folds != fold, folds == fold
-        x = torch.cat([real[seen], *(coloured[name][seen] for name in names)])
+        x = torch.cat([real[seen], *(colored[name][seen] for name in names)])
         photos = int(seen.sum())
         y = torch.cat([torch.ones(photos), torch.zeros(photos * len(names))])
         w = [torch.full((photos,), 0.5 / photos)]
         w += [torch.full((photos,), 0.5 / photos * weights[name] / total) for name in names]
         judge = _fit(x, y, torch.cat(w))
-        for name, features in {**coloured, "real": real}.items():
+        for name, features in {**colored, "real": real}.items():
             verdicts[name][unseen] = (judge(features[unseen]) > 0).float()
     return verdicts
 

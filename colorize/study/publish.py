@@ -32,7 +32,7 @@ from colorize.study.claims import CLAIMS, Claim, ClaimResult, hold_against
 from colorize.study.figures import (
     ARM_LABELS,
     FIGURES,
-    TWO_COLOUR_ARMS,
+    TWO_COLOR_ARMS,
     draw_from,
     file_name,
     read_json,
@@ -91,7 +91,7 @@ def render(data: Path) -> str:
     """The report as Markdown, out of the JSON files in `data`."""
     from jinja2 import Environment, StrictUndefined, TemplateError
 
-    study, distribution, saturation, two_colours = (read_json(data / f"{name}.json") for name in (STUDY, *WORLDS))
+    study, distribution, saturation, two_colors = (read_json(data / f"{name}.json") for name in (STUDY, *WORLDS))
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
@@ -108,9 +108,9 @@ def render(data: Path) -> str:
             games={name: game_facts(game) for name, game in distribution["games"].items()},
             distribution=distribution,
             saturation=saturation_facts(saturation),
-            worlds=two_colours["worlds"],
-            two_colours=two_colours,
-            two_colour_arms={arm: label for arm, (label, _) in TWO_COLOUR_ARMS.items()},
+            worlds=two_colors["worlds"],
+            two_colors=two_colors,
+            two_color_arms={arm: label for arm, (label, _) in TWO_COLOR_ARMS.items()},
             labels=ARM_LABELS,
             figure=figure_block,
             figures=[(name, plot, figure_command(name), source_command(plot.source)) for name, plot in FIGURES.items()],

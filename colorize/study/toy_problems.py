@@ -2,7 +2,7 @@
 
     distribution   noise becomes N(μ, σ) by the alternating game: `distribution.py`
     saturation     why the original game stalls: `saturation.py`
-    two-colours    grey shapes that are red or blue, and nobody can tell which: `two_colours.py`
+    two-colors    gray shapes that are red or blue, and nobody can tell which: `two_colors.py`
 
 Each writes FOLDER/NAME.json, the numbers, and the figures drawn from it. On one CPU core the first two take about a
 minute, the last about twelve; the same seed gives the same numbers on the same machine.
@@ -21,7 +21,7 @@ from colorize.errors import ColorizeError, ConfigError
 from colorize.evaluation.rounding import rounded
 from colorize.system import files
 
-WORLDS = ("distribution", "saturation", "two-colours")
+WORLDS = ("distribution", "saturation", "two-colors")
 _DIGITS = 4  # significant ones in the file
 
 
@@ -29,7 +29,7 @@ def run_world(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any
     """The numbers of one world, as they stand in its file."""
     from colorize.study import distribution, saturation, two_colors
 
-    run = {"distribution": distribution.run, "saturation": saturation.run, "two-colours": two_colors.run}[name]
+    run = {"distribution": distribution.run, "saturation": saturation.run, "two-colors": two_colors.run}[name]
     command = f"python -m colorize.study.toy_problems {name} --seed {seed}{' --quick' if quick else ''} --out FOLDER"
     result = rounded({"format": 1, "command": command, "seed": seed, "quick": quick, **run(seed, quick=quick)}, _DIGITS)
     assert isinstance(result, dict)

@@ -1,12 +1,12 @@
-"""The two-coloured world: a grey shape is red or blue, and nothing in the grey tells which.
+"""The two-colored world: a gray shape is red or blue, and nothing in the gray tells which.
 
-Red and blue have the same L*, so that the grey versions of a red and of a blue shape are one picture. The best answer
+Red and blue have the same L*, so that the gray versions of a red and of a blue shape are one picture. The best answer
 to the mean squared error is the purple in between; to the mean absolute error, channel by channel, the median, which is
-the more frequent colour, and where both are equally frequent any value between them; to a discriminator, which knows
+the more frequent color, and where both are equally frequent any value between them; to a discriminator, which knows
 that nothing is purple, it is red or blue. The same generator meets them all, for the same steps on the same shapes: the
 project's `unet`, its losses and its `Step`.
 
-A generator without noise gives one grey shape one colour. Two get noise: pix2pix's, dropout that is left on at use
+A generator without noise gives one gray shape one color. Two get noise: pix2pix's, dropout that is left on at use
 (Isola et al. 2017, sec. 2.1), and a vector z ~ N(0, 1)³ that comes in where hints do, the same at every pixel.
 """
 
@@ -32,8 +32,8 @@ from colorize.training.step import Batch, Step
 
 SIDE = 32  # px
 SHAPE_L, BEHIND_L = 50.0, (60.0, 85.0)  # L* of shapes, and of what is behind them
-COLOURS = {"red": (60.0, 40.0), "blue": (20.0, -60.0)}  # a*, b*; both exist in sRGB at L* 50
-NEAR = 10.0  # ΔE: so close to a colour is that colour
+COLORS = {"red": (60.0, 40.0), "blue": (20.0, -60.0)}  # a*, b*; both exist in sRGB at L* 50
+NEAR = 10.0  # ΔE: so close to a color is that color
 _RADII = (6.0, 10.0)  # px
 _SHOWN = 8  # shapes per row of the picture
 _CHANCE = 99  # seed of the shapes that are measured on: the same for all
@@ -97,7 +97,7 @@ class NoiseDriven(nn.Module):
 def draw_shapes(count: int, red: float, chance: torch.Generator) -> Shapes:
     """`count` pictures with one disc, square or diamond each, red with the probability `red` and else blue.
 
-    Everything but the colour is drawn before and without it.
+    Everything but the color is drawn before and without it.
     """
 
     def uniform(low: float, high: float) -> Tensor:
@@ -115,31 +115,31 @@ def draw_shapes(count: int, red: float, chance: torch.Generator) -> Shapes:
     behind = uniform(*BEHIND_L)[:, None]
     l = (masks * SHAPE_L + (1 - masks) * behind) / L_HALF_RANGE - 1
     is_red = torch.rand(count, 1, generator=chance) < red
-    colours = torch.where(is_red, torch.tensor(COLOURS["red"]), torch.tensor(COLOURS["blue"]))  # (N, 2)
-    return Shapes(l, masks * colours[:, :, None, None] / AB_RANGE, masks)
+    colors = torch.where(is_red, torch.tensor(COLORS["red"]), torch.tensor(COLORS["blue"]))  # (N, 2)
+    return Shapes(l, masks * colors[:, :, None, None] / AB_RANGE, masks)
 
 
-def mean_colours(ab: Tensor, masks: Tensor) -> Tensor:
+def mean_colors(ab: Tensor, masks: Tensor) -> Tensor:
     """Mean a* and b* of each shape (N, 2), without its outermost pixels, where it meets what is behind."""
-    masks = -F.max_pool2d(-masks, 3, stride=1, padding=1)  # 1 where all eight neighbours are within
+    masks = -F.max_pool2d(-masks, 3, stride=1, padding=1)  # 1 where all eight neighbors are within
     return (ab * masks).sum(dim=(2, 3)) / masks.sum(dim=(2, 3)) * AB_RANGE
 
 
-def is_red_is_blue(colours: Tensor) -> tuple[Tensor, Tensor]:
-    """Whether each of the colours (…, 2) lies within `NEAR` of red, and of blue.
+def is_red_is_blue(colors: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each of the colors (…, 2) lies within `NEAR` of red, and of blue.
 
     ΔE is the CIE 1976 difference; as lightness is given, it is the distance in the plane of a* and b*.
     """
-    red, blue = ((colours - torch.tensor(COLOURS[name])).norm(dim=-1) <= NEAR for name in ("red", "blue"))
+    red, blue = ((colors - torch.tensor(COLORS[name])).norm(dim=-1) <= NEAR for name in ("red", "blue"))
     return red, blue
 
 
 def best_answers(red: float) -> dict[str, list[float]]:
     """The a*, b* at which MSE's expectation is least, and L1's where that is one point."""
-    pairs = list(zip(COLOURS["red"], COLOURS["blue"], strict=True))
+    pairs = list(zip(COLORS["red"], COLORS["blue"], strict=True))
     answers = {"mse": [red * r + (1 - red) * b for r, b in pairs]}
     if red != 0.5:
-        answers["l1"] = list(COLOURS["red" if red > 0.5 else "blue"])
+        answers["l1"] = list(COLORS["red" if red > 0.5 else "blue"])
     return answers
 
 
@@ -183,13 +183,13 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
 
 @torch.no_grad()
 def measure(generator: nn.Module, arm: Arm, shapes: Shapes, draws: int) -> dict[str, Any]:
-    """Which colours the shapes are given; over `draws` draws of the noise, if there is any.
+    """Which colors the shapes are given; over `draws` draws of the noise, if there is any.
 
-    `near`, `red`, `blue` are shares of all answers, `both` of the shapes that got each colour at least once.
+    `near`, `red`, `blue` are shares of all answers, `both` of the shapes that got each color at least once.
     """
     torch.manual_seed(_CHANCE)
     answers = torch.stack(
-        [mean_colours(generator(shapes.l), shapes.masks) for _ in range(draws if arm.noise else 1)]
+        [mean_colors(generator(shapes.l), shapes.masks) for _ in range(draws if arm.noise else 1)]
     )  # (draws, N, 2)
     red, blue = is_red_is_blue(answers)
     near = (red | blue).float().mean().item()
@@ -209,7 +209,7 @@ def pictures(generators: dict[str, nn.Module], shapes: Shapes) -> dict[str, list
     """sRGB of the first few shapes: as seen, one truth, and under each generator, with noise in two draws."""
     torch.manual_seed(_CHANCE)
     l, ab = shapes.l[:_SHOWN], shapes.ab[:_SHOWN]
-    shown = {"grey": [_packed(l, torch.zeros_like(ab))], "truth": [_packed(l, ab)]}
+    shown = {"gray": [_packed(l, torch.zeros_like(ab))], "truth": [_packed(l, ab)]}
     for name, generator in generators.items():
         shown[name] = [_packed(l, generator(l)) for _ in range(2 if ARMS[name].noise else 1)]
     return shown
@@ -227,7 +227,7 @@ def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
             worlds.append(
                 {"red": red, "best": best_answers(red), "arms": arms, "pictures": pictures(generators, shapes)}
             )
-    return {"colours": {**COLOURS, "near": NEAR}, **asdict(settings), "worlds": worlds}
+    return {"colors": {**COLORS, "near": NEAR}, **asdict(settings), "worlds": worlds}
 
 
 def _packed(l: Tensor, ab: Tensor) -> dict[str, Any]:

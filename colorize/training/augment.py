@@ -1,6 +1,6 @@
 """From uint8 photos to what the networks see, on the training device: crop, flip, light, and only then Lab.
 
-Then wear and hints, which change what G is given but not the true colours.
+Then wear and hints, which change what G is given but not the true colors.
 """
 
 from __future__ import annotations

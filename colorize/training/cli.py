@@ -113,6 +113,7 @@ def _main(arguments: Sequence[str] | None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     """One option per field of the config, its default and description read from there."""
+    from colorize.former_names import FORMER_NAMES
     from colorize.training.config import FIELD_TYPES, TrainConfig
 
     parser = argparse.ArgumentParser(
@@ -148,6 +149,10 @@ def _parser() -> argparse.ArgumentParser:
             group.add_argument(name, type=_json_object, metavar="JSON", **extra)
         else:
             group.add_argument(name, type=kind, metavar=kind.__name__.upper(), **extra)
+    for former, name in FORMER_NAMES.items():
+        if name in FIELD_TYPES:
+            hidden: dict[str, Any] = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}
+            group.add_argument(f"--{_kebab(former)}", dest=name, type=FIELD_TYPES[name], **hidden)
     return parser
 
 

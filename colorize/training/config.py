@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from colorize.errors import ConfigError
+from colorize.former_names import takes_former_names, with_new_names
 from colorize.models.architectures import GENERATORS
 from colorize.models.patchgan import DiscriminatorKind, DiscriminatorNorm, DiscriminatorSettings
 from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS
@@ -30,6 +31,7 @@ def _option(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+@takes_former_names
 @dataclass(frozen=True)
 class TrainConfig:
     """One run. Raises `ConfigError` for a value outside its range."""
@@ -78,7 +80,7 @@ class TrainConfig:
     adversarial_steps: int = _option(1000, "steps of both, alternating", least=0)
     patience: int = _option(
         0,
-        "measurements without better colours after which alternating ends; what is best by then is best.safetensors; "
+        "measurements without better colors after which alternating ends; what is best by then is best.safetensors; "
         "0: none",
         least=0,
     )
@@ -106,8 +108,8 @@ class TrainConfig:
     # Photos
     size: int = _option(128, "side in pixels of the square crops that are trained on", least=16)
     min_side: int = _option(64, "photos with a side shorter than this, in pixels, are skipped", least=1)
-    min_colourfulness: float = _option(
-        4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as grey", least=0
+    min_colorfulness: float = _option(
+        4.0, "photos below this (Hasler & Süsstrunk, 0 to about 150) are skipped as gray", least=0
     )
     zoom: float = _option(0.7, "the box that a crop is cut from has this fraction or more of the short side")
     jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none", least=0, below=1)
@@ -116,7 +118,7 @@ class TrainConfig:
         "share of the photos whose lightness is worn like an old print's: faded, grainy, soft, blind to red",
         least=0,
     )
-    hints: float = _option(0.0, "share of the photos that are shown with hints of their true colours", least=0)
+    hints: float = _option(0.0, "share of the photos that are shown with hints of their true colors", least=0)
     evenness: float = _option(
         0.0,
         "how much less the large sources are drawn from: of one with n photos (m/n)^this is used, m being the median; "
@@ -182,8 +184,8 @@ class TrainConfig:
 
     def discriminator_settings(self) -> list[DiscriminatorSettings]:
         # A penalty on D's gradient at each photo makes no sense where BatchNorm ties the photos of a batch together.
-        penalised = OBJECTIVES[self.objective].penalty_weight > 0
-        norm: DiscriminatorNorm = "spectral" if self.spectral_norm else "none" if penalised else "batch"
+        penalized = OBJECTIVES[self.objective].penalty_weight > 0
+        norm: DiscriminatorNorm = "spectral" if self.spectral_norm else "none" if penalized else "batch"
         return [
             DiscriminatorSettings(kind, self.ndf, self.n_layers, norm)  # type: ignore[arg-type]  # checked there
             for kind in self.discriminators
@@ -203,6 +205,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected JSON ({error})") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: expected a JSON object with settings, got {type(settings).__name__}")
+    settings = with_new_names(settings)
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     for name in settings:
         if name not in known:

@@ -29,15 +29,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from colorize import photo
-from colorize.color.metrics import colourfulness
+from colorize.color.metrics import colorfulness
 from colorize.errors import DataError, PhotoError
+from colorize.former_names import with_new_names
 from colorize.training.config import TrainConfig
 
 SHARD_SUFFIXES = (".tar",)
-SKIPS = ("unreadable", "tiny", "grey")
+SKIPS = ("unreadable", "tiny", "gray")
 _FILES_PER_UNIT = 64
 _CROP_MARGIN = 9 / 8  # workers cut boxes this much larger than the crops that the device takes from them
-_GREY_CHECK_SIDE = 32  # px: colourfulness hardly depends on size
+_GRAY_CHECK_SIDE = 32  # px: colorfulness hardly depends on size
 
 
 @dataclass(frozen=True)
@@ -268,7 +269,7 @@ def box_side(config: TrainConfig) -> int:
 
 
 def load_photo(raw: RawPhoto, config: TrainConfig, skipped: Counter[str]) -> Image.Image | None:
-    """Decode; None and a count for a photo that cannot be read, is too small or has no colour to learn from."""
+    """Decode; None and a count for a photo that cannot be read, is too small or has no color to learn from."""
     try:
         image = photo.open(io.BytesIO(raw.data) if isinstance(raw.data, bytes) else raw.data).image.convert("RGB")
     except PhotoError:
@@ -277,9 +278,9 @@ def load_photo(raw: RawPhoto, config: TrainConfig, skipped: Counter[str]) -> Ima
     if min(image.size) < config.min_side:
         skipped["tiny"] += 1
         return None
-    small = square(image, (0, 0, *image.size), _GREY_CHECK_SIDE)
-    if colourfulness(small[None] / 255).item() < config.min_colourfulness:
-        skipped["grey"] += 1
+    small = square(image, (0, 0, *image.size), _GRAY_CHECK_SIDE)
+    if colorfulness(small[None] / 255).item() < config.min_colorfulness:
+        skipped["gray"] += 1
         return None
     return image
 
@@ -308,7 +309,7 @@ class PhotoBatches:
         state = state or {"positions": [Position()] * workers, "batches": 0, "skipped": {}}
         self._positions = [Position(*each) for each in state["positions"]]
         self._batches = int(state["batches"])
-        self.skipped: Counter[str] = Counter(state["skipped"])
+        self.skipped: Counter[str] = Counter(with_new_names(state["skipped"]))
         kept = kept_shares(sources, config.evenness) if config.evenness else {}
         first = self._batches % workers
         stream = PhotoStream(sources, config, hold_out, rank, world, list(self._positions), first, kept)

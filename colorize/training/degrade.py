@@ -1,4 +1,4 @@
-"""What time and old cameras do to photographs, so that G knows scans as well as clean grey."""
+"""What time and old cameras do to photographs, so that G knows scans as well as clean gray."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Degrade:
 
         pan, ortho = (rgb.new_tensor(weights).view(1, 3, 1, 1) for weights in (_PANCHROMATIC, _ORTHOCHROMATIC))
         blindness = draw(1.0) * (draw(1.0) < _PLATES)
-        grey = (rgb * torch.lerp(pan, ortho, blindness)).sum(dim=1, keepdim=True)  # (B, 1, H, W)
+        gray = (rgb * torch.lerp(pan, ortho, blindness)).sum(dim=1, keepdim=True)  # (B, 1, H, W)
         darkest = draw(_FADED)
-        grey = darkest + grey * (1 - darkest - draw(_FADED))
-        grey = grey + torch.randn_like(grey) * draw(_NOISE)
-        worn: Tensor = self._wear(grey.clamp(0, 1).expand(-1, 3, -1, -1))
+        gray = darkest + gray * (1 - darkest - draw(_FADED))
+        gray = gray + torch.randn_like(gray) * draw(_NOISE)
+        worn: Tensor = self._wear(gray.clamp(0, 1).expand(-1, 3, -1, -1))
         return rgb_to_lab(worn.mean(dim=1, keepdim=True).clamp(0, 1).expand(-1, 3, -1, -1))[0]

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from colorize.color.lightness import merge, to_levels
-from colorize.color.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
+from colorize.color.metrics import ab_histograms, colorfulness, histogram_intersection, psnr
 from colorize.color.tensors import lab_to_rgb
 from colorize.errors import ConfigError, DataError, TrainingError
 from colorize.models.architectures import build_generator
@@ -43,7 +43,7 @@ from colorize.training.step import Batch, Step, StepLosses
 PHASES = ("generator", "discriminator", "adversarial")
 _WARM_UP = 0.05  # of the generator phase
 _VALIDATION_BATCH = 32
-_PRIOR_PHOTOS = 512  # that tell how often each colour occurs
+_PRIOR_PHOTOS = 512  # that tell how often each color occurs
 _HINTS, _HINT_SIDE = 10, 3  # patches of px that a photo is measured with
 _SAMPLES = 8  # validation photos in the sample grids
 
@@ -129,7 +129,7 @@ class _Trainer:
         if not self.unseen:  # too few photos to keep one out: better to measure on these than not at all
             self.validation = validation_photos(sources, config, held_out=False)
         if not len(self.validation):
-            raise DataError("no photo can be measured on: all are unreadable, tiny or grey")
+            raise DataError("no photo can be measured on: all are unreadable, tiny or gray")
 
         # The folder, now that nothing can be wrong with the options any more.
         self.log: runlog.RunLog | None = None
@@ -178,7 +178,7 @@ class _Trainer:
         sums = _Sums()
         for index in range(self.steps_done - start, end - start):
             if self._patience_is_over():
-                self.report.line(f"no better colours in {config.patience} measurements: alternating ends here")
+                self.report.line(f"no better colors in {config.patience} measurements: alternating ends here")
                 self._checkpoint()
                 return
             # One step of what the phase trains.
@@ -206,7 +206,7 @@ class _Trainer:
                 raise Interrupted
 
     def _patience_is_over(self) -> bool:
-        """Whether alternating has not brought better colours for long enough; every process hears it of the first."""
+        """Whether alternating has not brought better colors for long enough; every process hears it of the first."""
         patience = self.config.patience
         over = bool(patience and self.best["phase"] == "adversarial" and self.best["misses"] >= patience)
         if patience and self.accelerator.num_processes > 1:
@@ -323,13 +323,11 @@ class _Trainer:
         if not self.log:
             return
         self.measured = measure(self._averaged(), self.validation.to(self.device), hints=self.config.hints > 0)
-        # Alone, G is judged by its own loss. Against D, by how close its colours come to the true ones: the sign
+        # Alone, G is judged by its own loss. Against D, by how close its colors come to the true ones: the sign
         # that DeOldify's author wished for.
         alone = self.measured["l1"]
-        colours = (
-            1 - (self.measured["histogram_a"] + self.measured["histogram_b"]) / 2 + self.measured["delta_cf"] / 100
-        )
-        score = alone if phase == "generator" else colours
+        colors = 1 - (self.measured["histogram_a"] + self.measured["histogram_b"]) / 2 + self.measured["delta_cf"] / 100
+        score = alone if phase == "generator" else colors
         self.log.scalars(self.steps_done, "validation", {"phase": phase, **self.measured, "score": score})
         self.report.line(
             f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items())
@@ -464,12 +462,12 @@ def lr_factor(phase: str, index: int, steps: int) -> float:
 
 @torch.no_grad()
 def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[str, float]:
-    """L1 on ab, PSNR on RGB (and grey's), colourfulness, ΔCF, histogram intersections, on uint8 (N, 3, S, S).
+    """L1 on ab, PSNR on RGB (and gray's), colorfulness, ΔCF, histogram intersections, on uint8 (N, 3, S, S).
 
     Of a mobile-unet also the share of its innermost features that are dead, see `MobileUNet.dead_share`. With `hints`,
-    also PSNR with ten true colours given at random places.
+    also PSNR with ten true colors given at random places.
     """
-    totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_grey", "cf", "cf_truth")}
+    totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_gray", "cf", "cf_truth")}
     totals |= {"psnr_hints": []} if hints else {}
     places = torch.Generator().manual_seed(0)
     histograms: list[Tensor] = []
@@ -480,9 +478,9 @@ def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[s
         rgb = lab_to_rgb(l, fake_ab)
         totals["l1"].append((fake_ab - ab).abs().mean(dim=(1, 2, 3)))
         totals["psnr"].append(psnr(rgb, truth))
-        totals["psnr_grey"].append(psnr(lab_to_rgb(l, torch.zeros_like(ab)), truth))
-        totals["cf"].append(colourfulness(rgb))
-        totals["cf_truth"].append(colourfulness(truth))
+        totals["psnr_gray"].append(psnr(lab_to_rgb(l, torch.zeros_like(ab)), truth))
+        totals["cf"].append(colorfulness(rgb))
+        totals["cf_truth"].append(colorfulness(truth))
         histograms.append(torch.stack([ab_histograms(rgb), ab_histograms(truth)]))
         if isinstance(generator, MobileUNet):
             totals.setdefault("dead", []).append(torch.tensor([generator.dead_share(l)]))
@@ -500,7 +498,7 @@ def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[s
 
 @torch.no_grad()
 def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
-    """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) grey, coloured and true."""
+    """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) gray, colored and true."""
     l = to_batch(to_float(photos, photos.device)).l
     predicted = _predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
     truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
@@ -586,7 +584,7 @@ def perceptual_loss(config: TrainConfig, device: torch.device) -> Callable[[Tens
 
 
 def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *, hold_out: bool) -> None:
-    """Set the prior of the generator's bins to how often the photos to train on use each colour."""
+    """Set the prior of the generator's bins to how often the photos to train on use each color."""
     bins = generator.bins
     assert bins is not None
     counts = torch.zeros_like(bins.prior)

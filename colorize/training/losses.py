@@ -77,12 +77,12 @@ def gradient_penalty(gradient: Tensor) -> Tensor:
 
 
 def l1(ab: Tensor, truth: Tensor) -> Tensor:
-    """Mean |ab − truth| (Isola et al. 2017, eq. 3); its best answer is the median of the colours that are possible."""
+    """Mean |ab − truth| (Isola et al. 2017, eq. 3); its best answer is the median of the colors that are possible."""
     return (ab - truth).abs().mean()
 
 
 def mse(ab: Tensor, truth: Tensor) -> Tensor:
-    """Mean (ab − truth)²; its best answer is the mean of the colours that are possible, which may be none of them."""
+    """Mean (ab − truth)²; its best answer is the mean of the colors that are possible, which may be none of them."""
     return (ab - truth).square().mean()
 
 
@@ -92,9 +92,9 @@ def huber(ab: Tensor, truth: Tensor) -> Tensor:
 
 
 def cross_entropy(logits: Tensor, truth: Tensor, bins: AbBins) -> Tensor:
-    """−w Σ z log ẑ over the bins of `ab`, rare colours weighing more (Zhang et al. 2016, eq. 2 and 3); ẑ = softmax.
+    """−w Σ z log ẑ over the bins of `ab`, rare colors weighing more (Zhang et al. 2016, eq. 2 and 3); ẑ = softmax.
 
-    Its best answer is the whole distribution of the colours that are possible, weighted. `truth` (B, 2, H, W) is
+    Its best answer is the whole distribution of the colors that are possible, weighted. `truth` (B, 2, H, W) is
     brought to the size of the logits (B, Q, H', W'). z shares each pixel out to the 5 nearest bins; w is the nearest's.
     """
     nearest, shares = bins.encode(F.adaptive_avg_pool2d(truth, (logits.shape[2], logits.shape[3])))  # (B, 5, H', W')
@@ -103,7 +103,7 @@ def cross_entropy(logits: Tensor, truth: Tensor, bins: AbBins) -> Tensor:
 
 
 class Perceptual(nn.Module):
-    """How differently a network that knows what is in photos sees two colourings (Zhang et al. 2018, arXiv 1801.03924).
+    """How differently a network that knows what is in photos sees two colorings (Zhang et al. 2018, arXiv 1801.03924).
 
     `perceptual(l, ab, truth)`: features at strides 4, 8 and 16, scaled to length 1 at each place, their squared
     distance, its mean over places and strides; from 0 to 4. Without the paper's learned weights of channels.
@@ -132,7 +132,7 @@ def none(ab: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG001  # the same shape
     return ab.sum() * 0
 
 
-_PERCEPTUAL_STAGES = (1, 4)  # strides 4 to 16: beyond, little is left of where a colour is
+_PERCEPTUAL_STAGES = (1, 4)  # strides 4 to 16: beyond, little is left of where a color is
 HUBER_DELTA = 0.1  # in units of ab: 11 of a* or b*
 
 OBJECTIVES = {

@@ -4,7 +4,7 @@ config.json            every setting
 data.json              what it trains and is measured on
 log.jsonl              one JSON object per line: losses, rates, skipped photos; measurements on the validation photos
 events.out.tfevents.*  the same for TensorBoard, where that is installed
-samples/step-*.png     the same validation photos each time: grey, coloured, true
+samples/step-*.png     the same validation photos each time: gray, colored, true
 last.safetensors       the newest generator: the moving average, ready for `colorize --model`
 best.safetensors       the best on the validation photos, of the newest phase that trained G
 generator.safetensors  as it was before the first adversarial step
@@ -101,7 +101,7 @@ class RunLog:
                     self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, rows: Tensor) -> None:
-        """uint8 (N, 3, H, W) in threes: grey, coloured, true; four photos side by side."""
+        """uint8 (N, 3, H, W) in threes: gray, colored, true; four photos side by side."""
         from torchvision.transforms.functional import to_pil_image
         from torchvision.utils import make_grid
 

@@ -1,4 +1,4 @@
-"""Hints as a person would give them, drawn from the true colours, so that G learns to obey and to spread them."""
+"""Hints as a person would give them, drawn from the true colors, so that G learns to obey and to spread them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from colorize.models.generator import HINT_CHANNELS
 
 LARGEST_PATCH = 9  # px, its side
 _STOP = 1 / 8  # of the geometric distribution of how many: 7 on average
-_WHOLE = 0.01  # share of the photos with hints that show all of their colours
+_WHOLE = 0.01  # share of the photos with hints that show all of their colors
 
 
 def simulate_hints(ab: Tensor, share: float) -> Tensor:
     """`hints` (B, 3, H, W) for a batch of true `ab`, for about this share of its photos; none for the others.
 
     Their number is drawn from a geometric distribution; each is a square patch of 1 to 9 px with the mean of the true
-    colours under it; for one photo in a hundred all colours are shown (Zhang et al. 2017, arXiv 1705.02999, sec. 3.3).
+    colors under it; for one photo in a hundred all colors are shown (Zhang et al. 2017, arXiv 1705.02999, sec. 3.3).
     """
     count, _, height, width = ab.shape
     hints = ab.new_zeros(count, HINT_CHANNELS, height, width)

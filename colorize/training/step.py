@@ -100,7 +100,7 @@ class Step:
         return StepLosses(d_loss, torch.zeros_like(d_loss), torch.zeros_like(d_loss))
 
     def _penalty(self, batch: Batch, fake_ab: Tensor) -> Tensor:
-        """`gradient_penalty` at random points between real and generated colours, of each member's mean verdict."""
+        """`gradient_penalty` at random points between real and generated colors, of each member's mean verdict."""
         share = torch.rand(len(fake_ab), 1, 1, 1, device=fake_ab.device)
         between = (share * batch.ab + (1 - share) * fake_ab).requires_grad_()  # (B, 2, H, W)
         penalties = []
@@ -119,13 +119,13 @@ class Step:
             return self.generator_step(batches, g_optimizer)
         # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
         shared = [self._answer(batches[0])] if len(batches) == 1 else None
-        fakes = [_colours(answer) for answer in shared] if shared else None
+        fakes = [_colors(answer) for answer in shared] if shared else None
         d_loss = self.discriminator_step(batches, d_optimizer, fakes).d
         g_adversarial, g_reconstruction = torch.zeros_like(d_loss), torch.zeros_like(d_loss)
         with frozen(self.discriminator_alone):
             for batch in self._accumulate(batches, self.generator):
                 answer = shared[0] if shared else self._answer(batch)
-                fake_ab = fakes[0] if fakes else _colours(answer)  # (B, 2, H, W)
+                fake_ab = fakes[0] if fakes else _colors(answer)  # (B, 2, H, W)
                 logits = self.discriminator_alone(batch.l, fake_ab)
                 adversarial = torch.stack([self.objective.generator(each) for each in logits]).mean()
                 reconstruction = self._reconstruct(answer, batch)
@@ -144,7 +144,7 @@ class Step:
 
     def _reconstruct(self, answer: Tensor | Answer, batch: Batch) -> Tensor:
         loss = self.reconstruction(answer, batch.ab)
-        return loss + self.perceptual(batch.l, _colours(answer), batch.ab) if self.perceptual else loss
+        return loss + self.perceptual(batch.l, _colors(answer), batch.ab) if self.perceptual else loss
 
     def _accumulate(self, batches: Sequence[Batch], model: nn.Module) -> Iterator[Batch]:
         """The batches, with processes exchanging `model`'s gradients at the last one only."""
@@ -167,7 +167,7 @@ def frozen(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _colours(answer: Tensor | Answer) -> Tensor:
+def _colors(answer: Tensor | Answer) -> Tensor:
     return answer.ab if isinstance(answer, Answer) else answer
 
 

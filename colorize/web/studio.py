@@ -157,7 +157,7 @@ class Studio:
                     after = folder / "after.jpg"
                     photo.save_preview(photo.open(download), after)
             self.metrics.photos.labels("done").inc()
-            had_colour = recognize(original) is Original.COLOURED
+            had_colour = recognize(original) is Original.COLORED
             return Coloured(folder / "before.jpg", after, download, original.size, had_colour)
 
     def others(

@@ -14,11 +14,11 @@ from colorize.batch.plan import plan
 from colorize.cli import main
 from colorize.coloring.colorizer import Colorizer
 from colorize.options import ColorizeOptions
-from tests.stand_ins import StandInEngine, one_colour
+from tests.stand_ins import StandInEngine, one_color
 
 
 @pytest.fixture
-def coloured(tmp_path: Path) -> tuple[Path, Path]:
+def colored(tmp_path: Path) -> tuple[Path, Path]:
     """Photos of several formats, and a folder of their results."""
     source, target = tmp_path / "in", tmp_path / "out"
     source.mkdir()
@@ -27,7 +27,7 @@ def coloured(tmp_path: Path) -> tuple[Path, Path]:
     for name in ("a.png", "b.bmp", "c.jpg"):
         pages[0].save(source / name)
     pages[0].save(source / "d.tif", save_all=True, append_images=pages[1:])
-    colorizer = Colorizer(StandInEngine(one_colour(0.2, 0.3)))
+    colorizer = Colorizer(StandInEngine(one_color(0.2, 0.3)))
     assert all(result.size for result in run(plan([source], target), lambda: colorizer, ColorizeOptions()))
     return source, target
 
@@ -36,15 +36,15 @@ def verdicts(source: Path, target: Path) -> dict[str, Verdict]:
     return {each.job.target.name: each.verdict for each in check(plan([source], target))}
 
 
-def test_what_this_program_makes_is_kept_and_lossy_formats_are_not_judged(coloured: tuple[Path, Path]) -> None:
+def test_what_this_program_makes_is_kept_and_lossy_formats_are_not_judged(colored: tuple[Path, Path]) -> None:
     kept, lossy = Verdict.KEPT, Verdict.LOSSY
-    assert verdicts(*coloured) == {"a.png": kept, "b.bmp.png": kept, "c.jpg": lossy, "d.tif": kept}
+    assert verdicts(*colored) == {"a.png": kept, "b.bmp.png": kept, "c.jpg": lossy, "d.tif": kept}
 
 
 def test_results_with_other_light_pages_or_size_and_missing_ones_are_told(
-    coloured: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
+    colored: tuple[Path, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source, target = coloured
+    source, target = colored
     with Image.open(target / "a.png") as image:
         image.point(lambda level: min(level + 4, 255)).save(target / "a.png")
     Image.new("RGB", (9, 9)).save(target / "b.bmp.png")
@@ -71,9 +71,9 @@ def test_results_with_other_light_pages_or_size_and_missing_ones_are_told(
 
 
 def test_nothing_is_written_and_no_model_loaded(
-    coloured: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    colored: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    source, target = coloured
+    source, target = colored
     before = sorted(target.parent.rglob("*"))
     monkeypatch.setattr("colorize.cli.command._load", None)
     assert main(["--verify", str(source), "-o", str(target)]) == 0

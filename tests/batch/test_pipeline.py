@@ -24,12 +24,12 @@ from colorize.coloring.tint import Original
 from colorize.errors import PhotoError
 from colorize.options import ColorizeOptions, ResultOptions
 from colorize.photo import Photo
-from tests.stand_ins import StandInColorizer, StandInEngine, one_colour
+from tests.stand_ins import StandInColorizer, StandInEngine, one_color
 
 DONE, SKIPPED, LEFT, FAILED = Outcome
 
 
-def grey(path: Path, width: int = 12, height: int = 9) -> Path:
+def gray(path: Path, width: int = 12, height: int = 9) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", (width, height), 128).save(path)
     return path
@@ -54,13 +54,13 @@ def doing(
 
 
 def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_what_is_missing(tmp_path: Path) -> None:
-    grey(tmp_path / "in/a.png")
+    gray(tmp_path / "in/a.png")
     (tmp_path / "in/b.png").write_text("no photo")
-    grey(tmp_path / "in/c.png")
+    gray(tmp_path / "in/c.png")
     loaded: list[Colorizer] = []
 
     def load() -> Colorizer:
-        loaded.append(Colorizer(StandInEngine(one_colour(0.3, 0))))
+        loaded.append(Colorizer(StandInEngine(one_color(0.3, 0))))
         return loaded[-1]
 
     jobs = list(plan([tmp_path / "in"], tmp_path / "out"))
@@ -83,24 +83,24 @@ def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_wh
     assert (np.asarray(Image.open(tmp_path / "out/a.png")) == 128).all()
 
 
-def test_photos_in_colour_get_new_ones_and_say_so_or_are_left_alone(tmp_path: Path) -> None:
-    grey(tmp_path / "in/a.png")
-    colours = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    page = Image.fromarray(colours).resize((80, 60))
+def test_photos_in_color_get_new_ones_and_say_so_or_are_left_alone(tmp_path: Path) -> None:
+    gray(tmp_path / "in/a.png")
+    colors = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    page = Image.fromarray(colors).resize((80, 60))
     page.save(tmp_path / "in/b.png")
     page.save(tmp_path / "in/c.tif", save_all=True, append_images=[page])
     jobs = plan([tmp_path / "in"], tmp_path / "out")
-    skipping = run(jobs, StandInColorizer, ColorizeOptions(), skip_colour=True)
+    skipping = run(jobs, StandInColorizer, ColorizeOptions(), skip_color=True)
     assert outcomes(skipping) == [DONE, LEFT, LEFT]
     assert names(tmp_path / "out") == ["a.png"]
     results = list(doing(jobs))
     assert outcomes(results) == [SKIPPED, DONE, DONE]
-    assert [result.original for result in results] == [None, Original.COLOURED, Original.COLOURED]
+    assert [result.original for result in results] == [None, Original.COLORED, Original.COLORED]
 
 
 def test_nothing_to_do_loads_no_model(tmp_path: Path) -> None:
-    grey(tmp_path / "in/a.png")
-    grey(tmp_path / "out/a.png")
+    gray(tmp_path / "in/a.png")
+    gray(tmp_path / "out/a.png")
     (tmp_path / "in/b.png").write_text("no photo")
 
     def load() -> Colorizer:
@@ -111,7 +111,7 @@ def test_nothing_to_do_loads_no_model(tmp_path: Path) -> None:
 
 def test_results_come_in_the_order_of_the_photos_however_long_each_takes(tmp_path: Path) -> None:
     for number in range(50):
-        grey(tmp_path / f"in/{number:02}.png", *((1500, 900) if number % 7 == 0 else (12, 9)))
+        gray(tmp_path / f"in/{number:02}.png", *((1500, 900) if number % 7 == 0 else (12, 9)))
     results = list(doing(plan([tmp_path / "in"], tmp_path / "out")))
     assert [result.job.source.name for result in results] == [f"{number:02}.png" for number in range(50)]
     assert set(outcomes(results)) == {DONE}
@@ -119,8 +119,8 @@ def test_results_come_in_the_order_of_the_photos_however_long_each_takes(tmp_pat
 
 def test_small_photos_are_given_to_the_network_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(60):
-        grey(tmp_path / f"in/{number:02}.png", 40, 10)
-    grey(tmp_path / "in/50.png", 100, 100)
+        gray(tmp_path / f"in/{number:02}.png", 40, 10)
+    gray(tmp_path / "in/50.png", 100, 100)
     monkeypatch.setattr(pipeline, "_PIXELS_TOGETHER", 8000)
     colorizer = StandInColorizer(lambda *_: time.sleep(0.002))  # reading is quicker
     assert set(outcomes(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))) == {DONE}
@@ -133,7 +133,7 @@ def test_what_is_in_memory_does_not_depend_on_how_many_photos_there_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(60):
-        grey(tmp_path / f"in/{number:02}.png", 50, 20 if number != 30 else 200)
+        gray(tmp_path / f"in/{number:02}.png", 50, 20 if number != 30 else 200)
     monkeypatch.setattr(pipeline, "_PIXELS_UNDER_WAY", 5000)
     lock, now, most = threading.Lock(), 0, 0
     opened, saved = photo.pages, photo.save
@@ -162,11 +162,11 @@ def test_what_is_in_memory_does_not_depend_on_how_many_photos_there_are(
     assert 3000 <= most <= 10_000  # a photo that is larger than the limit goes alone
 
 
-def test_every_page_is_coloured_and_a_bad_one_leaves_no_file(tmp_path: Path) -> None:
+def test_every_page_is_colored_and_a_bad_one_leaves_no_file(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     pages = [Image.new("L", (30, 20 + number), 100 + number) for number in range(3)]
     pages[0].save(tmp_path / "in/album.tif", save_all=True, append_images=pages[1:])
-    grey(tmp_path / "in/z.png")
+    gray(tmp_path / "in/z.png")
     refused: list[int] = []
 
     def third_page(page: Photo, _size: int) -> Exception | None:
@@ -186,9 +186,9 @@ def test_every_page_is_coloured_and_a_bad_one_leaves_no_file(tmp_path: Path) -> 
     assert names(tmp_path / "out") == ["z.png"]
 
 
-def test_a_photo_that_cannot_be_coloured_does_not_hurt_those_it_was_given_with(tmp_path: Path) -> None:
+def test_a_photo_that_cannot_be_colored_does_not_hurt_those_it_was_given_with(tmp_path: Path) -> None:
     for number in range(6):
-        grey(tmp_path / f"in/{number}.png", 12 + number)
+        gray(tmp_path / f"in/{number}.png", 12 + number)
     colorizer = StandInColorizer(lambda page, _: PhotoError("the fourth") if page.size[0] == 15 else None)
     results = list(doing(plan([tmp_path / "in"], tmp_path / "out"), colorizer))
     assert outcomes(results) == [DONE, DONE, DONE, FAILED, DONE, DONE]
@@ -197,7 +197,7 @@ def test_a_photo_that_cannot_be_coloured_does_not_hurt_those_it_was_given_with(t
 
 def test_where_memory_runs_out_a_photo_is_tried_alone_and_smaller_and_that_is_told(tmp_path: Path) -> None:
     for name, width in (("a", 12), ("b", 13), ("c", 14), ("d", 15)):
-        grey(tmp_path / f"in/{name}.png", width)
+        gray(tmp_path / f"in/{name}.png", width)
     asked = [0]
 
     def greedy(page: Photo, size: int) -> Exception | None:
@@ -212,9 +212,9 @@ def test_where_memory_runs_out_a_photo_is_tried_alone_and_smaller_and_that_is_to
     folder = tmp_path / "in"
     assert [result.message for result in results] == [
         "",
-        f"{folder / 'b.png'}: not enough memory to colour 13×9 px at size 192, done at 96",
+        f"{folder / 'b.png'}: not enough memory to color 13×9 px at size 192, done at 96",
         "",  # alone there was enough
-        f"{folder / 'd.png'}: not enough memory to colour 15×9 px",
+        f"{folder / 'd.png'}: not enough memory to color 15×9 px",
     ]
     assert names(tmp_path / "out") == ["a.png", "b.png", "c.png"]
 
@@ -224,7 +224,7 @@ def test_memory_that_runs_out_while_reading_or_writing_is_tried_again_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
 ) -> None:
     for name in "abc":
-        grey(tmp_path / f"in/{name}.png")
+        gray(tmp_path / f"in/{name}.png")
     real: Callable[..., object] = getattr(photo, where)
     calls: list[Path] = []
 
@@ -242,7 +242,7 @@ def test_memory_that_runs_out_while_reading_or_writing_is_tried_again_alone(
 
 
 def test_what_nobody_foresaw_ends_the_run_and_is_not_hidden(tmp_path: Path) -> None:
-    grey(tmp_path / "in/a.png")
+    gray(tmp_path / "in/a.png")
     with pytest.raises(ZeroDivisionError):
         list(doing(plan([tmp_path / "in"], tmp_path / "out"), StandInColorizer(lambda *_: ZeroDivisionError())))
     assert not (tmp_path / "out").exists()
@@ -250,7 +250,7 @@ def test_what_nobody_foresaw_ends_the_run_and_is_not_hidden(tmp_path: Path) -> N
 
 def test_when_it_is_to_stop_the_photo_at_hand_is_finished_and_no_other_begun(tmp_path: Path) -> None:
     for number in range(40):
-        grey(tmp_path / f"in/{number:02}.png")
+        gray(tmp_path / f"in/{number:02}.png")
     stop = threading.Event()
 
     def second_group(page: Photo, _size: int) -> None:
@@ -267,7 +267,7 @@ def test_when_it_is_to_stop_the_photo_at_hand_is_finished_and_no_other_begun(tmp
 
 
 def test_what_another_program_makes_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
-    grey(tmp_path / "in/a.png")
+    gray(tmp_path / "in/a.png")
     target = tmp_path / "out/a.png"
 
     def overtaken(*_: object) -> None:
@@ -284,7 +284,7 @@ def test_what_another_program_makes_meanwhile_is_not_overwritten(tmp_path: Path)
 
 def test_leftovers_of_a_killed_run_are_removed_wherever_results_go(tmp_path: Path) -> None:
     for name in ("in/a.png", "in/sub/b.png"):
-        grey(tmp_path / name)
+        gray(tmp_path / name)
     jobs = plan([tmp_path / "in"], tmp_path / "out")
     assert outcomes(doing(jobs)) == [DONE, DONE]
     for folder in ("out", "out/sub"):
@@ -295,7 +295,7 @@ def test_leftovers_of_a_killed_run_are_removed_wherever_results_go(tmp_path: Pat
 
 
 def test_a_write_protected_result_stays_and_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grey(tmp_path / "in/a.png")
+    gray(tmp_path / "in/a.png")
     (tmp_path / "out").mkdir()
     (tmp_path / "out/a.png").write_text("protected")
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).is_dir())  # root may do all
@@ -310,8 +310,8 @@ def test_a_write_protected_result_stays_and_is_told(tmp_path: Path, monkeypatch:
 def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    grey(tmp_path / "in/a.png")
-    grey(tmp_path / "in/sub/b.png")
+    gray(tmp_path / "in/a.png")
+    gray(tmp_path / "in/sub/b.png")
     (tmp_path / "out/sub").mkdir(parents=True)
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "sub")  # root may do all
     colorizer = StandInColorizer()
@@ -324,7 +324,7 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(
 
 def test_a_full_disk_ends_the_run_instead_of_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(200):
-        grey(tmp_path / f"in/{number:03}.png")
+        gray(tmp_path / f"in/{number:03}.png")
     fsync, synced = os.fsync, itertools.count()
 
     def full(handle: int) -> None:

@@ -15,7 +15,7 @@ from colorize.errors import ConfigError, DataError
 from colorize.options import FORMATS
 
 
-def grey(path: Path) -> Path:
+def gray(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()  # what is in it does not matter yet
     return path
@@ -31,12 +31,12 @@ def planned(
 
 def test_results_go_beside_their_sources_or_into_the_same_tree_elsewhere(tmp_path: Path) -> None:
     for name in ("in/b.png", "in/a.jpg", "in/deep/er/c.JPG", "in/old.gif"):
-        grey(tmp_path / name)
+        gray(tmp_path / name)
     (tmp_path / "in/notes.txt").write_text("no photo")
     assert planned([tmp_path / "in"], None, tmp_path) == [
         ("in/a.jpg", "in/a-color.jpg"),
         ("in/b.png", "in/b-color.png"),
-        ("in/old.gif", "in/old.gif-color.png"),  # a GIF has too few colours
+        ("in/old.gif", "in/old.gif-color.png"),  # a GIF has too few colors
         ("in/deep/er/c.JPG", "in/deep/er/c-color.JPG"),
     ]
     assert planned([tmp_path / "in"], tmp_path / "out", tmp_path) == [
@@ -50,29 +50,29 @@ def test_results_go_beside_their_sources_or_into_the_same_tree_elsewhere(tmp_pat
 
 def test_hidden_files_earlier_results_and_the_output_folder_are_no_sources(tmp_path: Path) -> None:
     for name in (".hidden.png", ".git/x.png", "a.png", "a-color.png", "b-color.jpg", "out/a.png"):
-        grey(tmp_path / name)
+        gray(tmp_path / name)
     found = planned([tmp_path], tmp_path / "out", tmp_path)
     assert found == [("a.png", "out/a.png"), ("b-color.jpg", "out/b-color.jpg")]  # there is no b: not a result of ours
 
 
 def test_a_file_that_is_named_is_done_whatever_its_name(tmp_path: Path) -> None:
     for name in ("scan", "a.png", "a-color.png", "x.v2.dat"):
-        grey(tmp_path / name)
+        gray(tmp_path / name)
     named = [tmp_path / "scan", tmp_path / "a-color.png", tmp_path / "x.v2.dat"]
     targets = [target for _, target in planned(named, None, tmp_path)]
     assert targets == ["scan-color.png", "a-color-color.png", "x.v2.dat-color.png"]
 
 
 def test_a_photo_that_is_named_twice_is_done_once(tmp_path: Path) -> None:
-    photo = grey(tmp_path / "in/a.png")
+    photo = gray(tmp_path / "in/a.png")
     (tmp_path / "again").symlink_to(tmp_path / "in")
     ways = [photo, photo, tmp_path / "in", tmp_path / "in" / ".." / "in", tmp_path / "again"]
     assert [job.source for job in plan(ways, tmp_path / "out")] == [photo]
 
 
 def test_what_cannot_be_meant_is_told_before_anything_is_done(tmp_path: Path) -> None:
-    grey(tmp_path / "one/a.png")
-    grey(tmp_path / "two/a.png")
+    gray(tmp_path / "one/a.png")
+    gray(tmp_path / "two/a.png")
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"nowhere: no such file or folder"):
         plan([tmp_path / "one", tmp_path / "nowhere"])
@@ -93,7 +93,7 @@ def test_what_cannot_be_meant_is_told_before_anything_is_done(tmp_path: Path) ->
 
 def test_photos_that_differ_only_in_their_format_get_a_result_each(tmp_path: Path) -> None:
     for name in ("a.gif", "a.png", "a.pgm", "a.jpeg"):
-        grey(tmp_path / "in" / name)
+        gray(tmp_path / "in" / name)
     targets = [target for _, target in planned([tmp_path / "in"], tmp_path / "out", tmp_path)]
     assert targets == ["out/a.gif.png", "out/a.jpeg", "out/a.pgm.png", "out/a.png"]
     targets = [target for _, target in planned([tmp_path / "in"], tmp_path / "out", tmp_path, "jpg")]
@@ -112,10 +112,10 @@ def test_names_that_a_drive_takes_for_one_are_refused_there(
 ) -> None:
     """The drive is told by the names on it: that `Photos` is also found as `pHOTOS`, for instance."""
     for name in (one, other):
-        grey(tmp_path / "in" / name)
+        gray(tmp_path / "in" / name)
     (tmp_path / "out").mkdir()
     if drive != "is empty":
-        grey(tmp_path / "out/Photos")
+        gray(tmp_path / "out/Photos")
     lexists = os.path.lexists
 
     def found(path: str | Path) -> bool:
@@ -141,8 +141,8 @@ def test_names_that_a_drive_takes_for_one_are_refused_there(
 
 
 def test_alike_folders_of_two_trees_share_no_target_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    grey(tmp_path / "one/Summer/a.png")
-    grey(tmp_path / "two/summer/A.png")
+    gray(tmp_path / "one/Summer/a.png")
+    gray(tmp_path / "two/summer/A.png")
     assert len(plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out")) == 2
     monkeypatch.setattr(plan_module, "_ignores_case", lambda folder: True)
     with pytest.raises(ConfigError, match=r"Summer/a\.png and .*summer/A\.png would both become"):
@@ -153,7 +153,7 @@ def test_names_in_any_script_and_of_any_bytes_are_kept(tmp_path: Path) -> None:
     names = ["line\nbreak.png", " leading and trailing .png", "日本語.jpg", "фото.png", "-o.png", "%s{}.png", "a..png"]
     names += [os.fsdecode(b"not-utf-8-\xff\xfe.png")]
     for name in names:
-        grey(tmp_path / "in" / name)
+        gray(tmp_path / "in" / name)
     found = {job.source.name: job.target.name for job in plan([tmp_path / "in"], tmp_path / "out")}
     assert found == {name: name for name in names}
     beside = {job.target.name for job in plan([tmp_path / "in"])}
@@ -166,7 +166,7 @@ def test_a_name_that_leaves_no_room_for_its_result_is_cut_and_still_its_own(tmp_
     longest = character * ((255 - len(".jpeg") - 1) // len(os.fsencode(character)))
     names = [f"{longest}1.jpeg", f"{longest}2.jpeg", f"{longest}.gif", "short.jpeg"]
     for name in names:
-        grey(tmp_path / name)
+        gray(tmp_path / name)
     for file_format in (None, "webp"):
         jobs = list(plan([tmp_path], None, file_format))
         assert [job.source.name for job in jobs] == sorted(names)
@@ -178,7 +178,7 @@ def test_a_name_that_leaves_no_room_for_its_result_is_cut_and_still_its_own(tmp_
             if character != os.fsdecode(b"\xff"):
                 result.encode()  # no character cut in two
         for job in jobs:
-            grey(job.target)
+            gray(job.target)
         again = list(plan([tmp_path], None, file_format))  # they are results, not sources
         assert again == jobs
         for job in jobs:
@@ -188,28 +188,28 @@ def test_a_name_that_leaves_no_room_for_its_result_is_cut_and_still_its_own(tmp_
 @pytest.mark.parametrize("output", [None, "out"])
 def test_a_wildcard_may_be_used_twice(tmp_path: Path, output: str | None) -> None:
     folder = None if output is None else tmp_path / output
-    first = grey(tmp_path / "a.png")
-    old = grey(tmp_path / "old.gif")
+    first = gray(tmp_path / "a.png")
+    old = gray(tmp_path / "old.gif")
     results = [job.target for job in plan([first, old])]  # beside them, whatever comes next
     for result in results:
-        grey(result)
-    new = grey(tmp_path / "c.png")
-    grey(tmp_path / "out/a.png")
+        gray(result)
+    new = gray(tmp_path / "c.png")
+    gray(tmp_path / "out/a.png")
     inside = [] if folder is None else [folder, folder / "a.png"]
     assert [job.source for job in plan([first, old, new, *results, *inside], folder)] == [first, old, new]
 
 
 def test_a_folder_is_searched_whatever_its_name_and_a_missing_file_told_whatever_its_name(tmp_path: Path) -> None:
-    first = grey(tmp_path / "a.jpg")
-    grey(tmp_path / "a-color/x.png")
+    first = gray(tmp_path / "a.jpg")
+    gray(tmp_path / "a-color/x.png")
     assert [job.source.name for job in plan([first, tmp_path / "a-color"])] == ["a.jpg", "x.png"]
     with pytest.raises(DataError, match=r"a-color\.jpg: no such file or folder"):
         plan([first, tmp_path / "a-color.jpg"])
 
 
 def test_links_are_photos_and_folders_behind_links_are_told_and_left(tmp_path: Path) -> None:
-    photo = grey(tmp_path / "in/a.png")
-    grey(tmp_path / "elsewhere/b.png")
+    photo = gray(tmp_path / "in/a.png")
+    gray(tmp_path / "elsewhere/b.png")
     (tmp_path / "in/link.png").symlink_to(photo)
     (tmp_path / "in/nowhere.png").symlink_to(tmp_path / "gone.png")  # reading it will tell
     (tmp_path / "in/itself.png").symlink_to(tmp_path / "in/itself.png")
@@ -227,7 +227,7 @@ def test_links_are_photos_and_folders_behind_links_are_told_and_left(tmp_path: P
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_what_is_called_like_a_photo_and_is_none_would_keep_it_waiting_for_ever(tmp_path: Path) -> None:
-    grey(tmp_path / "a.png")
+    gray(tmp_path / "a.png")
     os.mkfifo(tmp_path / "pipe.png")
     (tmp_path / "folder.png").mkdir()
     assert [job.source.name for job in plan([tmp_path])] == ["a.png"]
@@ -237,7 +237,7 @@ def test_a_folder_that_may_not_be_searched_is_a_job_with_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("a/1.png", "b/2.png", "c/3.png"):
-        grey(tmp_path / "in" / name)
+        gray(tmp_path / "in" / name)
     scandir = os.scandir
 
     def locked(path: Path) -> object:  # permissions do not keep root out
@@ -254,7 +254,7 @@ def test_a_folder_that_may_not_be_searched_is_a_job_with_a_problem(
 def test_every_photo_has_its_variants_after_it_and_they_are_no_sources(tmp_path: Path) -> None:
     long = "x" * 250
     for name in ("a.png", "a-variant-1.png", f"{long}.png"):
-        grey(tmp_path / name)
+        gray(tmp_path / name)
     jobs = list(plan([tmp_path], variants=2))
     assert [(job.target.name, job.seed) for job in jobs[3:6]] == [
         ("a-color.png", None),
@@ -263,7 +263,7 @@ def test_every_photo_has_its_variants_after_it_and_they_are_no_sources(tmp_path:
     ]
     assert len({job.target for job in jobs}) == 9
     for job in jobs:
-        grey(job.target)
+        gray(job.target)
     assert {job.source for job in plan([tmp_path])} == {job.source for job in jobs}
     with pytest.raises(ConfigError, match=r"would both become .*a-variant-1\.png"):
         plan([tmp_path], tmp_path / "out", variants=2)

@@ -20,7 +20,7 @@ from colorize.cli import command, main
 from colorize.models.architectures import build_generator
 from colorize.models.weights import save_generator
 from colorize.system import memory
-from tests.stand_ins import StandInColorizer, StandInEngine, TwoHalves, one_colour
+from tests.stand_ins import StandInColorizer, StandInEngine, TwoHalves, one_color
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,28 +66,28 @@ def test_results_on_stdout_the_rest_on_stderr(
     assert main([*arguments, "--overwrite"]) == 0
     assert capfd.readouterr().out == stdout
     assert main([str(photos / "a.png"), *arguments[1:]]) == 0
-    assert capfd.readouterr() == ("", "colorize: 1 already there\ncolorize: --overwrite colours it again\n")
+    assert capfd.readouterr() == ("", "colorize: 1 already there\ncolorize: --overwrite colors it again\n")
 
 
-def test_a_photo_in_colour_is_told_and_left_alone_where_that_is_asked_for(
+def test_a_photo_in_color_is_told_and_left_alone_where_that_is_asked_for(
     photos: Path, model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    colours = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
-    Image.fromarray(colours).resize((80, 60)).save(photos / "colour.png")
+    colors = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(colors).resize((80, 60)).save(photos / "color.png")
     arguments = [str(photos), "--model", str(model), "--size", "64", "--report", str(tmp_path / "report")]
-    assert main([*arguments, "--skip-colour"]) == 0
+    assert main([*arguments, "--skip-color"]) == 0
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{photos / 'a-color.png'}\n{photos / 'sub' / 'b-color.jpg'}\n"
-    assert stderr.startswith("colorize: 2 colorized, 1 in colour and left alone")
+    assert stderr.startswith("colorize: 2 colorized, 1 in color and left alone")
     assert main(arguments) == 0
     stdout, stderr = capfd.readouterr()
-    assert stdout == f"{photos / 'colour-color.png'}\n"
-    assert "1 had colours already and got new ones; --skip-colour leaves such photos alone" in stderr
+    assert stdout == f"{photos / 'color-color.png'}\n"
+    assert "1 had colors already and got new ones; --skip-color leaves such photos alone" in stderr
     lines = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
-    of_colour = [line for line in lines if line["source"].endswith("colour.png")]
-    assert [line["status"] for line in of_colour] == ["left", "done"]
-    assert [line["original"] for line in of_colour] == ["coloured", "coloured"]
-    assert of_colour[0]["target_bytes"] is None
+    of_color = [line for line in lines if line["source"].endswith("color.png")]
+    assert [line["status"] for line in of_color] == ["left", "done"]
+    assert [line["original"] for line in of_color] == ["colored", "colored"]
+    assert of_color[0]["target_bytes"] is None
 
 
 def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
@@ -120,7 +120,7 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--watch", "--dry-run"], "--watch and --dry-run do not go together"),
         (["{in}", "--dry-run", "--report", "{in}/report"], "--dry-run and --report do not go together"),
         (["{in}", "--verify", "--overwrite"], "--verify and --overwrite do not go together"),
-        (["{in}", "--dry-run", "--skip-colour"], "--dry-run and --skip-colour do not go together"),
+        (["{in}", "--dry-run", "--skip-color"], "--dry-run and --skip-color do not go together"),
         (["{in}", "--report", "{in}/a.png"], "a.png: expected a report of earlier runs (JSON lines)"),
         (["{in}", "--report", "{missing}/report"], "report: the report cannot be written (No such file or directory)"),
         (["{in}/a.png", "--watch"], "a.png: expected a folder to watch, this is a file"),
@@ -133,7 +133,7 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["-", "--variants", "2"], "- stands for one photo: it does not go with --variants"),
         (
             ["{in}", "--hint", "1,2,red"],
-            "a hint's colour must be #rrggbb or three whole numbers from 0 to 255, got 'red'",
+            "a hint's color must be #rrggbb or three whole numbers from 0 to 255, got 'red'",
         ),
         (["{in}", "--hint", "1;2;#ff0000"], "a hint must be X,Y,#rrggbb with X and Y in pixels, got '1;2;#ff0000'"),
         (["{in}", "--hint", "a,2,#ff0000"], "a hint must be X,Y,#rrggbb with X and Y in pixels, got 'a,2,#ff0000'"),
@@ -170,9 +170,9 @@ def test_variants_of_a_model_that_has_none_are_refused_before_the_work(
 ) -> None:
     from colorize.coloring.colorizer import Colorizer
 
-    monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(StandInEngine(one_colour(0, 0))))
+    monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(StandInEngine(one_color(0, 0))))
     assert main([str(photos), "-o", str(tmp_path / "out"), "--variants", "1"]) == 2
-    assert "--variants: this model knows one colouring only" in capfd.readouterr().err
+    assert "--variants: this model knows one coloring only" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -224,7 +224,7 @@ def test_a_report_that_cannot_be_written_costs_no_photo(
 
 
 @pytest.mark.usefixtures("stand_in")
-def test_formats_that_cannot_hold_the_colours_are_told_once(
+def test_formats_that_cannot_hold_the_colors_are_told_once(
     photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("x.gif", "y.gif", "z.pgm"):
@@ -464,8 +464,8 @@ def test_hints_by_points_and_by_a_painted_image_are_those_of_python_and_of_varia
     ):
         assert main([str(source), *arguments, "--variants", "1", "--overwrite"]) == 0
         for name, seed in (("a-color.png", None), ("a-color-variant-1.png", 1)):
-            with Image.open(source) as grey, Image.open(photos / name) as result:
-                expected = colorizer(grey, hints=hints, seed=seed)
+            with Image.open(source) as gray, Image.open(photos / name) as result:
+                expected = colorizer(gray, hints=hints, seed=seed)
                 np.testing.assert_array_equal(np.asarray(result), np.asarray(expected))
 
 

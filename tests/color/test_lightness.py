@@ -1,4 +1,4 @@
-"""Colours that keep the lightness of the grey they are merged with: exactly, for every grey and every colour."""
+"""Colors that keep the lightness of the gray they are merged with: exactly, for every gray and every color."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from colorize.color.lightness import Merger, levels_to_l, lightness_of, merge, s
 from colorize.color.tensors import rgb_to_lab
 from colorize.color.units import Levels
 
-GREY_LIGHTNESS = rgb2lab(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))[0, :, 0]
+GRAY_LIGHTNESS = rgb2lab(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))[0, :, 0]
 WHITE = rgb2xyz(np.ones((1, 1, 3)))[0, 0]
 
 
 def nearest_levels(rgb: NDArray[Any]) -> NDArray[np.intp]:
-    """The grey level of each colour, by scikit-image and in double precision."""
-    bounds = (GREY_LIGHTNESS[:-1] + GREY_LIGHTNESS[1:]) / 2
+    """The gray level of each color, by scikit-image and in double precision."""
+    bounds = (GRAY_LIGHTNESS[:-1] + GRAY_LIGHTNESS[1:]) / 2
     levels: NDArray[np.intp] = np.searchsorted(bounds, rgb2lab(rgb)[..., 0])
     return levels
 
@@ -31,20 +31,20 @@ def every_level(rows: int) -> NDArray[np.uint8]:
     return np.broadcast_to(np.arange(256, dtype=np.uint8), (rows, 256))
 
 
-def colours(shape: tuple[int, ...], reach: float) -> NDArray[np.float32]:
+def colors(shape: tuple[int, ...], reach: float) -> NDArray[np.float32]:
     return np.random.default_rng(0).uniform(-reach, reach, (2, *shape)).astype(np.float32)
 
 
 @pytest.mark.parametrize("reach", [0.05, 0.3, 1.2, 5.0])
-def test_the_grey_level_comes_back_at_every_pixel(reach: float) -> None:
+def test_the_gray_level_comes_back_at_every_pixel(reach: float) -> None:
     levels = every_level(500)
-    rgb = merge(levels, colours(levels.shape, reach))
+    rgb = merge(levels, colors(levels.shape, reach))
     assert (nearest_levels(rgb) == levels).all()
-    assert np.abs(rgb2lab(rgb)[..., 0] - GREY_LIGHTNESS[levels]).max() <= 0.25
+    assert np.abs(rgb2lab(rgb)[..., 0] - GRAY_LIGHTNESS[levels]).max() <= 0.25
 
 
 @pytest.mark.slow
-def test_the_grey_level_comes_back_for_every_colour_there_is() -> None:
+def test_the_gray_level_comes_back_for_every_color_there_is() -> None:
     a, b = (axis.reshape(-1, 1) for axis in np.meshgrid(*[np.arange(-128, 129, dtype=np.float32)] * 2))
     for top in range(0, len(a), 500):
         some = slice(top, top + 500)
@@ -54,7 +54,7 @@ def test_the_grey_level_comes_back_for_every_colour_there_is() -> None:
 
 def test_16_bit_levels_come_back_as_well() -> None:
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    rgb = merge(levels, colours(levels.shape, 0.5))
+    rgb = merge(levels, colors(levels.shape, 0.5))
     assert rgb.dtype == np.uint16
     assert (to_levels(rgb) == levels).all()
     wanted = rgb2lab(np.repeat(levels[..., None], 3, axis=2).astype(np.float64) / 65535)[..., 0]
@@ -63,7 +63,7 @@ def test_16_bit_levels_come_back_as_well() -> None:
 
 def test_rounding_each_channel_by_itself_would_not_do() -> None:
     levels = every_level(500)
-    ab = colours(levels.shape, 0.3)
+    ab = colors(levels.shape, 0.3)
     l = torch.from_numpy(levels_to_l(levels))[None, None]
     from colorize.color.tensors import lab_to_rgb
 
@@ -71,23 +71,23 @@ def test_rounding_each_channel_by_itself_would_not_do() -> None:
     assert (nearest_levels(clipped) == levels).mean() < 0.8
 
 
-def test_a_colour_that_exists_is_reached() -> None:
+def test_a_color_that_exists_is_reached() -> None:
     rgb = data.astronaut()
     lab = rgb2lab(rgb)
     levels = to_levels(rgb)
     merged = rgb2lab(merge(levels, (lab[..., 1:] / 110).transpose(2, 0, 1).astype(np.float32)))
     error = np.linalg.norm((merged - lab)[..., 1:], axis=-1)
-    # Chroma in steps, levels of 8 bit, and green that makes good for red and blue: dark pixels have few colours.
+    # Chroma in steps, levels of 8 bit, and green that makes good for red and blue: dark pixels have few colors.
     assert error[lab[..., 0] > 20].mean() < 0.6
     assert np.percentile(error[lab[..., 0] > 20], 99) < 2
 
 
-def test_a_colour_that_does_not_exist_keeps_its_dominant_wavelength_and_gets_paler() -> None:
+def test_a_color_that_does_not_exist_keeps_its_dominant_wavelength_and_gets_paler() -> None:
     levels = np.random.default_rng(1).integers(60, 200, (80, 80)).astype(np.uint16) * 257
-    ab = colours(levels.shape, 1.0)
+    ab = colors(levels.shape, 1.0)
     wanted = lab_to_xyz(levels, ab)
     got = rgb2xyz(merge(levels, ab).astype(np.float64) / 65535)
-    wanted, got = (xyz / xyz[..., 1:2] - WHITE / WHITE[1] for xyz in (wanted, got))  # of the same luminance, from grey
+    wanted, got = (xyz / xyz[..., 1:2] - WHITE / WHITE[1] for xyz in (wanted, got))  # of the same luminance, from gray
     wanted, got = wanted[..., ::2], got[..., ::2]  # X and Z
     crosswise = wanted[..., 0] * got[..., 1] - wanted[..., 1] * got[..., 0]
     assert np.abs(crosswise / np.linalg.norm(wanted, axis=-1)).max() < 0.003
@@ -111,7 +111,7 @@ def test_it_is_as_strong_as_can_be() -> None:
     assert ((rgb.min(axis=-1) <= 8) | (rgb.max(axis=-1) >= 65527)).all()
 
 
-def test_no_colour_is_grey_to_the_last_bit() -> None:
+def test_no_color_is_gray_to_the_last_bit() -> None:
     levels = every_level(3)
     assert (merge(levels, np.zeros((2, *levels.shape), np.float32)) == levels[..., None]).all()
 
@@ -122,8 +122,8 @@ def test_the_numbers_are_those_of_kornia_and_scikit_image() -> None:
     np.testing.assert_allclose(lightness_of(rgb), (l[0, 0] + 1) * 50, atol=1e-3)
     np.testing.assert_allclose(lightness_of(rgb), rgb2lab(rgb)[..., 0], atol=1e-3)
     assert (to_levels(rgb) == nearest_levels(rgb)).all()
-    greys = torch.arange(256).expand(1, 3, 1, -1) / 255
-    np.testing.assert_allclose(levels_to_l(every_level(1)), rgb_to_lab(greys)[0][0, 0], atol=2e-5)
+    grays = torch.arange(256).expand(1, 3, 1, -1) / 255
+    np.testing.assert_allclose(levels_to_l(every_level(1)), rgb_to_lab(grays)[0][0, 0], atol=2e-5)
 
 
 def test_levels_of_16_bit_have_a_nearest_one_of_8() -> None:
@@ -135,7 +135,7 @@ def test_levels_of_16_bit_have_a_nearest_one_of_8() -> None:
 
 def test_what_is_looked_up_is_what_would_be_worked_out() -> None:
     levels: Levels = np.random.default_rng(3).integers(0, 256, (64, 64)).astype(np.uint8)
-    ab = colours(levels.shape, 0.5)
+    ab = colors(levels.shape, 0.5)
     a, b = np.rint(ab * 110)
     expected = lightness._merge(levels, a, b)
     lightness._table.cache_clear()
@@ -144,7 +144,7 @@ def test_what_is_looked_up_is_what_would_be_worked_out() -> None:
             assert (merge(levels[rows], ab[:, rows]) == expected[rows, :, :3]).all()
 
 
-def test_colours_beyond_what_was_announced_are_taken_back() -> None:
+def test_colors_beyond_what_was_announced_are_taken_back() -> None:
     levels = every_level(2)
     merger = Merger(np.array([[[-0.1, 0.1]], [[-0.2, 0.2]]], np.float32))
     strong, limit = (

@@ -11,7 +11,7 @@ from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
-from colorize.color.metrics import ab_histograms, colourfulness, histogram_intersection, psnr
+from colorize.color.metrics import ab_histograms, colorfulness, histogram_intersection, psnr
 
 
 def batch(*photos: np.ndarray) -> Tensor:
@@ -38,29 +38,29 @@ def test_psnr_of_a_known_difference_and_of_none() -> None:
     assert torch.isfinite(same).all() and (same >= 100).all()  # a mean over photos stays a number
 
 
-def test_colourfulness_of_grey_is_zero_and_of_one_colour_its_distance_from_grey() -> None:
-    assert colourfulness(torch.rand(2, 1, 9, 9).expand(2, 3, 9, 9)).max() < 1e-3
+def test_colorfulness_of_gray_is_zero_and_of_one_color_its_distance_from_gray() -> None:
+    assert colorfulness(torch.rand(2, 1, 9, 9).expand(2, 3, 9, 9)).max() < 1e-3
     # rg = 255, yb = 127.5, no spread: 0.3 · √(255² + 127.5²)
     expected = 0.3 * math.hypot(255, 127.5)
-    torch.testing.assert_close(colourfulness(uniform(1, 0, 0)), torch.tensor([expected]))
+    torch.testing.assert_close(colorfulness(uniform(1, 0, 0)), torch.tensor([expected]))
 
 
-def test_colourfulness_is_signed() -> None:
+def test_colorfulness_is_signed() -> None:
     """Half red, half green: the mean of R − G is 0 and its spread 255. With absolute values it were the reverse."""
     rgb = torch.zeros(1, 3, 2, 10)
     rgb[:, 0, 0], rgb[:, 1, 1] = 1, 1  # rg is ±255, yb 127.5 everywhere
-    torch.testing.assert_close(colourfulness(rgb), torch.tensor([255 + 0.3 * 127.5]))
+    torch.testing.assert_close(colorfulness(rgb), torch.tensor([255 + 0.3 * 127.5]))
 
 
-def test_colourfulness_of_photographs_is_that_of_the_formula() -> None:
+def test_colorfulness_of_photographs_is_that_of_the_formula() -> None:
     photos = [data.astronaut(), data.chelsea()[:200, :200], data.coffee()[:200, :200]]
     for photo in photos:
         red, green, blue = np.moveaxis(photo.astype(float), 2, 0)
         rg, yb = red - green, 0.5 * (red + green) - blue
         expected = math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean())
-        torch.testing.assert_close(colourfulness(batch(photo)), torch.tensor([expected]), atol=0.01, rtol=0)
-    both = colourfulness(batch(*photos[1:]))
-    torch.testing.assert_close(both, torch.cat([colourfulness(batch(photo)) for photo in photos[1:]]))
+        torch.testing.assert_close(colorfulness(batch(photo)), torch.tensor([expected]), atol=0.01, rtol=0)
+    both = colorfulness(batch(*photos[1:]))
+    torch.testing.assert_close(both, torch.cat([colorfulness(batch(photo)) for photo in photos[1:]]))
 
 
 def test_histograms_count_every_pixel_in_bins_of_two_units() -> None:
@@ -86,11 +86,11 @@ def test_histograms_of_batches_add_up_to_that_of_all() -> None:
     torch.testing.assert_close(ab_histograms(batch(cat)) + ab_histograms(batch(cup)), ab_histograms(batch(cat, cup)))
 
 
-def test_histogram_intersection_is_1_with_itself_0_with_other_colours_and_does_not_depend_on_counts() -> None:
+def test_histogram_intersection_is_1_with_itself_0_with_other_colors_and_does_not_depend_on_counts() -> None:
     cat = ab_histograms(batch(data.chelsea()[:200, :200]))
     torch.testing.assert_close(histogram_intersection(cat, cat * 7), torch.ones(2))
     red, cyan = ab_histograms(uniform(1, 0, 0)), ab_histograms(uniform(0, 1, 1))
     torch.testing.assert_close(histogram_intersection(red, cyan), torch.zeros(2))
-    # A quarter red and the rest grey against half red, half grey: ¼ + ½ in common.
-    grey = ab_histograms(uniform(0.5, 0.5, 0.5))
-    torch.testing.assert_close(histogram_intersection(red + 3 * grey, red + grey), torch.full((2,), 0.75))
+    # A quarter red and the rest gray against half red, half gray: ¼ + ½ in common.
+    gray = ab_histograms(uniform(0.5, 0.5, 0.5))
+    torch.testing.assert_close(histogram_intersection(red + 3 * gray, red + gray), torch.full((2,), 0.75))

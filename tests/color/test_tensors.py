@@ -1,4 +1,4 @@
-"""Colour units on tensors."""
+"""Color units on tensors."""
 
 from __future__ import annotations
 

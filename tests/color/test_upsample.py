@@ -1,4 +1,4 @@
-"""Colour follows the edges of lightness, adds nothing of its own, and strips give what one piece gives."""
+"""Color follows the edges of lightness, adds nothing of its own, and strips give what one piece gives."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from colorize.color.upsample import Upsampler
 
 
 def photo(name: str) -> tuple[NDArray[np.uint8], FloatArray]:
-    """Grey levels (H, W) and ab (2, H, W)."""
+    """Gray levels (H, W) and ab (2, H, W)."""
     rgb = getattr(data, name)()
     return to_levels(rgb), (rgb2lab(rgb)[..., 1:] / 110).transpose(2, 0, 1).astype(np.float32)
 
@@ -42,7 +42,7 @@ def delta_e(ab: FloatArray, truth: FloatArray) -> float:
 
 @pytest.mark.parametrize("name", ["astronaut", "chelsea", "coffee", "rocket"])
 @pytest.mark.parametrize("times", [2, 4])
-def test_the_true_colours_come_back_better_than_by_bilinear_interpolation(name: str, times: int) -> None:
+def test_the_true_colors_come_back_better_than_by_bilinear_interpolation(name: str, times: int) -> None:
     levels, ab = photo(name)
     height, width = levels.shape
     size = (height // times, width // times)
@@ -50,7 +50,7 @@ def test_the_true_colours_come_back_better_than_by_bilinear_interpolation(name: 
     assert delta_e(guided, ab) < 0.97 * delta_e(bilinear(shrunk(ab, size), (height, width)), ab)
 
 
-def test_an_edge_of_lightness_is_an_edge_of_colour() -> None:
+def test_an_edge_of_lightness_is_an_edge_of_color() -> None:
     levels = np.full((64, 64), 60, np.uint8)
     levels[:, 30:] = 190  # not on the small grid
     ab = np.stack([levels * np.float32(0.4 / 255), levels * np.float32(-0.2 / 255)])
@@ -70,14 +70,14 @@ def test_strips_are_the_same_as_one_piece(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(5, 8), (10, 16), (23, 31), (200, 300)])
-def test_one_colour_stays_that_colour_at_any_size(size: tuple[int, int]) -> None:
+def test_one_color_stays_that_color_at_any_size(size: tuple[int, int]) -> None:
     rng = np.random.default_rng(0)
-    colour = np.array([0.3, -0.2], np.float32)[:, None, None]
+    color = np.array([0.3, -0.2], np.float32)[:, None, None]
     levels = rng.integers(0, 256, size).astype(np.uint8)
     small_levels = rng.random((10, 16), np.float32)
-    ab = Upsampler(np.tile(colour, (1, 10, 16)), small_levels, *size).rows(levels, 0)
+    ab = Upsampler(np.tile(color, (1, 10, 16)), small_levels, *size).rows(levels, 0)
     assert ab.shape == (2, *size)
-    np.testing.assert_allclose(ab, np.tile(colour, (1, *size)), atol=1e-5)
+    np.testing.assert_allclose(ab, np.tile(color, (1, *size)), atol=1e-5)
 
 
 def test_where_lightness_is_even_it_is_bicubic_interpolation() -> None:

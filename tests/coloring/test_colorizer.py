@@ -1,4 +1,4 @@
-"""One photo in, one colour photo out: lightness, size and aspect are the original's, whatever the network says."""
+"""One photo in, one color photo out: lightness, size and aspect are the original's, whatever the network says."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from colorize.coloring import colorizer as colorizer_module
 from colorize.models.architectures import build_generator
 from colorize.models.weights import save_generator
 from colorize.photo import Photo
-from tests.stand_ins import StandInEngine, noise, one_colour
+from tests.stand_ins import StandInEngine, noise, one_color
 
 _RNG = np.random.default_rng(0)
 PHOTOS = {
     "noise": _RNG.integers(0, 256, (150, 70, 3), dtype=np.uint8),
-    "grey noise": np.repeat(_RNG.integers(0, 256, (70, 150, 1), dtype=np.uint8), 3, axis=2),
+    "gray noise": np.repeat(_RNG.integers(0, 256, (70, 150, 1), dtype=np.uint8), 3, axis=2),
     "gradient": np.repeat(np.linspace(0, 255, 256).round().astype(np.uint8)[None, :, None], 3, axis=2).repeat(
         40, axis=0
     ),
@@ -67,23 +67,23 @@ def test_16_bit_photos_keep_them() -> None:
     assert (to_levels(result.levels) == levels).all()
 
 
-def test_no_colour_gives_back_the_very_same_greys() -> None:
-    grey = data.camera()
-    for engine, strength in ((one_colour(0, 0), 1.0), (one_colour(0.5, -0.5), 0.0)):
-        result = Colorizer(StandInEngine(engine)).colorize_array(grey, strength=strength)
-        assert (result == grey[..., None]).all()
+def test_no_color_gives_back_the_very_same_grays() -> None:
+    gray = data.camera()
+    for engine, strength in ((one_color(0, 0), 1.0), (one_color(0.5, -0.5), 0.0)):
+        result = Colorizer(StandInEngine(engine)).colorize_array(gray, strength=strength)
+        assert (result == gray[..., None]).all()
 
 
-def test_the_networks_colour_arrives_and_strength_scales_it() -> None:
-    grey = np.full((50, 60), 119, np.uint8)  # L* 50
-    colorizer = Colorizer(StandInEngine(one_colour(0.2, -0.1)))
+def test_the_networks_color_arrives_and_strength_scales_it() -> None:
+    gray = np.full((50, 60), 119, np.uint8)  # L* 50
+    colorizer = Colorizer(StandInEngine(one_color(0.2, -0.1)))
     for strength in (0.5, 1.0, 1.5):
-        lab = rgb2lab(colorizer.colorize_array(grey, strength=strength))
+        lab = rgb2lab(colorizer.colorize_array(gray, strength=strength))
         np.testing.assert_allclose(lab[..., 1], 22 * strength, atol=0.7)
         np.testing.assert_allclose(lab[..., 2], -11 * strength, atol=0.7)
 
 
-def test_colour_lands_where_the_network_put_it() -> None:
+def test_color_lands_where_the_network_put_it() -> None:
     def left_red_right_blue(l: NDArray[np.float32]) -> NDArray[np.float32]:
         ab = np.zeros((1, 2, *l.shape[2:]), np.float32)
         ab[:, 0, :, : l.shape[3] // 2] = 0.4
@@ -113,7 +113,7 @@ def test_colour_lands_where_the_network_put_it() -> None:
 def test_the_network_sees_the_photos_aspect_never_a_square(
     width: int, height: int, size: int, seen: tuple[int, int]
 ) -> None:
-    engine = StandInEngine(one_colour(0.1, 0.1))
+    engine = StandInEngine(one_color(0.1, 0.1))
     result = Colorizer(engine)(Image.new("L", (width, height), 100), size=size)
     assert engine.asked == [(1, 1, *seen)]
     assert (result.size, result.mode) == ((width, height), "RGB")
@@ -148,16 +148,16 @@ def test_any_mode_becomes_rgb_of_the_same_size(mode: str) -> None:
         image = base.convert(mode)
     assert image.mode == mode
     before = image.tobytes()
-    result = Colorizer(StandInEngine(one_colour(0.2, 0.2)))(image)
+    result = Colorizer(StandInEngine(one_color(0.2, 0.2)))(image)
     assert (result.mode, result.size) == ("RGB", image.size)
     assert image.tobytes() == before  # the caller's image is left alone
     if mode in ("I;16", "I", "F", "L", "LA", "La"):
-        grey = np.repeat(np.asarray(base.convert("L"))[..., None], 3, axis=2)
-        assert np.abs(lightness(np.asarray(result)) - lightness(grey)).max() <= 1
+        gray = np.repeat(np.asarray(base.convert("L"))[..., None], 3, axis=2)
+        assert np.abs(lightness(np.asarray(result)) - lightness(gray)).max() <= 1
 
 
 def test_arrays_may_be_bytes_or_floats_and_nothing_else() -> None:
-    colorizer = Colorizer(StandInEngine(one_colour(0.1, 0)))
+    colorizer = Colorizer(StandInEngine(one_color(0.1, 0)))
     levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
     expected = colorizer.colorize_array(levels)
     np.testing.assert_array_equal(colorizer.colorize_array(levels / 255), expected)
@@ -182,7 +182,7 @@ def test_arrays_may_be_bytes_or_floats_and_nothing_else() -> None:
 )
 def test_options_outside_their_range_are_told(options: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=r"must be a .*number from .* got"):
-        Colorizer(StandInEngine(one_colour(0, 0)))(Image.new("L", (4, 4)), **options)  # type: ignore[arg-type]
+        Colorizer(StandInEngine(one_color(0, 0)))(Image.new("L", (4, 4)), **options)  # type: ignore[arg-type]
 
 
 def test_files_keep_their_size_alpha_exif_and_resolution(tmp_path: Path) -> None:
@@ -191,11 +191,11 @@ def test_files_keep_their_size_alpha_exif_and_resolution(tmp_path: Path) -> None
     exif = Image.Exif()
     exif[0x010E] = "a cat"
     photo.save(tmp_path / "cat.png", exif=exif, dpi=(300, 300))
-    colorizer = Colorizer(StandInEngine(one_colour(0.1, 0.2)))
+    colorizer = Colorizer(StandInEngine(one_color(0.1, 0.2)))
     assert colorizer.colorize_file(tmp_path / "cat.png", tmp_path / "new" / "cat.png") == tmp_path / "new" / "cat.png"
     with Image.open(tmp_path / "new" / "cat.png") as result:
         assert (result.mode, result.size) == ("RGBA", photo.size)
-        assert result.getexif()[0x010E] == "a cat (colours generated by Colorize)"
+        assert result.getexif()[0x010E] == "a cat (colors generated by Colorize)"
         assert result.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         np.testing.assert_array_equal(np.asarray(result)[..., 3], np.asarray(photo)[..., 1])
     with pytest.raises(PhotoError, match=r"cat\.xyz: cannot write \.xyz, expected \.jpg"):
@@ -208,10 +208,10 @@ def test_a_model_file_is_loaded_and_gives_the_same_answer_every_time(tmp_path: P
     colorizer = Colorizer.load(tmp_path / "model.safetensors", device="cpu")
     assert colorizer.info is not None
     assert (colorizer.info.architecture, colorizer.info.training) == ("unet", {"steps": 5})
-    grey = data.camera()[::4, ::4]
-    first = colorizer.colorize_array(grey, size=64)
-    assert (first != grey[..., None]).any()
-    np.testing.assert_array_equal(colorizer.colorize_array(grey, size=64), first)
+    gray = data.camera()[::4, ::4]
+    first = colorizer.colorize_array(gray, size=64)
+    assert (first != gray[..., None]).any()
+    np.testing.assert_array_equal(colorizer.colorize_array(gray, size=64), first)
 
 
 def test_a_missing_model_or_device_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

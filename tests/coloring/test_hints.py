@@ -16,15 +16,15 @@ from colorize.coloring.hints import hint_array, obey
 RED = ab_of(np.array([200, 40, 30], np.uint8))
 
 
-def test_a_colours_a_and_b_are_those_of_the_tensors() -> None:
+def test_a_colors_a_and_b_are_those_of_the_tensors() -> None:
     rgb = np.random.default_rng(0).integers(0, 256, (50, 3)).astype(np.uint8)
     _, ab = rgb_to_lab(torch.from_numpy(rgb / 255).float().T[None, :, :, None])
     np.testing.assert_allclose(ab_of(rgb), ab[0, :, :, 0].T, atol=1e-5)
 
 
-@pytest.mark.parametrize("colour", [(200, 40, 30), "#c8281e", "#C8281E"])
-def test_a_point_is_a_small_patch_at_its_place(colour: str | tuple[int, int, int]) -> None:
-    array = hint_array([Hint(300, 100, colour)], (400, 200), (50, 100))
+@pytest.mark.parametrize("color", [(200, 40, 30), "#c8281e", "#C8281E"])
+def test_a_point_is_a_small_patch_at_its_place(color: str | tuple[int, int, int]) -> None:
+    array = hint_array([Hint(300, 100, color)], (400, 200), (50, 100))
     assert array.dtype == np.float32
     rows, columns = np.nonzero(array[2])
     assert (rows.mean(), columns.mean()) == (25, 75)
@@ -46,13 +46,13 @@ def test_a_point_outside_the_photo_is_refused(x: float, y: float) -> None:
         hint_array([Hint(x, y, "#c8281e")], (400, 200), (10, 20))
 
 
-@pytest.mark.parametrize("colour", ["red", "#12345", (1, 2), (1, 2, 256), (0.5, 0, 0), None])
-def test_what_is_no_colour_is_refused(colour: object) -> None:
-    with pytest.raises(ConfigError, match="colour must be #rrggbb or three whole numbers"):
-        Hint(0, 0, colour)  # type: ignore[arg-type]
+@pytest.mark.parametrize("color", ["red", "#12345", (1, 2), (1, 2, 256), (0.5, 0, 0), None])
+def test_what_is_no_color_is_refused(color: object) -> None:
+    with pytest.raises(ConfigError, match="color must be #rrggbb or three whole numbers"):
+        Hint(0, 0, color)  # type: ignore[arg-type]
 
 
-def test_a_mask_gives_its_colours_where_it_is_opaque() -> None:
+def test_a_mask_gives_its_colors_where_it_is_opaque() -> None:
     mask = Image.new("RGBA", (40, 20), (0, 255, 0, 0))
     mask.paste((200, 40, 30, 255), (20, 0, 40, 10))
     array = hint_array(mask, (40, 20), (4, 8))
@@ -69,7 +69,7 @@ def test_a_mask_of_another_size_or_without_alpha_is_refused(mask: Image.Image) -
         hint_array(mask, (40, 20), (4, 8))
 
 
-def test_a_result_has_a_hints_colour_there_and_its_own_far_away_and_on_other_things() -> None:
+def test_a_result_has_a_hints_color_there_and_its_own_far_away_and_on_other_things() -> None:
     ab = np.full((2, 40, 60), 0.1, np.float32)
     l = np.zeros((40, 60), np.float32)
     l[:, 32:] = 0.8  # another thing, right beside
@@ -81,7 +81,7 @@ def test_a_result_has_a_hints_colour_there_and_its_own_far_away_and_on_other_thi
     np.testing.assert_allclose(obeyed[:, :, 32:], ab[:, :, 32:], atol=1e-6)
 
 
-def test_two_hints_side_by_side_keep_their_own_colours() -> None:
+def test_two_hints_side_by_side_keep_their_own_colors() -> None:
     ab, l = np.zeros((2, 20, 40), np.float32), np.zeros((20, 40), np.float32)
     given = [Hint(10, 10, "#c8281e"), Hint(30, 10, "#2040c0")]
     obeyed = obey(ab, hint_array(given, (40, 20), (20, 40)), l)

@@ -11,46 +11,46 @@ from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.variants import draw_hints, spread
-from tests.stand_ins import StandInEngine, TwoHalves, one_colour
+from tests.stand_ins import StandInEngine, TwoHalves, one_color
 
-GREY = Image.new("L", (96, 64), 128)
+GRAY = Image.new("L", (96, 64), 128)
 SIZE = 78  # at which the network sees its 96 × 64 px as they are
 _SEEDS = 12
 
 
 def halves(image: Image.Image) -> tuple[str, str]:
-    """What colour the two things of a result have."""
+    """What color the two things of a result have."""
     pixels = np.asarray(image)
     names = []
     for half in (pixels[:, :40], pixels[:, 56:]):
-        assert np.ptp(half.astype(int), axis=(0, 1)).max() <= 2  # a thing has one colour
+        assert np.ptp(half.astype(int), axis=(0, 1)).max() <= 2  # a thing has one color
         red, _, blue = half[30, 20].tolist()
         names.append("red" if red > blue + 50 else "blue" if blue > red + 50 else "purple")
     return names[0], names[1]
 
 
-def test_things_are_coloured_as_a_whole_and_over_the_seeds_in_every_way_that_is_possible() -> None:
+def test_things_are_colored_as_a_whole_and_over_the_seeds_in_every_way_that_is_possible() -> None:
     colorizer = Colorizer(TwoHalves())
-    assert halves(colorizer(GREY, size=SIZE)) == ("purple", "purple")
-    seen = {halves(variant) for variant in colorizer.variants(GREY, _SEEDS, size=SIZE)}
+    assert halves(colorizer(GRAY, size=SIZE)) == ("purple", "purple")
+    seen = {halves(variant) for variant in colorizer.variants(GRAY, _SEEDS, size=SIZE)}
     assert seen == {(left, right) for left in ("red", "blue") for right in ("red", "blue")}
 
 
-def test_a_seed_gives_the_same_colours_each_time_and_alone_as_among_others() -> None:
+def test_a_seed_gives_the_same_colors_each_time_and_alone_as_among_others() -> None:
     colorizer = Colorizer(TwoHalves())
-    variants = colorizer.variants(GREY, 3, size=SIZE)
+    variants = colorizer.variants(GRAY, 3, size=SIZE)
     for seed, variant in enumerate(variants, start=1):
-        assert np.array_equal(np.asarray(variant), np.asarray(colorizer(GREY, size=SIZE, seed=seed)))
+        assert np.array_equal(np.asarray(variant), np.asarray(colorizer(GRAY, size=SIZE, seed=seed)))
 
 
 def test_variants_keep_the_hints_that_were_given() -> None:
     hint = Hint(70, 30, "#3050d0")
-    for variant in Colorizer(TwoHalves()).variants(GREY, 4, size=SIZE, hints=[hint]):
+    for variant in Colorizer(TwoHalves()).variants(GRAY, 4, size=SIZE, hints=[hint]):
         ab = ab_of(np.asarray(variant)[30, 70]) * AB_RANGE
         assert np.linalg.norm(ab - ab_of(np.array(hint.rgb(), np.uint8)) * AB_RANGE) < 5
 
 
-def test_colours_are_drawn_as_often_as_they_are_likely() -> None:
+def test_colors_are_drawn_as_often_as_they_are_likely() -> None:
     engine = TwoHalves()
     l = np.zeros((64, 96), np.float32)
     reds = 0
@@ -81,12 +81,12 @@ def test_the_map_of_uncertainty_is_bright_where_no_hint_has_told(size: tuple[int
 
 
 def test_a_model_that_has_none_says_so() -> None:
-    colorizer = Colorizer(StandInEngine(one_colour(0, 0)))
+    colorizer = Colorizer(StandInEngine(one_color(0, 0)))
     assert not colorizer.has_variants
     assert not colorizer.takes_hints
-    with pytest.raises(ConfigError, match="one colouring only"):
-        colorizer.uncertainty(GREY)
-    with pytest.raises(ConfigError, match="one colouring only"):
-        colorizer.variants(GREY, 2)
+    with pytest.raises(ConfigError, match="one coloring only"):
+        colorizer.uncertainty(GRAY)
+    with pytest.raises(ConfigError, match="one coloring only"):
+        colorizer.variants(GRAY, 2)
     with pytest.raises(ConfigError, match="has not learned hints"):
-        colorizer(GREY, hints=[])
+        colorizer(GRAY, hints=[])

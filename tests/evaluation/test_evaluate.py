@@ -29,7 +29,7 @@ def value(report: dict[str, Any], row: str, measure: str) -> float:
 
 
 def save_model(path: Path, a: float, b: float, *, hints: bool = False) -> Path:
-    """A real model file that gives every pixel the same colour, in units of `ab`; with `hints`, it takes them."""
+    """A real model file that gives every pixel the same color, in units of `ab`; with `hints`, it takes them."""
     generator = build_generator("unet", {"ngf": 2, "depth": 3})
     assert isinstance(generator, UNet)
     last = generator.last[1]
@@ -55,17 +55,17 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_model_that_stays_grey_scores_as_grey_and_grey_as_worked_out_by_hand(
+def test_a_model_that_stays_gray_scores_as_gray_and_gray_as_worked_out_by_hand(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    model, report_file = save_model(tmp_path / "grey.safetensors", 0, 0), tmp_path / "report.json"
+    model, report_file = save_model(tmp_path / "gray.safetensors", 0, 0), tmp_path / "report.json"
     assert main([str(photos), "--model", str(model), "--size", "32", "--json", str(report_file)]) == 0
     report = json.loads(report_file.read_text())
     assert (report["photos"], report["skipped"]["unreadable"], report["rows"]["model"]["size"]) == (3, 1, 32)
-    assert value(report, "model", "psnr") == pytest.approx(value(report, "grey", "psnr"), abs=0.02)
+    assert value(report, "model", "psnr") == pytest.approx(value(report, "gray", "psnr"), abs=0.02)
     assert value(report, "model", "psnr_gain") == pytest.approx(0, abs=0.02)
     assert value(report, "model", "cf") < 1
-    assert value(report, "grey", "histogram_a") == pytest.approx(value(report, "model", "histogram_a"), abs=0.02)
+    assert value(report, "gray", "histogram_a") == pytest.approx(value(report, "model", "histogram_a"), abs=0.02)
 
     expected = []
     for path in sorted(photos.glob("[0-9].png")):
@@ -73,11 +73,11 @@ def test_a_model_that_stays_grey_scores_as_grey_and_grey_as_worked_out_by_hand(
         rg, yb = r - g, (r + g) / 2 - b
         expected.append(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
     assert value(report, "truth", "cf") == pytest.approx(float(np.mean(expected)), rel=1e-4)
-    assert value(report, "grey", "delta_cf") == pytest.approx(value(report, "truth", "cf"), abs=0.1)
+    assert value(report, "gray", "delta_cf") == pytest.approx(value(report, "truth", "cf"), abs=0.1)
     assert {each["target"]: each["met"] for each in report["targets"]}["|ΔCF| ≤ 4"] is False
 
     printed = capsys.readouterr().out
-    assert "3 photos (1 unreadable left out), model grey.safetensors, size 32, strength 1" in printed
+    assert "3 photos (1 unreadable left out), model gray.safetensors, size 32, strength 1" in printed
     assert "signed" in printed  # the protocol stands with the numbers
     assert "FD: left out" in printed  # and what there is not
     assert str(tmp_path) not in report_file.read_text()
@@ -102,20 +102,20 @@ def test_a_sweep_and_baselines_are_rows_that_score_as_those_models_do_alone(phot
     assert main([str(photos), "--model", str(blue), "--size", "32", "--json", str(alone)]) == 0
     report = json.loads(together.read_text())
     swept = [f"size {size}, strength {strength}" for size in (32, 64) for strength in ("0.5", "1")]
-    assert list(report["rows"]) == ["model", *swept, "blue", "grey", "truth"]
+    assert list(report["rows"]) == ["model", *swept, "blue", "gray", "truth"]
     assert report["rows"]["blue"]["measures"] == json.loads(alone.read_text())["rows"]["model"]["measures"]
     assert report["rows"]["size 32, strength 1"]["measures"] == report["rows"]["model"]["measures"]
     assert value(report, "size 64, strength 0.5", "cf") < value(report, "model", "cf")
 
 
-def test_true_colours_as_hints_are_a_row_that_gains(
+def test_true_colors_as_hints_are_a_row_that_gains(
     photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     model, report_file = save_model(tmp_path / "orange.safetensors", 0.2, 0.3, hints=True), tmp_path / "report.json"
     options = ["--model", str(model), "--size", "32", "--hints", "20"]
     assert main([str(photos), *options, "--json", str(report_file)]) == 0
     report = json.loads(report_file.read_text())
-    assert list(report["rows"]) == ["model", "20 hints", "grey", "truth"]
+    assert list(report["rows"]) == ["model", "20 hints", "gray", "truth"]
     assert report["rows"]["20 hints"]["hints"] == 20
     gain = value(report, "20 hints", "hints_gain")
     assert gain == pytest.approx(value(report, "20 hints", "psnr") - value(report, "model", "psnr"), rel=1e-3)
@@ -161,11 +161,11 @@ def test_the_frechet_distance_and_consistency_are_measured_where_asked_for(
     assert main([str(photos), *options, "--json", str(report_file)]) == 0
     report = json.loads(report_file.read_text())
     assert report["frechet"]["photos"] == 9
-    for row in ("model", "grey"):
+    for row in ("model", "gray"):
         assert value(report, row, "frechet") > 0
     assert value(report, "truth", "frechet_across_halves") > 0
-    assert value(report, "model", "mirrored") < 1  # one colour is the same everywhere
-    assert "FD ≤ ½ of grey's" in capsys.readouterr().out
+    assert value(report, "model", "mirrored") < 1  # one color is the same everywhere
+    assert "FD ≤ ½ of gray's" in capsys.readouterr().out
     assert main([str(photos), "--model", str(model), "--features", str(model)]) == 2
     assert "mobilenet_v2" in capsys.readouterr().err
 
@@ -191,7 +191,7 @@ def test_a_gallery_keeps_the_best_and_the_worst_in_order() -> None:
     assert [name for _, name, _ in gallery.best] == [str(i) for i in range(99, 87, -1)]
 
 
-def test_pictures_show_grey_result_and_truth_side_by_side(photos: Path, tmp_path: Path) -> None:
+def test_pictures_show_gray_result_and_truth_side_by_side(photos: Path, tmp_path: Path) -> None:
     model = save_model(tmp_path / "orange.safetensors", 0.2, 0.3)
     options = ["--model", str(model), "--size", "32", "--limit", "1", "--pictures", str(tmp_path / "pictures")]
     assert main([str(photos), *options]) == 0
@@ -200,7 +200,7 @@ def test_pictures_show_grey_result_and_truth_side_by_side(photos: Path, tmp_path
         assert sheet.size == (3 * truth.width, truth.height)
         shown = np.asarray(sheet)
         np.testing.assert_array_equal(shown[:, 2 * truth.width :], np.asarray(truth))
-        assert np.ptp(shown[:, : truth.width].astype(int), axis=2).max() <= 1  # grey
+        assert np.ptp(shown[:, : truth.width].astype(int), axis=2).max() <= 1  # gray
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_pictures_show_grey_result_and_truth_side_by_side(photos: Path, tmp_path
         (["{photos}", "--sweep", "strength=1,x"], "expected numbers"),
         (["{photos}", "--sweep", "strength=1,9"], "strength must be"),
         (["{photos}", "--baseline", "{model}"], "expected NAME=VALUE"),
-        (["{photos}", "--baseline", "grey={model}"], "which is taken"),
+        (["{photos}", "--baseline", "gray={model}"], "which is taken"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_2(
@@ -230,16 +230,16 @@ def test_mistakes_are_one_line_and_exit_2(
     assert err.count("\n") == 1
 
 
-def test_grey_photos_are_counted_and_left_out(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model, report_file = save_model(tmp_path / "grey.safetensors", 0, 0), tmp_path / "report.json"
-    Image.new("L", (40, 30), 90).save(photos / "grey.png")
+def test_gray_photos_are_counted_and_left_out(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model, report_file = save_model(tmp_path / "gray.safetensors", 0, 0), tmp_path / "report.json"
+    Image.new("L", (40, 30), 90).save(photos / "gray.png")
     assert main([str(photos), "--model", str(model), "--size", "32", "--json", str(report_file)]) == 0
     report = json.loads(report_file.read_text())
-    assert (report["photos"], report["skipped"]["grey"]) == (3, 1)
+    assert (report["photos"], report["skipped"]["gray"]) == (3, 1)
     capsys.readouterr()
-    assert main([str(photos / "grey.png"), "--model", str(model)]) == 2
+    assert main([str(photos / "gray.png"), "--model", str(model)]) == 2
     assert "no photo to measure on" in (told := capsys.readouterr().err)
-    assert "(0 unreadable, 0 tiny, 1 grey)" in told
+    assert "(0 unreadable, 0 tiny, 1 gray)" in told
     assert main([str(photos), "--model", str(model), "--json", str(tmp_path / "nowhere/report.json")]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert main([str(photos), "--model", str(model), "--html", str(tmp_path)]) == 2
@@ -247,7 +247,7 @@ def test_grey_photos_are_counted_and_left_out(photos: Path, tmp_path: Path, caps
 
 
 def test_pictures_of_photos_with_the_same_name_do_not_replace_each_other(photos: Path, tmp_path: Path) -> None:
-    model = save_model(tmp_path / "grey.safetensors", 0, 0)
+    model = save_model(tmp_path / "gray.safetensors", 0, 0)
     (tmp_path / "more").mkdir()
     (photos / "0.png").rename(tmp_path / "more/1.png")
     folders = [str(photos), str(tmp_path / "more")]

@@ -51,5 +51,5 @@ def test_true_photos_are_apart_by_chance_the_less_the_more_there_are() -> None:
 
 def test_halves_tell_other_photos_from_the_same_distribution() -> None:
     truth = torch.randn(400, 8)
-    floor, grey = across_halves(truth, truth), across_halves(truth * 0.3, truth)
-    assert floor.high < grey.low
+    floor, gray = across_halves(truth, truth), across_halves(truth * 0.3, truth)
+    assert floor.high < gray.low

@@ -15,7 +15,7 @@ from colorize.evaluation.measures import PhotoMeasures, draw_weights, measure_ph
 
 
 def photos(count: int, side: int = 32) -> Tensor:
-    """Soft blobs of moderate colour."""
+    """Soft blobs of moderate color."""
     l = F.interpolate(torch.rand(count, 1, 4, 4) * 0.6 - 0.3, size=side, mode="bilinear")
     ab = F.interpolate((torch.rand(count, 2, 8, 8) - 0.5) / 3, size=side, mode="bilinear")
     return lab_to_rgb(l, ab)

@@ -62,9 +62,9 @@ def test_an_exported_model_is_taken_by_itself_and_answers_as_torch_does(
     assert main([str(tmp_path / "model.safetensors"), "-o", str(tmp_path / "out")]) == 0  # compares, hints among it
     copy = tmp_path / "out" / "model.safetensors"
     assert copy.read_bytes() == (tmp_path / "model.safetensors").read_bytes()
-    grey = np.random.default_rng(0).integers(0, 256, (70, 90), dtype=np.uint8)
+    gray = np.random.default_rng(0).integers(0, 256, (70, 90), dtype=np.uint8)
     graph, reference = Colorizer.load(copy, "cpu"), Colorizer.load(copy, "cpu", "torch")
     assert isinstance(graph.engine, GraphEngine)
     assert graph.info == reference.info
-    difference = graph.colorize_array(grey).astype(int) - reference.colorize_array(grey)
+    difference = graph.colorize_array(gray).astype(int) - reference.colorize_array(gray)
     assert np.abs(difference).max() <= 1

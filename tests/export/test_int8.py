@@ -82,14 +82,14 @@ def test_a_deviation_is_in_units_of_a_and_b_and_the_worst_photo_is_told() -> Non
     deviation = compare(moved, seen.ab, seen)
     assert deviation.mean == pytest.approx(1, rel=1e-3)
     assert deviation.worst == pytest.approx(4, rel=1e-3)
-    grey = compare(0 * seen.ab, seen.ab, seen)
-    assert grey.colourfulness > 10
-    assert grey.histogram > 0.5
+    gray = compare(0 * seen.ab, seen.ab, seen)
+    assert gray.colorfulness > 10
+    assert gray.histogram > 0.5
 
 
-@pytest.mark.parametrize("field", ["mean", "worst", "colourfulness", "histogram"])
+@pytest.mark.parametrize("field", ["mean", "worst", "colorfulness", "histogram"])
 def test_each_bound_of_the_gate_counts(field: str) -> None:
-    bounds = {"mean": 1.0, "worst": 3.0, "colourfulness": 0.5, "histogram": 0.01}
+    bounds = {"mean": 1.0, "worst": 3.0, "colorfulness": 0.5, "histogram": 0.01}
     assert Deviation(**bounds).passes
     assert not Deviation(**bounds | {field: 1.01 * bounds[field]}).passes
     assert not Deviation(**bounds | {field: math.nan}).passes
@@ -117,7 +117,7 @@ def test_what_does_not_pass_is_found_out() -> None:
     assert found.convolutions == 1
 
 
-def save_colours(folder: Path, count: int) -> Path:
+def save_colors(folder: Path, count: int) -> Path:
     """Photos of random stripes."""
     folder.mkdir()
     for seed in range(count):
@@ -127,16 +127,16 @@ def save_colours(folder: Path, count: int) -> Path:
 
 
 def test_photos_fit_the_stride_and_some_have_hints_always_the_same(tmp_path: Path) -> None:
-    sources = find_sources([save_colours(tmp_path / "in", 6)])
+    sources = find_sources([save_colors(tmp_path / "in", 6)])
     seen, again = (read_photos(sources, 5, 128) for _ in range(2))
     assert [each.shape for each in seen] == [(5, channels, 256, 256) for channels in (1, 3, 2)]
     assert 0 < seen.hints[:, 2].any(axis=(1, 2)).sum() < 5
     np.testing.assert_array_equal(seen.hints, again.hints)
 
 
-def test_photos_without_colour_are_told(tmp_path: Path) -> None:
-    Image.new("L", (99, 99)).save(tmp_path / "grey.png")
-    with pytest.raises(DataError, match="no colour photo"):
+def test_photos_without_color_are_told(tmp_path: Path) -> None:
+    Image.new("L", (99, 99)).save(tmp_path / "gray.png")
+    with pytest.raises(DataError, match="no color photo"):
         read_photos(find_sources([tmp_path]), 3, 32)
 
 
@@ -151,8 +151,8 @@ def test_the_shipped_graph_in_8_bits_is_of_the_shipped_weights_and_near_float32(
     assert SHIPPED_INT8.is_file()
     quick, exact = (Colorizer.load(device="cpu", engine=name).engine for name in ("int8", "onnx"))
     for example in sorted(EXAMPLES.glob("*.jpg")):
-        grey = np.asarray(Image.open(example).convert("L").resize((192, 192)))
-        l = levels_to_l(grey)[None, None].astype(np.float32)
+        gray = np.asarray(Image.open(example).convert("L").resize((192, 192)))
+        l = levels_to_l(gray)[None, None].astype(np.float32)
         difference = AB_RANGE * np.abs(quick.predict(l) - exact.predict(l))
         assert 0 < difference.mean() <= 3
 
@@ -164,9 +164,9 @@ def test_a_model_is_exported_in_8_bits_or_told_why_not(tmp_path: Path, capsys: p
     out = tmp_path / "out"
     photos = [
         "--calibration",
-        str(save_colours(tmp_path / "a", 2)),
+        str(save_colors(tmp_path / "a", 2)),
         "--validation",
-        str(save_colours(tmp_path / "b", 2)),
+        str(save_colors(tmp_path / "b", 2)),
     ]
     assert main([str(tmp_path / "model.safetensors"), "-o", str(out), "--int8", *photos]) == 0
     assert "convolutions in 8 bits" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""Colour as a choice among bins, against closed forms."""
+"""Color as a choice among bins, against closed forms."""
 
 from __future__ import annotations
 
@@ -39,30 +39,30 @@ def soft(bins: AbBins, ab: Tensor) -> Tensor:
     return torch.zeros(len(ab), len(bins), *ab.shape[2:]).scatter_(1, nearest, shares)
 
 
-def test_the_bins_are_the_261_of_a_grid_of_10_units_that_hold_an_srgb_colour(bins: AbBins) -> None:
+def test_the_bins_are_the_261_of_a_grid_of_10_units_that_hold_an_srgb_color(bins: AbBins) -> None:
     assert len(bins) == 261
-    on_grid = bins.centres / (10 / AB_RANGE)
+    on_grid = bins.centers / (10 / AB_RANGE)
     torch.testing.assert_close(on_grid, on_grid.round())
     rgb = torch.rand(1, 3, 200, 200)
     _, ab = rgb_to_lab(rgb)
-    nearest = torch.cdist(ab.permute(0, 2, 3, 1).flatten(0, 2), bins.centres).min(dim=1).values
+    nearest = torch.cdist(ab.permute(0, 2, 3, 1).flatten(0, 2), bins.centers).min(dim=1).values
     in_a_bin = nearest <= 5 * math.sqrt(2) / AB_RANGE + 1e-5
     assert in_a_bin.float().mean() > 0.9999  # a corner of one more is touched by very few
 
 
-def test_a_centre_is_shared_out_by_a_gaussian_to_itself_and_its_four_neighbours(bins: AbBins) -> None:
+def test_a_center_is_shared_out_by_a_gaussian_to_itself_and_its_four_neighbors(bins: AbBins) -> None:
     nearest, shares = bins.encode(torch.zeros(1, 2, 1, 1))
-    assert torch.equal(bins.centres[nearest[0, 0, 0, 0]], torch.zeros(2))
+    assert torch.equal(bins.centers[nearest[0, 0, 0, 0]], torch.zeros(2))
     weights = torch.tensor([1.0, *[math.exp(-((10 / 5) ** 2) / 2)] * 4])
     torch.testing.assert_close(shares[0, :, 0, 0], weights / weights.sum())
 
 
 def test_what_is_encoded_comes_back(bins: AbBins) -> None:
-    inside = torch.randint(-30, 31, (200, 2)) / AB_RANGE  # away from the border of sRGB, where neighbours lack
+    inside = torch.randint(-30, 31, (200, 2)) / AB_RANGE  # away from the border of sRGB, where neighbors lack
     logits = soft(bins, pixels(inside)).clamp_min(1e-30).log()
     back = bins.decode(logits, temperature=1.0)
     assert (back - pixels(inside)).abs().max() < 2 / AB_RANGE
-    torch.testing.assert_close(bins.decode(soft(bins, pixels(bins.centres)) * 100), pixels(bins.centres))
+    torch.testing.assert_close(bins.decode(soft(bins, pixels(bins.centers)) * 100), pixels(bins.centers))
 
 
 def test_the_annealed_mean_is_the_mean_at_1_the_mode_near_0_and_between_at_0_38(bins: AbBins) -> None:
@@ -70,15 +70,15 @@ def test_the_annealed_mean_is_the_mean_at_1_the_mode_near_0_and_between_at_0_38(
     red, blue = 200, 20
     chances[red], chances[blue] = 0.7, 0.3
     logits = chances.log()[None, :, None, None]
-    mean = 0.7 * bins.centres[red] + 0.3 * bins.centres[blue]
+    mean = 0.7 * bins.centers[red] + 0.3 * bins.centers[blue]
     torch.testing.assert_close(bins.decode(logits, 1.0)[0, :, 0, 0], mean, atol=1e-5, rtol=0)
-    torch.testing.assert_close(bins.decode(logits, 0.01)[0, :, 0, 0], bins.centres[red])
+    torch.testing.assert_close(bins.decode(logits, 0.01)[0, :, 0, 0], bins.centers[red])
     share = 0.7 ** (1 / 0.38) / (0.7 ** (1 / 0.38) + 0.3 ** (1 / 0.38))
-    annealed = share * bins.centres[red] + (1 - share) * bins.centres[blue]
+    annealed = share * bins.centers[red] + (1 - share) * bins.centers[blue]
     torch.testing.assert_close(bins.decode(logits)[0, :, 0, 0], annealed, atol=1e-5, rtol=0)
 
 
-def test_rare_colours_count_for_more_and_the_expected_weight_is_1() -> None:
+def test_rare_colors_count_for_more_and_the_expected_weight_is_1() -> None:
     bins = AbBins()
     assert torch.allclose(bins.weights(), torch.ones(len(bins)))
     bins.prior.copy_(torch.rand(len(bins)) ** 8)
@@ -93,7 +93,7 @@ def test_rare_colours_count_for_more_and_the_expected_weight_is_1() -> None:
 def test_counting_adds_up_to_the_pixels(bins: AbBins) -> None:
     counts = bins.count(torch.zeros(2, 2, 3, 5))
     assert counts.sum().item() == pytest.approx(2 * 3 * 5)
-    assert counts.argmax() == (bins.centres == 0).all(dim=1).nonzero()
+    assert counts.argmax() == (bins.centers == 0).all(dim=1).nonzero()
 
 
 @pytest.mark.parametrize("architecture", HEADS)

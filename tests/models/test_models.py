@@ -164,8 +164,8 @@ def test_an_unknown_architecture_is_refused_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("architecture", sorted(SMALL))
 def test_an_unknown_setting_is_refused_with_the_known_ones(architecture: str) -> None:
-    with pytest.raises(ConfigError, match="no setting 'colour'"):
-        build_generator(architecture, {"colour": 1})
+    with pytest.raises(ConfigError, match="no setting 'color'"):
+        build_generator(architecture, {"color": 1})
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_the_default_unet_mirrors_them_on_the_way_up(paper_unet: Generator) -> N
 
 
 def test_the_default_unet_has_the_papers_number_of_parameters(paper_unet: Generator) -> None:
-    # In and out of each pair of neighbouring widths, 4 × 4 kernels; twice as much comes in where a skip joins.
+    # In and out of each pair of neighboring widths, 4 × 4 kernels; twice as much comes in where a skip joins.
     pairs = list(pairwise(PAPER_WIDTHS))
     kernels = 16 * (
         sum(outer * inner for outer, inner in pairs)
@@ -326,7 +326,7 @@ def test_the_default_mobile_unet_is_small_and_quick() -> None:
     assert 1e9 < counter.get_total_flops() / 2 <= 3e9  # a multiply-add counts as two
 
 
-def test_a_fresh_mobile_unet_starts_out_almost_grey() -> None:
+def test_a_fresh_mobile_unet_starts_out_almost_gray() -> None:
     ab = build_generator("mobile-unet")(torch.rand(1, 1, 64, 64) * 2 - 1)
     assert 0 < ab.abs().mean() < 0.1
 
@@ -342,7 +342,7 @@ def features_after_each_stage(mobilenet: nn.Module, rgb: Tensor) -> list[Tensor]
     return found
 
 
-def test_scaled_chroma_scales_the_answers_and_not_the_colours_of_hints() -> None:
+def test_scaled_chroma_scales_the_answers_and_not_the_colors_of_hints() -> None:
     torch.manual_seed(0)
     settings = {**SMALL["mobile-unet"], "guided": True}
     plain = build_generator("mobile-unet", settings).eval()
@@ -384,7 +384,7 @@ def test_the_encoder_is_torchvisions_mobilenet_weight_for_weight(mobilenet: nn.M
         torch.testing.assert_close(ours(rgb), theirs(rgb))
 
 
-def test_a_file_in_the_symmetric_convention_sees_grey_as_three_equal_channels(
+def test_a_file_in_the_symmetric_convention_sees_gray_as_three_equal_channels(
     mobilenet: nn.Module, imagenet_file: Path
 ) -> None:
     generator = MobileUNet(MobileUNet.settings_type()).eval()
@@ -396,7 +396,7 @@ def test_a_file_in_the_symmetric_convention_sees_grey_as_three_equal_channels(
             torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-4)
 
 
-def test_torchvisions_own_weights_see_grey_as_they_were_trained(
+def test_torchvisions_own_weights_see_gray_as_they_were_trained(
     mobilenet: nn.Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: dict[str, Any] = {}
@@ -410,12 +410,12 @@ def test_torchvisions_own_weights_see_grey_as_they_were_trained(
     generator.load_imagenet("hub")
     l = torch.rand(1, 1, 64, 64) * 2 - 1
     mean, std = (torch.tensor(values).view(3, 1, 1) for values in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
-    normalised = ((l + 1) / 2 - mean) / std  # as MobileNet_V2_Weights.IMAGENET1K_V1.transforms() does
-    # Our convolution pads with middle grey where theirs pads with the mean colour: compare away from the border.
+    normalized = ((l + 1) / 2 - mean) / std  # as MobileNet_V2_Weights.IMAGENET1K_V1.transforms() does
+    # Our convolution pads with middle gray where theirs pads with the mean color: compare away from the border.
     crop = slice(1, None)
     with torch.inference_mode():
         first = generator.encoder.get_submodule("0.0")(l)
-        expected = mobilenet.get_submodule("features.0")(normalised)
+        expected = mobilenet.get_submodule("features.0")(normalized)
     torch.testing.assert_close(first[..., crop, crop], expected[..., crop, crop], rtol=1e-3, atol=1e-4)
     ours, theirs = (list(net.state_dict().values()) for net in (generator.encoder, mobilenet.get_submodule("features")))
     assert len(ours) == len(theirs)

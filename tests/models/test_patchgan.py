@@ -104,7 +104,7 @@ def test_logits_are_not_squashed() -> None:
 
 @pytest.mark.parametrize("kind", EVERY_KIND)
 def test_a_verdict_is_conditional_on_l(kind: str) -> None:
-    """The same colours on another lightness are judged otherwise, and each of l, a and b counts."""
+    """The same colors on another lightness are judged otherwise, and each of l, a and b counts."""
     net = build_discriminator(settings(kind=kind)).double().eval()
     (l, ab), (other, _) = photos(128), photos(128)
     assert not torch.allclose(net(l, ab), net(other, ab))
@@ -152,7 +152,7 @@ def test_several_discriminators_judge_side_by_side_at_their_scale(scale: int) ->
     pixel, patch = both(l, ab)
     assert pixel.shape == (2, 1, 64 // scale, 64 // scale)
     assert patch.shape == (2, 1, 32 // scale - 2, 32 // scale - 2)
-    # The same colours once more, smaller: what each member says of the means over scale × scale pixels.
+    # The same colors once more, smaller: what each member says of the means over scale × scale pixels.
     small = [x.reshape(2, -1, 64 // scale, scale, 64 // scale, scale).mean(dim=(3, 5)) for x in (l, ab)]
     for member, logits in zip(both.members, (pixel, patch), strict=True):
         torch.testing.assert_close(member(*small), logits)

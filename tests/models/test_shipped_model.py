@@ -1,4 +1,4 @@
-"""The model that comes with the program: small, whole, and its colours are where they belong on photos it never saw."""
+"""The model that comes with the program: small, whole, and its colors are where they belong on photos it never saw."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ def colorizer() -> Colorizer:
 
 
 def lab(colorizer: Colorizer, photo: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """L*, a*, b* (H, W, 3) of the photo, coloured from its grey."""
-    grey = Image.fromarray(photo).convert("L")
-    return np.asarray(rgb2lab(np.asarray(colorizer(grey))))
+    """L*, a*, b* (H, W, 3) of the photo, colored from its gray."""
+    gray = Image.fromarray(photo).convert("L")
+    return np.asarray(rgb2lab(np.asarray(colorizer(gray))))
 
 
 def test_it_is_small_and_says_how_it_came_about() -> None:
@@ -58,7 +58,7 @@ def test_the_evening_sky_is_blue(colorizer: Colorizer) -> None:
     assert sky[..., 2].mean() < -10  # b*
 
 
-def test_skin_is_warm_and_a_white_wall_is_not_coloured(colorizer: Colorizer) -> None:
+def test_skin_is_warm_and_a_white_wall_is_not_colored(colorizer: Colorizer) -> None:
     astronaut = lab(colorizer, data.astronaut())
     face = astronaut[90:160, 200:245]
     assert face[..., 1].mean() > 4
@@ -67,7 +67,7 @@ def test_skin_is_warm_and_a_white_wall_is_not_coloured(colorizer: Colorizer) -> 
     assert np.abs(helmet[..., 1:].mean(axis=(0, 1))).max() < 12
 
 
-def test_the_same_photo_gets_the_same_colours_mirrored_and_at_another_size(colorizer: Colorizer) -> None:
+def test_the_same_photo_gets_the_same_colors_mirrored_and_at_another_size(colorizer: Colorizer) -> None:
     """On average: a network is not a function of the scene alone."""
     photo = data.chelsea()
     plain = lab(colorizer, photo)
@@ -79,15 +79,15 @@ def test_the_same_photo_gets_the_same_colours_mirrored_and_at_another_size(color
 
 
 @pytest.mark.parametrize(
-    ("colour", "y", "x"),  # another place of the saucer
+    ("color", "y", "x"),  # another place of the saucer
     [("#3a5a90", 300, 400), ("#7a3a30", 270, 420)],  # what is near to its belief goes less far
 )
 def test_a_hint_is_obeyed_and_spreads_over_its_thing_but_not_over_the_picture(
-    colorizer: Colorizer, colour: str, y: int, x: int
+    colorizer: Colorizer, color: str, y: int, x: int
 ) -> None:
     photo = Image.fromarray(data.coffee()).convert("L")
     plain = np.asarray(rgb2lab(np.asarray(colorizer(photo))))
-    hint = Hint(420, 250, colour)  # on the saucer, which it believes to be brown
+    hint = Hint(420, 250, color)  # on the saucer, which it believes to be brown
     guided = np.asarray(rgb2lab(np.asarray(colorizer(photo, hints=[hint]))))
     wanted = rgb2lab(np.array([[hint.rgb()]], np.uint8))[0, 0, 1:]
 

@@ -213,7 +213,7 @@ def test_a_safetensors_file_of_another_program_is_refused(tmp_path: Path) -> Non
         ({"settings": "{"}, "metadata is damaged"),
         ({"settings": "[" * 100_000}, "metadata is damaged"),
         ({"settings": "[]"}, "must be JSON objects"),
-        ({"settings": '{"ngf": 4, "depth": 3, "colour": 1}'}, "no setting 'colour'"),
+        ({"settings": '{"ngf": 4, "depth": 3, "color": 1}'}, "no setting 'color'"),
         ({"settings": '{"ngf": 4, "depth": 99}'}, "depth must be a whole number from 2 to 10, got 99"),
         ({"settings": '{"ngf": "4", "depth": 3}'}, "ngf must be a whole number from 1 to 512, got '4'"),
         ({"training": "nonsense"}, "metadata is damaged"),

@@ -35,11 +35,11 @@ def cat(step: int = 4) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(data.chelsea()[::step, ::step]))
 
 
-def in_colour(page: Photo) -> Photo:
-    """With colours that are its own greys: what went in can be found in what comes out."""
+def in_color(page: Photo) -> Photo:
+    """With colors that are its own grays: what went in can be found in what comes out."""
     if isinstance(page.pixels, Image.Image):
-        return page.with_colours(page.pixels.convert("RGB"))
-    return page.with_colours(np.repeat(page.pixels[..., None], 3, axis=2).astype(np.uint16))
+        return page.with_colors(page.pixels.convert("RGB"))
+    return page.with_colors(np.repeat(page.pixels[..., None], 3, axis=2).astype(np.uint16))
 
 
 def encoded(image: Image.Image, format_: str, **settings: Any) -> bytes:
@@ -96,7 +96,7 @@ def greedy_exif(size: int, fields: int) -> bytes:
 
 
 def linear_profile(space: bytes) -> bytes:
-    """A profile whose levels are proportional to light: sRGB's with straight curves, or the same for grey."""
+    """A profile whose levels are proportional to light: sRGB's with straight curves, or the same for gray."""
     tags = {b"wtpt": struct.pack(">4s4x3i", b"XYZ ", 63190, 65536, 54061), b"curv": struct.pack(">4s4xI", b"curv", 0)}
     if space == b"RGB ":
         columns = {b"rXYZ": (28578, 14582, 912), b"gXYZ": (25241, 46981, 6362), b"bXYZ": (9378, 3973, 46786)}
@@ -135,56 +135,56 @@ def pages(*images: Image.Image) -> bytes:
 
 def whole(step: int = 4) -> dict[str, bytes]:
     """Small photos of every format and mode that is read, by a name for each."""
-    colour = cat(step)
-    grey = colour.convert("L")
-    deep = np.asarray(grey).astype(np.uint16) * 257
-    transparent = colour.copy()
-    transparent.putalpha(Image.linear_gradient("L").resize(colour.size))
+    color = cat(step)
+    gray = color.convert("L")
+    deep = np.asarray(gray).astype(np.uint16) * 257
+    transparent = color.copy()
+    transparent.putalpha(Image.linear_gradient("L").resize(color.size))
     told: dict[str, Any] = {"exif": described(6), "xmp": PACKET, "icc_profile": SRGB}
-    jpeg = encoded(grey, "JPEG", quality=90, dpi=(300, 300), **told)
+    jpeg = encoded(gray, "JPEG", quality=90, dpi=(300, 300), **told)
     return {
-        "grey.jpg": with_segments(jpeg, segment(0xED, photoshop(IPTC))),
-        "colour.jpg": encoded(colour, "JPEG", **told),
-        "progressive.jpg": encoded(colour, "JPEG", progressive=True),
-        "restarts.jpg": encoded(grey, "JPEG", restart_marker_rows=1),
-        "cmyk.jpg": encoded(colour.convert("CMYK"), "JPEG"),
-        "grey.png": encoded(grey, "PNG", dpi=(300, 300), exif=described(), icc_profile=linear_profile(b"GRAY")),
-        "colour.png": encoded(colour, "PNG", icc_profile=SRGB),
-        "palette.png": encoded(colour.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
-        "one-bit.png": encoded(grey.convert("1"), "PNG"),
+        "gray.jpg": with_segments(jpeg, segment(0xED, photoshop(IPTC))),
+        "color.jpg": encoded(color, "JPEG", **told),
+        "progressive.jpg": encoded(color, "JPEG", progressive=True),
+        "restarts.jpg": encoded(gray, "JPEG", restart_marker_rows=1),
+        "cmyk.jpg": encoded(color.convert("CMYK"), "JPEG"),
+        "gray.png": encoded(gray, "PNG", dpi=(300, 300), exif=described(), icc_profile=linear_profile(b"GRAY")),
+        "color.png": encoded(color, "PNG", icc_profile=SRGB),
+        "palette.png": encoded(color.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"),
+        "one-bit.png": encoded(gray.convert("1"), "PNG"),
         "sixteen.png": encoded(Image.fromarray(deep), "PNG"),
         "alpha.png": encoded(transparent, "PNG"),
-        "grey-alpha.png": encoded(transparent.convert("LA"), "PNG"),
-        "grey.webp": encoded(grey, "WEBP", lossless=True, **told),
+        "gray-alpha.png": encoded(transparent.convert("LA"), "PNG"),
+        "gray.webp": encoded(gray, "WEBP", lossless=True, **told),
         "alpha.webp": encoded(transparent, "WEBP"),
-        "grey.avif": encoded(grey, "AVIF", **told),
-        "grey.tif": encoded(grey, "TIFF", exif=described(6), dpi=(300, 300)),
-        "lzw.tif": encoded(grey, "TIFF", compression="tiff_lzw"),
-        "jpeg.tif": encoded(colour, "TIFF", compression="jpeg"),
-        "group4.tif": encoded(grey.convert("1"), "TIFF", compression="group4"),
+        "gray.avif": encoded(gray, "AVIF", **told),
+        "gray.tif": encoded(gray, "TIFF", exif=described(6), dpi=(300, 300)),
+        "lzw.tif": encoded(gray, "TIFF", compression="tiff_lzw"),
+        "jpeg.tif": encoded(color, "TIFF", compression="jpeg"),
+        "group4.tif": encoded(gray.convert("1"), "TIFF", compression="group4"),
         "sixteen.tif": encoded(Image.fromarray(deep), "TIFF"),
         "float.tif": encoded(Image.fromarray(deep.astype(np.float32) / 65535), "TIFF"),
         "integer.tif": encoded(Image.fromarray(deep.astype(np.int32)), "TIFF"),
-        "cmyk.tif": encoded(colour.convert("CMYK"), "TIFF", compression="tiff_lzw"),
-        "lab.tif": encoded(_lab(colour), "TIFF"),
-        "ycbcr.tif": encoded(colour.convert("YCbCr"), "TIFF", compression="tiff_lzw"),
-        "tiles.tif": tiff(np.asarray(grey), tile=(16, 16), compression="zlib", predictor=True),
-        "forty-eight.tif": tiff(np.asarray(colour).astype(np.uint16) * 257, photometric="rgb"),
-        "large.tif": tiff(np.asarray(grey), bigtiff=True),
-        "pages.tif": pages(grey, colour, grey.convert("1")),
-        "animated.gif": encoded(grey, "GIF", save_all=True, append_images=[grey.rotate(180)]),
-        "animated.webp": encoded(grey, "WEBP", save_all=True, append_images=[grey.rotate(180)], lossless=True),
-        "animated.png": encoded(grey, "PNG", save_all=True, append_images=[grey.rotate(180)]),
-        "grey.bmp": encoded(grey, "BMP"),
-        "colour.tga": encoded(colour, "TGA", compression="tga_rle"),
-        "grey.pgm": encoded(grey, "PPM"),
+        "cmyk.tif": encoded(color.convert("CMYK"), "TIFF", compression="tiff_lzw"),
+        "lab.tif": encoded(_lab(color), "TIFF"),
+        "ycbcr.tif": encoded(color.convert("YCbCr"), "TIFF", compression="tiff_lzw"),
+        "tiles.tif": tiff(np.asarray(gray), tile=(16, 16), compression="zlib", predictor=True),
+        "forty-eight.tif": tiff(np.asarray(color).astype(np.uint16) * 257, photometric="rgb"),
+        "large.tif": tiff(np.asarray(gray), bigtiff=True),
+        "pages.tif": pages(gray, color, gray.convert("1")),
+        "animated.gif": encoded(gray, "GIF", save_all=True, append_images=[gray.rotate(180)]),
+        "animated.webp": encoded(gray, "WEBP", save_all=True, append_images=[gray.rotate(180)], lossless=True),
+        "animated.png": encoded(gray, "PNG", save_all=True, append_images=[gray.rotate(180)]),
+        "gray.bmp": encoded(gray, "BMP"),
+        "color.tga": encoded(color, "TGA", compression="tga_rle"),
+        "gray.pgm": encoded(gray, "PPM"),
         "deep.pgm": encoded(Image.fromarray(deep.astype(np.int32)), "PPM"),
         "plain.pgm": b"P2\n3 2\n255\n0 50 100\n150 200 250\n",
-        "grey.pcx": encoded(grey, "PCX"),
-        "colour.sgi": encoded(colour, "SGI"),
-        "grey.jp2": encoded(grey, "JPEG2000"),
-        "colour.mpo": encoded(colour, "MPO", save_all=True, append_images=[colour]),
-        "colour.qoi": encoded(colour, "QOI"),
+        "gray.pcx": encoded(gray, "PCX"),
+        "color.sgi": encoded(color, "SGI"),
+        "gray.jp2": encoded(gray, "JPEG2000"),
+        "color.mpo": encoded(color, "MPO", save_all=True, append_images=[color]),
+        "color.qoi": encoded(color, "QOI"),
     }
 
 
@@ -312,5 +312,5 @@ def check(page: photo.Photo) -> None:
     assert page.alpha is None or page.alpha.shape == (height, width)
     if width * height < 100_000:
         buffer = io.BytesIO()
-        told = photo.metadata.of_result(in_colour(page), photo.formats.PNG)
+        told = photo.metadata.of_result(in_color(page), photo.formats.PNG)
         photo.png.write(buffer, page, told, b"")

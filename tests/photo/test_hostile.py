@@ -31,7 +31,7 @@ def same(one: photo.Photo, other: photo.Photo) -> bool:
     return np.array_equal(one.levels, other.levels) and (one.alpha is None) == (other.alpha is None)
 
 
-def test_a_file_that_is_cut_off_is_an_error_and_no_half_grey_photo(whole: dict[str, bytes]) -> None:
+def test_a_file_that_is_cut_off_is_an_error_and_no_half_gray_photo(whole: dict[str, bytes]) -> None:
     """At every sixteenth: unless all of the picture is there, and what is missing came after it."""
     read = 0
     for name, content in whole.items():
@@ -50,7 +50,7 @@ def test_a_file_that_is_cut_off_is_an_error_and_no_half_grey_photo(whole: dict[s
 
 @pytest.mark.parametrize("settings", [{}, {"restart_marker_blocks": 3}, {"subsampling": 2, "optimize": True}])
 def test_a_jpeg_that_is_cut_off_and_ended_properly_is_damaged_as_well(settings: dict[str, Any]) -> None:
-    """Pillow takes it: half of it is grey."""
+    """Pillow takes it: half of it is gray."""
     for image in (corpus.cat(), corpus.cat().convert("L")):
         content = encoded(image, "JPEG", **settings)
         scan = content.index(b"\xff\xda") + 14
@@ -188,21 +188,21 @@ def test_odd_shapes_are_photos(width: int, height: int) -> None:
 def test_damaged_metadata_are_left_behind_and_the_photo_is_read(whole: dict[str, bytes], tmp_path: Path) -> None:
     """Whatever is done to EXIF, XMP, IPTC and the profile, every pixel is there."""
     rng = np.random.default_rng(0)
-    grey = corpus.cat().convert("L")
-    levels = np.asarray(grey)
+    gray = corpus.cat().convert("L")
+    levels = np.asarray(gray)
     for number in range(60):
         exif, packet, profile, iptc = (
             flipped(each, rng)
             for each in (corpus.described().tobytes(), corpus.PACKET, corpus.linear_profile(b"GRAY"), corpus.IPTC)
         )
-        jpeg = encoded(grey, "PNG", exif=exif, icc_profile=b"" if number % 2 else profile)
+        jpeg = encoded(gray, "PNG", exif=exif, icc_profile=b"" if number % 2 else profile)
         opened = photo.open(io.BytesIO(jpeg))
-        if number % 2 and opened.size == grey.size:  # the orientation may be what was hit
+        if number % 2 and opened.size == gray.size:  # the orientation may be what was hit
             assert sorted(opened.levels.ravel()) == sorted(levels.ravel())
-        photo.save(corpus.in_colour(opened), tmp_path / "a.jpg")
-        content = encoded(grey, "JPEG", exif=exif[:65_000], xmp=packet)
+        photo.save(corpus.in_color(opened), tmp_path / "a.jpg")
+        content = encoded(gray, "JPEG", exif=exif[:65_000], xmp=packet)
         opened = photo.open(io.BytesIO(corpus.with_segments(content, corpus.segment(0xED, corpus.photoshop(iptc)))))
-        photo.save(corpus.in_colour(opened), tmp_path / "b.tif")
+        photo.save(corpus.in_color(opened), tmp_path / "b.tif")
         assert photo.open(tmp_path / "b.tif").size == opened.size
 
 
@@ -239,7 +239,7 @@ def test_nothing_is_left_of_photos_that_fail(whole: dict[str, bytes], tmp_path: 
         for suffix in (".jpg", ".png", ".tif"):
             try:
                 photo.save(
-                    map(corpus.in_colour, photo.pages(io.BytesIO(content[: len(content) // 2]))),
+                    map(corpus.in_color, photo.pages(io.BytesIO(content[: len(content) // 2]))),
                     tmp_path / f"a{suffix}",
                 )
             except PhotoError:

@@ -47,7 +47,7 @@ def test_every_format_and_mode_is_read_as_pillow_shows_it(whole: dict[str, bytes
     for name, content in whole.items():
         opened = photo.open(io.BytesIO(content), name)
         with Image.open(io.BytesIO(content)) as image:
-            orientation = 6 if name in ("grey.jpg", "colour.jpg", "grey.webp", "grey.avif") else 1
+            orientation = 6 if name in ("gray.jpg", "color.jpg", "gray.webp", "gray.avif") else 1
             image.load()
             shown = image.transpose(Image.Transpose.ROTATE_270) if orientation == 6 else image.copy()
         if shown.mode in ("I;16", "I", "F"):
@@ -56,29 +56,29 @@ def test_every_format_and_mode_is_read_as_pillow_shows_it(whole: dict[str, bytes
             expected = np.asarray(shown.getchannel("L"), float)
         else:
             expected = np.asarray(shown.convert("RGB" if opened.levels.ndim == 3 else "L"), float)
-        if name == "grey.png":  # whose profile is linear
+        if name == "gray.png":  # whose profile is linear
             expected = from_linear(expected / 255) * 255
         if name == "lab.tif":  # Pillow goes over 8-bit Lab, and so do we
             continue
-        tolerance = 1.6 if name in ("grey.png", "colour.png", "colour.jpg") else 0.51
+        tolerance = 1.6 if name in ("gray.png", "color.png", "color.jpg") else 0.51
         assert np.abs(np.asarray(opened.image) - expected).max() <= tolerance, name
         assert opened.size == (shown.width, shown.height), name
 
 
-def test_grey_is_held_in_one_byte_per_pixel_and_colour_in_three(whole: dict[str, bytes]) -> None:
+def test_gray_is_held_in_one_byte_per_pixel_and_color_in_three(whole: dict[str, bytes]) -> None:
     for name, content in whole.items():
         levels = photo.open(io.BytesIO(content), name).levels
         if name.startswith(("sixteen", "float", "integer", "deep")):
             assert (levels.ndim, levels.itemsize) == (2, 2), name
-        elif name.startswith(("grey", "one-bit", "animated", "restarts", "lzw", "group4", "tiles", "large", "plain")):
+        elif name.startswith(("gray", "one-bit", "animated", "restarts", "lzw", "group4", "tiles", "large", "plain")):
             assert (levels.ndim, levels.itemsize) == (2, 1), name
 
 
-def test_grey_that_is_saved_in_three_channels_or_a_palette_is_grey() -> None:
-    grey = corpus.cat().convert("L")
-    for image in (grey.convert("RGB"), grey.convert("P"), grey.convert("RGBA"), grey.convert("RGB").convert("RGBX")):
-        np.testing.assert_array_equal(photo.to_photo(image).levels, np.asarray(grey))
-    nearly = grey.convert("RGB")
+def test_gray_that_is_saved_in_three_channels_or_a_palette_is_gray() -> None:
+    gray = corpus.cat().convert("L")
+    for image in (gray.convert("RGB"), gray.convert("P"), gray.convert("RGBA"), gray.convert("RGB").convert("RGBX")):
+        np.testing.assert_array_equal(photo.to_photo(image).levels, np.asarray(gray))
+    nearly = gray.convert("RGB")
     nearly.putpixel((112, 74), (1, 2, 3))
     assert photo.to_photo(nearly).levels.ndim == 3
 
@@ -180,7 +180,7 @@ def test_sixteen_bit_and_float_levels_are_scaled_not_cut_off(tmp_path: Path) -> 
         assert np.abs(np.asarray(opened.image) - ramp * 255).max() <= 0.51, name
 
 
-def test_sixteen_bit_grey_is_kept_to_the_last_bit(tmp_path: Path) -> None:
+def test_sixteen_bit_gray_is_kept_to_the_last_bit(tmp_path: Path) -> None:
     levels = np.random.default_rng(0).integers(0, 65536, (40, 30)).astype(np.uint16)
     for name, content in (
         ("a.png", encoded(Image.fromarray(levels), "PNG")),
@@ -206,12 +206,12 @@ NOISE = np.random.default_rng(1).integers(0, 65536, (40, 30, 4)).astype(np.uint1
         {"iccprofile": SRGB},
     ],
 )
-def test_sixteen_bit_colour_in_tiff_files_is_kept_to_the_last_bit(layout: dict[str, Any]) -> None:
-    colour = NOISE[..., :3]
-    opened = photo.open(io.BytesIO(corpus.tiff(colour, photometric="rgb", **layout)))
-    np.testing.assert_array_equal(opened.levels, colour)
+def test_sixteen_bit_color_in_tiff_files_is_kept_to_the_last_bit(layout: dict[str, Any]) -> None:
+    color = NOISE[..., :3]
+    opened = photo.open(io.BytesIO(corpus.tiff(color, photometric="rgb", **layout)))
+    np.testing.assert_array_equal(opened.levels, color)
     opened = photo.open(io.BytesIO(corpus.tiff(NOISE, photometric="rgb", extrasamples=["UNASSALPHA"], **layout)))
-    np.testing.assert_array_equal(opened.levels, colour)
+    np.testing.assert_array_equal(opened.levels, color)
     np.testing.assert_array_equal(opened.alpha, NOISE[..., 3])
 
 
@@ -223,19 +223,19 @@ def test_planes_are_read_right_or_refused() -> None:
         photo.open(io.BytesIO(corpus.tiff(planes, photometric="rgb", planarconfig="separate")))
 
 
-def test_sixteen_bit_grey_that_is_saved_in_three_channels_is_grey_also_by_its_profile() -> None:
+def test_sixteen_bit_gray_that_is_saved_in_three_channels_is_gray_also_by_its_profile() -> None:
     levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     three = np.repeat(levels[..., None], 3, axis=2)
     np.testing.assert_array_equal(photo.open(io.BytesIO(corpus.tiff(three, photometric="rgb"))).levels, levels)
     linear = photo.open(io.BytesIO(corpus.tiff(three, photometric="rgb", iccprofile=linear_profile(b"RGB "))))
     assert np.abs(linear.levels - from_linear(levels / 65535) * 65535).max() <= 1
-    # Colour with such a profile is converted in 8 bit: lcms has no more for it, by way of Pillow.
-    coloured = corpus.tiff(NOISE[..., :3], photometric="rgb", iccprofile=linear_profile(b"RGB "))
-    assert photo.open(io.BytesIO(coloured)).levels.dtype == np.uint8
+    # Color with such a profile is converted in 8 bit: lcms has no more for it, by way of Pillow.
+    colored = corpus.tiff(NOISE[..., :3], photometric="rgb", iccprofile=linear_profile(b"RGB "))
+    assert photo.open(io.BytesIO(colored)).levels.dtype == np.uint8
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_sixteen_bit_colour_is_turned_as_8_bit_is(orientation: int) -> None:
+def test_sixteen_bit_color_is_turned_as_8_bit_is(orientation: int) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     told = photo.Photo(np.ascontiguousarray(NOISE[..., :3]), NOISE[..., 3])
@@ -275,16 +275,16 @@ def test_an_embedded_profile_is_converted_to_srgb(tmp_path: Path) -> None:
     exchanged = bytearray(SRGB)
     red, green = exchanged.index(b"rXYZ"), exchanged.index(b"gXYZ")
     exchanged[red : red + 4], exchanged[green : green + 4] = b"gXYZ", b"rXYZ"
-    colour = corpus.cat()
-    levels = np.asarray(colour)
+    color = corpus.cat()
+    levels = np.asarray(color)
     Image.fromarray(levels[..., [1, 0, 2]]).save(tmp_path / "a.png", icc_profile=bytes(exchanged))
     assert np.abs(photo.open(tmp_path / "a.png").levels.astype(int) - levels).max() <= 3
-    for profile in (SRGB, b"not a profile", linear_profile(b"GRAY")):  # which changes nothing, is none, is one of grey
-        colour.save(tmp_path / "b.png", icc_profile=profile)
+    for profile in (SRGB, b"not a profile", linear_profile(b"GRAY")):  # which changes nothing, is none, is one of gray
+        color.save(tmp_path / "b.png", icc_profile=profile)
         np.testing.assert_array_equal(photo.open(tmp_path / "b.png").levels, levels)
 
 
-@pytest.mark.parametrize("mode", ["L", "I;16", "P", "RGB", "grey RGB"])
+@pytest.mark.parametrize("mode", ["L", "I;16", "P", "RGB", "gray RGB"])
 def test_levels_that_are_proportional_to_light_become_srgb(mode: str, tmp_path: Path) -> None:
     light = np.arange(256).reshape(16, 16) / 255
     expected = from_linear(light) * 255
@@ -294,8 +294,8 @@ def test_levels_that_are_proportional_to_light_become_srgb(mode: str, tmp_path: 
     elif mode == "P":
         image = Image.fromarray(levels).convert("P")
     else:
-        image = Image.fromarray(levels).convert(mode.removeprefix("grey "))
-    if mode == "RGB":  # so that it is not grey
+        image = Image.fromarray(levels).convert(mode.removeprefix("gray "))
+    if mode == "RGB":  # so that it is not gray
         image.putpixel((0, 0), (0, 0, 1))
     image.save(tmp_path / "a.png", icc_profile=linear_profile(b"GRAY" if mode in ("L", "I;16") else b"RGB "))
     opened = photo.open(tmp_path / "a.png")
@@ -328,13 +328,13 @@ def test_a_pngs_gamma_is_respected_unless_something_better_is_told() -> None:
 # Transparency
 
 
-def test_transparency_in_any_form_becomes_alpha_and_leaves_the_colours_alone() -> None:
-    colour = corpus.cat()
-    gradient = Image.linear_gradient("L").resize(colour.size)
-    rgba, la = colour.convert("RGBA"), colour.convert("LA")
+def test_transparency_in_any_form_becomes_alpha_and_leaves_the_colors_alone() -> None:
+    color = corpus.cat()
+    gradient = Image.linear_gradient("L").resize(color.size)
+    rgba, la = color.convert("RGBA"), color.convert("LA")
     rgba.putalpha(gradient)
     la.putalpha(gradient)
-    for image, expected in ((rgba, np.asarray(colour)), (la, np.asarray(colour.convert("L")))):
+    for image, expected in ((rgba, np.asarray(color)), (la, np.asarray(color.convert("L")))):
         opened = photo.to_photo(image)
         np.testing.assert_array_equal(opened.levels, expected)
         np.testing.assert_array_equal(opened.alpha, np.asarray(gradient))
@@ -425,11 +425,11 @@ def test_a_scan_of_many_pages_is_never_in_memory_as_a_whole(tmp_path: Path) -> N
     tracemalloc.start()
     try:
         pages = photo.pages(tmp_path / "a.tif")
-        photo.save(map(corpus.in_colour, pages), tmp_path / "b.tif")
+        photo.save(map(corpus.in_color, pages), tmp_path / "b.tif")
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert peak < 10e6  # 20 pages of colour are 29 MB; Pillow's own memory, a page or two, is not counted
+    assert peak < 10e6  # 20 pages of color are 29 MB; Pillow's own memory, a page or two, is not counted
     assert photo.open(tmp_path / "b.tif").pages == 20
 
 
@@ -506,9 +506,9 @@ def test_heic_is_read_with_what_it_tells() -> None:
     exif = Image.Exif()
     exif[DESCRIPTION] = "from a telephone"
     packet = corpus.PACKET.replace(b' tiff:Orientation="6"', b"")  # which the encoder would apply
-    colour = corpus.cat()
-    opened = photo.open(io.BytesIO(corpus.heic(colour, exif=exif.tobytes(), xmp=packet)), "a.jpg")
-    assert np.abs(opened.levels.astype(int) - np.asarray(colour)).mean() < 3
+    color = corpus.cat()
+    opened = photo.open(io.BytesIO(corpus.heic(color, exif=exif.tobytes(), xmp=packet)), "a.jpg")
+    assert np.abs(opened.levels.astype(int) - np.asarray(color)).mean() < 3
     assert b"from a telephone" in opened.exif
     assert "Müllers Hof" in opened.xmp.decode()
 

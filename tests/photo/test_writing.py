@@ -17,24 +17,24 @@ from skimage import io as skimage_io
 from colorize import photo
 from colorize.errors import PhotoError
 from tests.photo import corpus
-from tests.photo.corpus import in_colour
+from tests.photo.corpus import in_color
 
 SUFFIXES = [".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".tif", ".tiff"]
 LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif")
 
 
 @pytest.fixture
-def colour() -> photo.Photo:
+def color() -> photo.Photo:
     return photo.Photo(corpus.cat())
 
 
 @pytest.mark.parametrize("suffix", [*SUFFIXES, ".JPEG", ".Png"])
-def test_what_is_saved_is_what_is_opened(suffix: str, colour: photo.Photo, tmp_path: Path) -> None:
+def test_what_is_saved_is_what_is_opened(suffix: str, color: photo.Photo, tmp_path: Path) -> None:
     target = tmp_path / "folder" / f"cat{suffix}"
-    photo.save(colour, target)
+    photo.save(color, target)
     opened = photo.open(target)
-    assert (opened.levels.ndim, opened.size, opened.alpha, opened.pages) == (3, colour.size, None, 1)
-    difference = np.abs(opened.levels.astype(int) - colour.levels).mean()
+    assert (opened.levels.ndim, opened.size, opened.alpha, opened.pages) == (3, color.size, None, 1)
+    difference = np.abs(opened.levels.astype(int) - color.levels).mean()
     assert difference < (3 if suffix.lower() in LOSSY else 1e-9)
     assert [path.name for path in target.parent.iterdir()] == [target.name]
 
@@ -42,14 +42,14 @@ def test_what_is_saved_is_what_is_opened(suffix: str, colour: photo.Photo, tmp_p
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (2, 7), (63, 65), (200, 300)])
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("depth", [8, 16])
-@pytest.mark.parametrize("kind", ["grey", "grey alpha", "colour", "colour alpha"])
+@pytest.mark.parametrize("kind", ["gray", "gray alpha", "color", "color alpha"])
 def test_what_loses_nothing_gives_back_every_bit(
     kind: str, depth: int, suffix: str, shape: tuple[int, int], tmp_path: Path
 ) -> None:
-    """Read by tifffile and, in 8 bit, by Pillow; Pillow reads only the upper half of 16-bit colour."""
+    """Read by tifffile and, in 8 bit, by Pillow; Pillow reads only the upper half of 16-bit color."""
     rng = np.random.default_rng(sum(shape))
     dtype = np.dtype(f"u{depth // 8}")
-    levels = rng.integers(0, 1 << depth, (*shape, 3)[: 3 if "colour" in kind else 2], dtype)
+    levels = rng.integers(0, 1 << depth, (*shape, 3)[: 3 if "color" in kind else 2], dtype)
     alpha = rng.integers(0, 1 << depth, shape, dtype) if "alpha" in kind else None
     target = tmp_path / f"a{suffix}"
     photo.save(photo.Photo(levels if depth == 16 else Image.fromarray(levels), alpha), target)
@@ -62,10 +62,10 @@ def test_what_loses_nothing_gives_back_every_bit(
     if depth == 8:
         with Image.open(target) as image:
             np.testing.assert_array_equal(np.asarray(image).reshape(expected.shape), expected)
-    if (kind, depth, suffix) != ("grey alpha", 16, ".tif"):  # which Pillow does not read
+    if (kind, depth, suffix) != ("gray alpha", 16, ".tif"):  # which Pillow does not read
         opened = photo.open(target)
-        is_grey_after_all = opened.levels.ndim < levels.ndim  # as a single pixel may be
-        np.testing.assert_array_equal(opened.levels, levels[..., 0] if is_grey_after_all else levels)
+        is_gray_after_all = opened.levels.ndim < levels.ndim  # as a single pixel may be
+        np.testing.assert_array_equal(opened.levels, levels[..., 0] if is_gray_after_all else levels)
 
 
 def png_rows(path: Path, channels: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
@@ -89,10 +89,10 @@ def png_rows(path: Path, channels: int) -> np.ndarray[tuple[int, ...], np.dtype[
     return samples.reshape(height, width, channels, 2).view(">u2")[..., 0].astype(np.uint16)
 
 
-def test_sixteen_bit_grey_becomes_sixteen_bit_colour(tmp_path: Path) -> None:
+def test_sixteen_bit_gray_becomes_sixteen_bit_color(tmp_path: Path) -> None:
     levels = np.arange(60_000, dtype=np.uint16).reshape(200, 300)
     corpus_png = corpus.encoded(Image.fromarray(levels), "PNG")
-    result = in_colour(photo.open(io.BytesIO(corpus_png)))
+    result = in_color(photo.open(io.BytesIO(corpus_png)))
     for suffix in (".tif", ".png"):
         photo.save(result, tmp_path / f"a{suffix}")
         assert photo.losses(result, tmp_path / f"a{suffix}") == ()
@@ -103,8 +103,8 @@ def test_sixteen_bit_grey_becomes_sixteen_bit_colour(tmp_path: Path) -> None:
     assert np.abs(photo.open(tmp_path / "a.jpg").levels - levels[..., None].squeeze() / 257).max() < 4
 
 
-def test_jpegs_keep_all_of_the_colour(colour: photo.Photo, tmp_path: Path) -> None:
-    photo.save(colour, tmp_path / "cat.jpg")
+def test_jpegs_keep_all_of_the_color(color: photo.Photo, tmp_path: Path) -> None:
+    photo.save(color, tmp_path / "cat.jpg")
     with Image.open(tmp_path / "cat.jpg") as saved:
         assert [layer[1:3] for layer in saved.layer] == [(1, 1)] * 3  # type: ignore[attr-defined]  # 4:4:4
         reference = corpus.encoded(corpus.cat(), "JPEG", quality=95)
@@ -113,24 +113,24 @@ def test_jpegs_keep_all_of_the_colour(colour: photo.Photo, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".avif"])
-def test_quality_decides_the_size(suffix: str, colour: photo.Photo, tmp_path: Path) -> None:
+def test_quality_decides_the_size(suffix: str, color: photo.Photo, tmp_path: Path) -> None:
     sizes = []
     for quality in (20, None, 100):
-        photo.save(colour, tmp_path / f"a{suffix}", quality)
+        photo.save(color, tmp_path / f"a{suffix}", quality)
         sizes.append((tmp_path / f"a{suffix}").stat().st_size)
     assert sizes == sorted(set(sizes))
     for wrong in (0, 101):
         with pytest.raises(PhotoError, match=rf"expected a quality of 1 to 100, got {wrong}$"):
-            photo.save(colour, tmp_path / f"b{suffix}", wrong)
+            photo.save(color, tmp_path / f"b{suffix}", wrong)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_a_colour_managed_viewer_sees_what_it_saw(suffix: str, tmp_path: Path) -> None:
+def test_a_color_managed_viewer_sees_what_it_saw(suffix: str, tmp_path: Path) -> None:
     """A photo with its own profile and its result, both shown on another screen than sRGB's."""
     light = corpus.linear_profile(b"RGB ")
     source = corpus.cat()
     source.save(tmp_path / "a.png", icc_profile=light)
-    photo.save(in_colour(photo.open(tmp_path / "a.png")), tmp_path / f"b{suffix}")
+    photo.save(in_color(photo.open(tmp_path / "a.png")), tmp_path / f"b{suffix}")
     screen = bytearray(corpus.SRGB)  # one with other primaries
     red, blue = screen.index(b"rXYZ"), screen.index(b"bXYZ")
     screen[red : red + 4], screen[blue : blue + 4] = b"bXYZ", b"rXYZ"
@@ -144,39 +144,39 @@ def test_a_colour_managed_viewer_sees_what_it_saw(suffix: str, tmp_path: Path) -
     assert difference.mean() < (3 if suffix in LOSSY else 0.6)
 
 
-def test_results_say_that_they_are_srgb_and_are_the_same_each_time(colour: photo.Photo, tmp_path: Path) -> None:
+def test_results_say_that_they_are_srgb_and_are_the_same_each_time(color: photo.Photo, tmp_path: Path) -> None:
     for suffix in SUFFIXES:
         for name in ("a", "b"):
-            photo.save(colour, tmp_path / f"{name}{suffix}")
+            photo.save(color, tmp_path / f"{name}{suffix}")
         assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
         with Image.open(tmp_path / f"a{suffix}") as saved:
             profile = ImageCms.ImageCmsProfile(io.BytesIO(saved.info["icc_profile"]))
             assert "sRGB" in ImageCms.getProfileDescription(profile)
-    photo.save(photo.Photo(corpus.cat().convert("L")), tmp_path / "grey.jpg")
-    with Image.open(tmp_path / "grey.jpg") as saved:
+    photo.save(photo.Photo(corpus.cat().convert("L")), tmp_path / "gray.jpg")
+    with Image.open(tmp_path / "gray.jpg") as saved:
         assert (saved.mode, saved.info.get("icc_profile")) == ("L", None)
 
 
 def test_alpha_travels_where_the_format_holds_it(tmp_path: Path) -> None:
-    colour = corpus.cat()
-    alpha = Image.linear_gradient("L").resize(colour.size)
-    transparent = colour.copy()
+    color = corpus.cat()
+    alpha = Image.linear_gradient("L").resize(color.size)
+    transparent = color.copy()
     transparent.putalpha(alpha)
     opened = photo.to_photo(transparent)
     for suffix in (".png", ".webp", ".tif", ".avif"):
-        photo.save(in_colour(opened), tmp_path / f"a{suffix}")
+        photo.save(in_color(opened), tmp_path / f"a{suffix}")
         assert photo.losses(opened, f"a{suffix}") == ()
         with Image.open(tmp_path / f"a{suffix}") as saved:
             assert saved.mode == "RGBA"
             found = np.asarray(saved.getchannel("A")).astype(int)
             assert np.abs(found - np.asarray(alpha)).max() <= (8 if suffix == ".avif" else 0)
-    photo.save(in_colour(opened), tmp_path / "a.jpg")
+    photo.save(in_color(opened), tmp_path / "a.jpg")
     assert photo.losses(opened, "a.jpg") == ("transparency",)
     with Image.open(tmp_path / "a.jpg") as saved:
         assert saved.mode == "RGB"
 
 
-def test_alpha_of_one_depth_meets_colours_of_another(tmp_path: Path) -> None:
+def test_alpha_of_one_depth_meets_colors_of_another(tmp_path: Path) -> None:
     deep = np.full((4, 6, 3), 40_000, np.uint16)
     photo.save(photo.Photo(deep, np.full((4, 6), 100, np.uint8)), tmp_path / "a.tif")
     assert tifffile.imread(tmp_path / "a.tif")[0, 0].tolist() == [40_000, 40_000, 40_000, 25_700]
@@ -191,24 +191,24 @@ def test_alpha_of_one_depth_meets_colours_of_another(tmp_path: Path) -> None:
 
 
 def test_the_pages_of_a_scan_come_out_one_by_one(tmp_path: Path) -> None:
-    grey = corpus.cat().convert("L")
-    content = corpus.pages(grey, grey.rotate(90, expand=True), Image.fromarray(np.full((9, 5), 7_000, np.uint16)))
-    photo.save(map(in_colour, photo.pages(io.BytesIO(content))), tmp_path / "a.tif")
+    gray = corpus.cat().convert("L")
+    content = corpus.pages(gray, gray.rotate(90, expand=True), Image.fromarray(np.full((9, 5), 7_000, np.uint16)))
+    photo.save(map(in_color, photo.pages(io.BytesIO(content))), tmp_path / "a.tif")
     with tifffile.TiffFile(tmp_path / "a.tif") as saved:
         assert [page.shape for page in saved.pages] == [(75, 113, 3), (113, 75, 3), (9, 5, 3)]
         assert [page.dtype for page in saved.pages] == [np.uint8, np.uint8, np.uint16]
-        np.testing.assert_array_equal(saved.pages[1].asarray()[..., 1], np.asarray(grey.rotate(90, expand=True)))
+        np.testing.assert_array_equal(saved.pages[1].asarray()[..., 1], np.asarray(gray.rotate(90, expand=True)))
     first = photo.open(io.BytesIO(content))
     assert photo.losses(first, "a.png") == ("the pages after the first",)
-    photo.save(map(in_colour, photo.pages(io.BytesIO(content))), tmp_path / "a.png")
-    assert photo.open(tmp_path / "a.png").size == grey.size
+    photo.save(map(in_color, photo.pages(io.BytesIO(content))), tmp_path / "a.png")
+    assert photo.open(tmp_path / "a.png").size == gray.size
 
 
 def test_a_page_that_is_damaged_spoils_the_whole_file(tmp_path: Path) -> None:
-    grey = corpus.cat().convert("L")
-    content = corpus.pages(grey, grey)
+    gray = corpus.cat().convert("L")
+    content = corpus.pages(gray, gray)
     with pytest.raises(PhotoError, match=r"^scan: a damaged photo"):
-        photo.save(map(in_colour, photo.pages(io.BytesIO(content[:-5_000]), "scan")), tmp_path / "a.tif")
+        photo.save(map(in_color, photo.pages(io.BytesIO(content[:-5_000]), "scan")), tmp_path / "a.tif")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -216,7 +216,7 @@ def test_very_large_files_get_offsets_that_reach(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr("colorize.photo.tiff._CLASSIC", 10_000)
     opened = photo.open(io.BytesIO(corpus.encoded(corpus.cat(), "JPEG", exif=corpus.described())))
     assert opened.exif.startswith(b"MM")
-    photo.save(in_colour(opened), tmp_path / "a.tif")
+    photo.save(in_color(opened), tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes()[:4] == b"II\x2b\0"
     again = photo.open(tmp_path / "a.tif")
     np.testing.assert_array_equal(again.levels, opened.levels)
@@ -230,10 +230,10 @@ def test_very_large_files_get_offsets_that_reach(tmp_path: Path, monkeypatch: py
 
 
 def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(
-    colour: photo.Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    color: photo.Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "a.png"
-    photo.save(colour, target)
+    photo.save(color, target)
     before = target.read_bytes()
 
     def disk_full(*_: object) -> None:
@@ -248,19 +248,19 @@ def test_a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind(
 
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(PhotoError, match="cannot be written"):
-        photo.save(colour, tmp_path / "file" / "a.png")
+        photo.save(color, tmp_path / "file" / "a.png")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "file"]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit for the size of files")
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".tif"])
 def test_a_disk_that_gets_full_at_the_last_byte_is_no_photo_without_its_end(
-    suffix: str, colour: photo.Photo, tmp_path: Path
+    suffix: str, color: photo.Photo, tmp_path: Path
 ) -> None:
     import resource
 
     target = tmp_path / f"a{suffix}"
-    photo.save(colour, target)
+    photo.save(color, target)
     size = target.stat().st_size
     target.unlink()
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -268,7 +268,7 @@ def test_a_disk_that_gets_full_at_the_last_byte_is_no_photo_without_its_end(
     resource.setrlimit(resource.RLIMIT_FSIZE, (size - 1, before[1]))
     try:
         with pytest.raises(PhotoError, match="cannot be written"):
-            photo.save(colour, target)
+            photo.save(color, target)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert list(tmp_path.iterdir()) == []
@@ -323,10 +323,10 @@ def test_a_format_that_is_asked_for_keeps_a_name_that_stands_for_it() -> None:
         assert photo.result_suffix(Path(source), format_) == suffix
 
 
-def test_what_is_written_can_be_read_by_others(colour: photo.Photo, tmp_path: Path) -> None:
+def test_what_is_written_can_be_read_by_others(color: photo.Photo, tmp_path: Path) -> None:
     for suffix in (".png", ".tif"):
-        photo.save(colour, tmp_path / f"a{suffix}")
-        np.testing.assert_array_equal(skimage_io.imread(tmp_path / f"a{suffix}"), colour.levels)
+        photo.save(color, tmp_path / f"a{suffix}")
+        np.testing.assert_array_equal(skimage_io.imread(tmp_path / f"a{suffix}"), color.levels)
 
 
 def test_a_preview_is_a_jpeg_of_the_wanted_size(tmp_path: Path) -> None:

@@ -64,10 +64,10 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         for measure in run["measures"].values():
             assert measure["low"] <= measure["value"] + 1e-9 and measure["value"] <= measure["high"] + 1e-9
         assert sum(run["histograms"]["a"]) == pytest.approx(1, abs=1e-5)
-    assert result["grey"]["measures"]["cf"]["value"] < 1
+    assert result["gray"]["measures"]["cf"]["value"] < 1
     assert str(tmp_path) not in json.dumps(result)
 
-    assert result["strips"]["arms"] == ["truth", "grey", "mse", "l1+gan"]
+    assert result["strips"]["arms"] == ["truth", "gray", "mse", "l1+gan"]
     for name in result["strips"]["arms"]:
         for photo in result["strips"]["photos"]:
             with Image.open(out / "strips" / name / photo["file"]) as strip:

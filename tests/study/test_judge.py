@@ -39,11 +39,11 @@ def test_one_judge_for_all_weighs_runs_as_told() -> None:
     assert unasked["b"].mean() > two["b"].mean() + 0.05  # a judge that never met it
 
 
-def test_the_eye_sees_colour_and_gives_finite_features() -> None:
+def test_the_eye_sees_color_and_gives_finite_features() -> None:
     eye = Eye("")
-    grey = torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64)
-    red = grey * torch.tensor([1, 0.5, 0.5]).view(1, 3, 1, 1)
-    features = eye(torch.cat([grey, red]))
+    gray = torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64)
+    red = gray * torch.tensor([1, 0.5, 0.5]).view(1, 3, 1, 1)
+    features = eye(torch.cat([gray, red]))
     assert features.shape == (2, 2 * (16 + 24 + 32 + 96 + 1280))
     assert features.isfinite().all()
     assert (features[0] - features[1]).abs().max() > 0

@@ -14,7 +14,7 @@ from PIL import Image
 from colorize.errors import DataError
 from colorize.study import figures, publish, toy_problems
 from colorize.study.claims import CLAIMS
-from colorize.study.figures import ARM_COLOURS, FIGURES, draw_from, file_name
+from colorize.study.figures import ARM_COLORS, FIGURES, draw_from, file_name
 from colorize.study.publish import main, render, to_html
 
 LARGEST = 200_000  # bytes of a figure
@@ -48,7 +48,7 @@ def a_study() -> dict[str, Any]:
             "measures": measures(),
             "histograms": histograms(),
         }
-        for arm, seed in (*((arm, 0) for arm in ARM_COLOURS), ("mse", 1), ("l1+gan", 1))
+        for arm, seed in (*((arm, 0) for arm in ARM_COLORS), ("mse", 1), ("l1+gan", 1))
     ]
     return {
         "format": 1,
@@ -66,12 +66,12 @@ def a_study() -> dict[str, Any]:
         },
         "protocol": {"photos": 12, "size": 32, "scales": [1, 2, 4, 8], "text": "as users", "judge": "a judge"},
         "truth": {"measures": measures(), "histograms": histograms()},
-        "grey": {"measures": measures()},
+        "gray": {"measures": measures()},
         "runs": runs,
         "judge": {"real": a_measure(0.8), "own": {run["name"]: a_measure(0.8) for run in runs}},
         "strips": {
             "photos": [{"name": "cat", "file": "cat.png", "credit": "nobody"}],
-            "arms": ["truth", "grey", *ARM_COLOURS],
+            "arms": ["truth", "gray", *ARM_COLORS],
         },
     }
 
@@ -190,12 +190,12 @@ def test_without_matplotlib_one_is_told_before_the_work(
 
 
 def test_pictures_survive_being_text(data: Path) -> None:
-    packed = json.loads((data / "two-colours.json").read_text())["worlds"][0]["pictures"]["truth"][0]
+    packed = json.loads((data / "two-colors.json").read_text())["worlds"][0]["pictures"]["truth"][0]
     pictures = figures._unpacked(packed)
     assert pictures.shape[1:] == (32, 32, 3)
-    colours = {tuple(pixel) for pixel in pictures.reshape(-1, 3).tolist()}
-    assert any(r > 150 > 100 > b for r, _, b in colours)
-    assert any(b > 150 > 100 > r for r, _, b in colours)
+    colors = {tuple(pixel) for pixel in pictures.reshape(-1, 3).tolist()}
+    assert any(r > 150 > 100 > b for r, _, b in colors)
+    assert any(b > 150 > 100 > r for r, _, b in colors)
 
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "learned-loss"
@@ -210,8 +210,8 @@ def test_the_projects_own_report_is_what_its_numbers_make() -> None:
         assert 1000 < (DOCUMENTS / file_name(name)).stat().st_size < LARGEST, name
 
 
-def test_in_the_projects_own_report_mse_gives_no_colour_that_exists_and_the_adversarial_loss_does() -> None:
-    for world in json.loads((DOCUMENTS / "data" / "two-colours.json").read_text(encoding="utf-8"))["worlds"]:
+def test_in_the_projects_own_report_mse_gives_no_color_that_exists_and_the_adversarial_loss_does() -> None:
+    for world in json.loads((DOCUMENTS / "data" / "two-colors.json").read_text(encoding="utf-8"))["worlds"]:
         assert world["arms"]["mse"]["near"] < 0.05
         assert world["arms"]["gan+noise"]["near"] > 0.9
         assert world["arms"]["gan+noise"]["both"] > 0.5

@@ -1,4 +1,4 @@
-"""A handful of made-up colour photos, in a folder and in a shard, with what has to be skipped among them."""
+"""A handful of made-up color photos, in a folder and in a shard, with what has to be skipped among them."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from PIL import Image
 GOOD = 20
 
 
-def colour_photo(seed: int, side: int = 40) -> Image.Image:
-    """Soft blobs of colour."""
+def color_photo(seed: int, side: int = 40) -> Image.Image:
+    """Soft blobs of color."""
     rng = np.random.default_rng(seed)
     small = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
     return Image.fromarray(small).resize((side, side + seed % 3), Image.Resampling.BICUBIC)
@@ -28,10 +28,10 @@ def encoded(image: Image.Image) -> bytes:
 
 def files() -> dict[str, bytes]:
     """Name → content: 20 photos to train on, one of each kind that is skipped, and one that is no photo at all."""
-    contents = {f"good-{i:02d}.png": encoded(colour_photo(i)) for i in range(GOOD)}
+    contents = {f"good-{i:02d}.png": encoded(color_photo(i)) for i in range(GOOD)}
     contents["bad.png"] = b"this is not a photo"
-    contents["grey.png"] = encoded(colour_photo(50).convert("L"))
-    contents["tiny.png"] = encoded(colour_photo(51, side=8))
+    contents["gray.png"] = encoded(color_photo(50).convert("L"))
+    contents["tiny.png"] = encoded(color_photo(51, side=8))
     contents["notes.txt"] = b"not looked at"
     return contents
 

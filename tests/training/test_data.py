@@ -24,7 +24,7 @@ from colorize.training.data import (
     read_unit,
     validation_photos,
 )
-from tests.training.conftest import GOOD, colour_photo, encoded, files, write_shard
+from tests.training.conftest import GOOD, color_photo, encoded, files, write_shard
 
 
 def config(**settings: Any) -> TrainConfig:
@@ -60,7 +60,7 @@ def test_batches_are_uint8_boxes_and_what_is_of_no_use_is_counted(kind: str, pho
     for batch in islice(stream, GOOD // 4 + 1):  # more than one epoch, so every photo has been looked at
         assert batch.dtype == torch.uint8
         assert batch.shape == (4, 3, box_side(settings), box_side(settings))
-    assert {"unreadable", "grey", "tiny"} <= set(stream.skipped)
+    assert {"unreadable", "gray", "tiny"} <= set(stream.skipped)
 
 
 def test_the_order_depends_on_the_seed_alone(shard: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_stream_goes_on_from_its_state_as_if_never_stopped(photo_folder: Path,
 
 def test_large_sources_are_drawn_from_less(tmp_path: Path) -> None:
     counts = {"many": 64, "some": 16, "few": 4}
-    contents = {f"{source}-{i}.png": encoded(colour_photo(i)) for source, n in counts.items() for i in range(n)}
+    contents = {f"{source}-{i}.png": encoded(color_photo(i)) for source, n in counts.items() for i in range(n)}
     sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
     assert kept_shares(sources, 0.5) == {"many": 0.5, "some": 1.0, "few": 1.0}
     assert kept_shares(sources, 1) == {"many": 0.25, "some": 1.0, "few": 1.0}
@@ -105,14 +105,14 @@ def test_large_sources_are_drawn_from_less(tmp_path: Path) -> None:
 def test_a_source_is_what_stands_before_the_number_or_the_folder(tmp_path: Path) -> None:
     for place in ("trees/a.png", "trees/b.png", "cats/deep/c.png"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_bytes(encoded(colour_photo(0)))
+        (tmp_path / place).write_bytes(encoded(color_photo(0)))
     shard = write_shard(tmp_path / "dogs.tar", {"dog-1.png": b"", "dog-02.png": b"", "whatever.png": b""})
     assert set(kept_shares(find_sources([tmp_path]), 1)) == {"trees", "deep", "dog", "dogs.tar"}
     assert kept_shares(find_sources([shard]), 1)["dog"] == pytest.approx(0.75)
 
 
 def test_processes_and_workers_share_the_photos_without_overlap(tmp_path: Path) -> None:
-    contents = {f"{i}.png": encoded(colour_photo(i)) for i in range(16)}
+    contents = {f"{i}.png": encoded(color_photo(i)) for i in range(16)}
     sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
     settings = config(batch_size=1, zoom=1.0, workers=0)
     seen = []
@@ -124,7 +124,7 @@ def test_processes_and_workers_share_the_photos_without_overlap(tmp_path: Path) 
 
 
 def test_held_out_photos_are_never_trained_on_and_are_what_is_measured_on(tmp_path: Path) -> None:
-    contents = {f"{i}.png": encoded(colour_photo(i, side=32)) for i in range(24)}
+    contents = {f"{i}.png": encoded(color_photo(i, side=32)) for i in range(24)}
     sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
     settings = config(holdout=4, size=32, zoom=1.0, batch_size=1, min_side=8)
     held = {name for name in contents if is_held_out(name, 4)}
@@ -166,19 +166,19 @@ def test_empty_and_wrong_data_are_one_clear_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_photos_none_of_which_can_be_used_end_with_the_counts(tmp_path: Path, workers: int) -> None:
-    contents = {"a.png": b"no photo", "b.png": encoded(colour_photo(1).convert("L"))}
+    contents = {"a.png": b"no photo", "b.png": encoded(color_photo(1).convert("L"))}
     stream = batches(find_sources([write_shard(tmp_path / "a.tar", contents)]), config(workers=workers))
-    with pytest.raises(DataError, match=r"no photo can be trained on \(.*grey"):
+    with pytest.raises(DataError, match=r"no photo can be trained on \(.*gray"):
         next(stream)
 
 
 def test_a_share_without_a_usable_photo_does_not_end_a_run_that_has_others(tmp_path: Path) -> None:
-    """Units are dealt anew each epoch: a worker gets the folder of grey ones again and again."""
+    """Units are dealt anew each epoch: a worker gets the folder of gray ones again and again."""
     for i in range(64):
-        (tmp_path / "colour").mkdir(exist_ok=True)
-        (tmp_path / "grey").mkdir(exist_ok=True)
-        colour_photo(i, side=20).save(tmp_path / "colour" / f"{i}.png")
-        colour_photo(i, side=20).convert("L").save(tmp_path / "grey" / f"{i}.png")
+        (tmp_path / "color").mkdir(exist_ok=True)
+        (tmp_path / "gray").mkdir(exist_ok=True)
+        color_photo(i, side=20).save(tmp_path / "color" / f"{i}.png")
+        color_photo(i, side=20).convert("L").save(tmp_path / "gray" / f"{i}.png")
     sources = find_sources([tmp_path])
     assert len(sources.units()) == 2
     stream = PhotoBatches(sources, config(), hold_out=False, rank=0, world=2)
@@ -190,7 +190,7 @@ def test_crops_flips_and_light_are_drawn_anew_for_every_photo_and_lab_is_that_of
     torch.manual_seed(0)
     settings = config(jitter=0.5)
     ramp = torch.arange(18, dtype=torch.uint8).mul(8).add(40)
-    photos = ramp.expand(64, 3, 18, 18).contiguous()  # darker to brighter from left to right, grey
+    photos = ramp.expand(64, 3, 18, 18).contiguous()  # darker to brighter from left to right, gray
     l, ab, _ = Augment(settings, torch.device("cpu"))(photos)
     assert l.shape == (64, 1, 16, 16)
     assert ab.abs().max() < 1e-3

@@ -102,22 +102,22 @@ def test_the_penalty_of_a_linear_critic_of_slope_1_is_0_and_of_slope_3_is_4() ->
 
 
 def test_the_best_answer_is_the_mean_for_mse_and_the_median_for_l1_and_huber_lies_between() -> None:
-    colours = torch.tensor([-0.6, 0.05, 0.1, 0.25, 0.9])  # what one grey may be
+    colors = torch.tensor([-0.6, 0.05, 0.1, 0.25, 0.9])  # what one gray may be
     answers = torch.linspace(-1, 1, 2001)
 
     def best(loss: object) -> float:
         assert callable(loss)
-        losses: Tensor = torch.stack([loss(answer.expand(5), colours) for answer in answers])
+        losses: Tensor = torch.stack([loss(answer.expand(5), colors) for answer in answers])
         return answers[losses.argmin()].item()
 
-    assert best(mse) == pytest.approx(colours.mean().item(), abs=1e-3)
+    assert best(mse) == pytest.approx(colors.mean().item(), abs=1e-3)
     assert best(l1) == pytest.approx(0.1, abs=1e-3)
-    assert 0.11 < best(huber) < colours.mean() - 0.01
+    assert 0.11 < best(huber) < colors.mean() - 0.01
     two = torch.tensor([-0.5, 0.5])  # red or blue: the mean is neither
     assert mse(torch.zeros(2), two) < min(mse(two[:1].expand(2), two), mse(two[1:].expand(2), two))
 
 
-def test_cross_entropy_is_the_plain_one_under_a_uniform_prior_and_weighs_rare_colours_otherwise() -> None:
+def test_cross_entropy_is_the_plain_one_under_a_uniform_prior_and_weighs_rare_colors_otherwise() -> None:
     bins = AbBins()
     logits, ab = torch.randn(2, len(bins), 3, 4), (torch.rand(2, 2, 6, 8) - 0.5) / 2
     small = nn.functional.avg_pool2d(ab, 2)  # the truth at the logits' size
@@ -162,7 +162,7 @@ def test_every_objective_and_reconstruction_gives_a_scalar_with_a_gradient() -> 
         assert (gradient.abs().sum() > 0) == (name != "none")
 
 
-def test_the_perceptual_loss_is_0_for_the_truth_and_pulls_colours_towards_it_from_outside_of_srgb_too() -> None:
+def test_the_perceptual_loss_is_0_for_the_truth_and_pulls_colors_toward_it_from_outside_of_srgb_too() -> None:
     torch.manual_seed(0)
     perceptual = Perceptual("").train()  # a random network sees differences as well
     l = torch.rand(1, 1, 32, 32) * 2 - 1

@@ -22,7 +22,7 @@ def test_about_half_of_the_photos_have_hints_and_their_number_is_small() -> None
     assert not simulate_hints(truth(), 0.0).any()
 
 
-def test_a_hint_is_the_mean_of_the_true_colours_under_it() -> None:
+def test_a_hint_is_the_mean_of_the_true_colors_under_it() -> None:
     flat = torch.tensor([0.3, -0.2]).view(1, 2, 1, 1).expand(50, 2, 32, 32)
     hints = simulate_hints(flat, 1.0)
     given = hints[:, 2] == 1

@@ -392,7 +392,7 @@ def test_alternating_ends_when_patience_does_and_the_best_is_kept(
     steps = ["--generator-steps", "0", "--discriminator-steps", "1", "--adversarial-steps", "9", "--d-steps", "1"]
     given = [str(shard), "--run", str(tmp_path / "run"), *SMALL, *steps, "--validate-interval", "1", "--patience", "2"]
     assert main(given) == 0
-    assert "no better colours in 2 measurements" in capfd.readouterr().err
+    assert "no better colors in 2 measurements" in capfd.readouterr().err
     assert load_generator(tmp_path / "run/best.safetensors")[1].training["steps"] == 3
     assert log(tmp_path / "run")[-1]["step"] == 5
     ended = weights(tmp_path / "run/last.safetensors")

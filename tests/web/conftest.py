@@ -32,7 +32,7 @@ from colorize.web.limits import Limits
 from colorize.web.service import Server, Service
 from colorize.web.store import Store
 from colorize.web.studio import Studio
-from tests.stand_ins import StandInEngine, one_colour
+from tests.stand_ins import StandInEngine, one_color
 
 # gradio's client and server leave event loops and connections open.
 LEAKS = [
@@ -47,7 +47,7 @@ class RedEngine(StandInEngine):
     """Everything red, as soon as `go` is set."""
 
     def __init__(self) -> None:
-        super().__init__(one_colour(0.5, 0.3))
+        super().__init__(one_color(0.5, 0.3))
         self.go = threading.Event()
         self.go.set()
 

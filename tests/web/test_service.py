@@ -149,7 +149,7 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
         ("a.png", grey(), {"size": [1]}, "size must be from 64 to 512"),
         ("a.png", grey(), {"format": "EXE"}, "format must be JPEG, PNG or TIFF"),
         ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "#112233"}]}, "this model has not learned hints"),
-        ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "red"}]}, "a hint's colour must be #rrggbb"),
+        ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "red"}]}, "a hint's color must be #rrggbb"),
         ("a.png", grey(), {"hints": [{"x": 1}]}, "hints must be a list of at most 2000 places, each with x, y and"),
         ("a.png", grey(), {"hints": ["x"]}, "hints must be a list of at most 2000 places"),
         ("a.png", grey(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),

@@ -1,4 +1,4 @@
-"""The seam between photos and networks: an engine turns lightness into colour, on plain arrays."""
+"""The seam between photos and networks: an engine turns lightness into color, on plain arrays."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Engine(Protocol):
 
     @property
     def bins(self) -> FloatArray | None:
-        """The colours (Q, 2) of `predict_distribution`, in units of `ab`; None of a model that has no distribution."""
+        """The colors (Q, 2) of `predict_distribution`, in units of `ab`; None of a model that has no distribution."""
 
     @property
     def takes_hints(self) -> bool:

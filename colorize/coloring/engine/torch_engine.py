@@ -33,7 +33,7 @@ class TorchEngine:
     @property
     def bins(self) -> FloatArray | None:
         bins = self._generator.bins
-        return None if bins is None else np.asarray(bins.centres.float().cpu().numpy())
+        return None if bins is None else np.asarray(bins.centers.float().cpu().numpy())
 
     @property
     def takes_hints(self) -> bool:

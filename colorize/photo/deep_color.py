@@ -1,4 +1,4 @@
-"""Colour of 16 bit per channel, and 16-bit grey with alpha.
+"""Color of 16 bit per channel, and 16-bit gray with alpha.
 
 Pillow opens such PNG and TIFF files, but keeps the upper halves of their samples only. The lower halves are had by
 decoding them once more, as if they were of the other byte order.
@@ -57,14 +57,14 @@ def to_srgb(
     if alpha is not None and alpha.min() == _OPAQUE:
         alpha = None
     levels = deep[..., 0] if channels == 2 else deep[..., :3]
-    is_grey = channels == 2
+    is_gray = channels == 2
     if channels > 2 and np.array_equal(deep[..., 0], deep[..., 1]) and np.array_equal(deep[..., 1], deep[..., 2]):
-        levels, is_grey = deep[..., 0], True
+        levels, is_gray = deep[..., 0], True
         profile = profile and (profiles.neutral_profile(profile) or profile)
     levels = np.ascontiguousarray(levels)
     if not profile or profiles.is_srgb(profile):
         return levels, alpha
-    return (profiles.grey_to_srgb(levels, profile), alpha) if is_grey else None
+    return (profiles.gray_to_srgb(levels, profile), alpha) if is_gray else None
 
 
 def _read(open_again: Callable[[], Image.Image], layout: str) -> NDArray[np.uint8]:

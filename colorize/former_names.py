@@ -1,0 +1,38 @@
+"""Names that had another spelling, accepted for one version: all of them stand here, and then this file goes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import TypeVar
+
+from colorize.errors import ConfigError
+
+FORMER_NAMES = {
+    "colour": "color",  # of a hint
+    "min_colourfulness": "min_colorfulness",  # a setting of training
+    "grey": "gray",  # skipped photos, in the state of a training run
+}
+
+_Value = TypeVar("_Value")
+_Class = TypeVar("_Class")
+
+
+def with_new_names(values: Mapping[str, _Value]) -> dict[str, _Value]:
+    """`values` under the names of today. Raises `ConfigError` if both names of one value are given."""
+    for former, name in FORMER_NAMES.items():
+        if former in values and name in values:
+            raise ConfigError(f"{former} is the former name of {name}: expected one of them, got both")
+    return {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+
+
+def takes_former_names(kind: type[_Class]) -> type[_Class]:
+    """Decorates a class whose constructor also takes the former names of its arguments."""
+    init = kind.__init__
+
+    @functools.wraps(init)
+    def renaming(self: _Class, *values: object, **named: object) -> None:
+        init(self, *values, **with_new_names(named))
+
+    kind.__init__ = renaming  # type: ignore[assignment]  # the same, but for the names
+    return kind
