@@ -11,7 +11,11 @@ from PIL import Image
 
 from colorize import ConfigError, Hint
 from colorize.cli import command
-from colorize.former_names import FORMER_NAMES, with_new_names
+from colorize.former_names import FORMER_NAMES, FORMER_NOTES, with_new_names
+from colorize.photo import Photo
+from colorize.photo.exif import DESCRIPTION, Exif
+from colorize.photo.formats import JPEG
+from colorize.photo.metadata import of_result
 from colorize.training.cli import main as train
 from colorize.training.config import TrainConfig, read_config
 from tests.stand_ins import StandInColorizer
@@ -66,3 +70,11 @@ def test_train_takes_the_former_options_which_help_no_longer_shows(
 
 def test_photos_that_a_run_skipped_are_counted_on_under_the_new_name() -> None:
     assert with_new_names({"grey": 3, "tiny": 1}) == {"gray": 3, "tiny": 1}
+
+
+@pytest.mark.parametrize("note", FORMER_NOTES)
+def test_a_result_that_says_in_the_former_spelling_how_its_colors_came_about_does_not_say_it_twice(note: str) -> None:
+    described = Exif()
+    described.set_text(DESCRIPTION, b"A cat" * note.startswith(" ") + note.encode())
+    result = Photo(Image.new("RGB", (4, 4)), exif=described.to_bytes(), colored=True)
+    assert of_result(result, JPEG).exif.text(DESCRIPTION) == described.text(DESCRIPTION)

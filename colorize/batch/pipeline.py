@@ -56,7 +56,7 @@ class Result:
     seconds: float = 0.0  # of reading, thinking and writing
     size: tuple[int, int] | None = None  # width and height in pixels; of several pages, the first one's
     original: Original | None = None  # what it was; of several pages, the first one
-    lost: tuple[str, ...] = ()  # what of the photo is not kept
+    dropped_metadata: tuple[str, ...] = ()  # what of the photo is not kept
     disk_full: bool = False  # why it failed
 
 
@@ -133,7 +133,7 @@ class _State(Enum):
     READ = "its turn has not come"
     COLORIZING = "it is being colorized, perhaps with others"
     WRITING = "it is being written"
-    PUT_OFF = "memory ran out: it is to be done alone"
+    RETRY_ALONE = "memory ran out: it is to be done alone"
     FINISHED = "its result is known"
 
 
@@ -163,17 +163,17 @@ class _Flight:
     def pixels(self) -> int:
         return self.header.pixels if self.header else 0
 
-    def becomes(self, state: _State, future: Future[Any] | None = None) -> None:
+    def transition(self, state: _State, future: Future[Any] | None = None) -> None:
         self.state, self.future = state, future
 
     def finish(self, result: Result) -> None:
         self.result = result
-        self.becomes(_State.FINISHED)
+        self.transition(_State.FINISHED)
 
     def fail(self, error: ColorizeError | MemoryError) -> None:
         if _out_of_memory(error):
             self.opened = None
-            self.becomes(_State.PUT_OFF)
+            self.transition(_State.RETRY_ALONE)
         else:
             self.finish(Result(self.job, Outcome.FAILED, _reason(self.job, error), disk_full=_disk_full(error)))
 
@@ -237,7 +237,7 @@ class _Pipeline:
                 Result(job, Outcome.FAILED, f"{job.target}: cannot be written (its folder is write-protected)")
             )
         else:
-            flight.becomes(_State.MEASURING, self._readers.submit(photo.header, job.source))
+            flight.transition(_State.MEASURING, self._readers.submit(photo.header, job.source))
         return flight
 
     def _gather(self) -> None:
@@ -258,12 +258,12 @@ class _Pipeline:
             match flight.state:
                 case _State.MEASURING:
                     flight.header = done
-                    flight.becomes(_State.MEASURED)
+                    flight.transition(_State.MEASURED)
                 case _State.READING if self._is_left(done):
                     flight.finish(_result(flight.job, done, Outcome.LEFT))
                 case _State.READING:
                     flight.opened = done
-                    flight.becomes(_State.READ)
+                    flight.transition(_State.READ)
                 case _State.COLORIZING:
                     photos, seconds = done
                     self._write_later(flight, [photos[flight.place or 0]], seconds)
@@ -275,7 +275,7 @@ class _Pipeline:
 
     def _read_next(self) -> None:
         """Have photos read, in order, as far as there is room; none while one waits to be alone."""
-        if any(flight.state is _State.PUT_OFF for flight in self._line):
+        if any(flight.state is _State.RETRY_ALONE for flight in self._line):
             return
         used = sum(flight.pixels for flight in self._line if flight.state in _IN_MEMORY)
         for flight in self._line:
@@ -283,7 +283,7 @@ class _Pipeline:
                 return
             if flight.state is _State.MEASURED:
                 used += flight.pixels
-                flight.becomes(_State.READING, self._readers.submit(_open, flight.job.source))
+                flight.transition(_State.READING, self._readers.submit(_open, flight.job.source))
 
     def _colorize_next(self) -> bool:
         """Have the next photos colorized, small ones together; False if none is read or all threads have some."""
@@ -319,7 +319,7 @@ class _Pipeline:
         future = self._colorizers.submit(self._colorize_photos, photos, group[0].job.seed)
         for place, flight in enumerate(group):
             flight.place = place if len(group) > 1 else None
-            flight.becomes(_State.COLORIZING, future)
+            flight.transition(_State.COLORIZING, future)
 
     def _colorize_photos(self, photos: Sequence[Photo], seed: int | None) -> tuple[Sequence[Photo], float]:
         """In color, and how many seconds each of them took."""
@@ -337,7 +337,7 @@ class _Pipeline:
         assert flight.opened
         result = _result(flight.job, flight.opened, seconds=seconds)
         flight.opened = flight.place = None  # the gray photo is not needed any longer
-        flight.becomes(_State.WRITING, self._writers.submit(self._write, pages, result))
+        flight.transition(_State.WRITING, self._writers.submit(self._write, pages, result))
 
     def _write(self, pages: Iterable[Photo], result: Result) -> Result:
         """`result` with what comes out of it."""
@@ -350,30 +350,30 @@ class _Pipeline:
 
     def _do_one_alone(self) -> bool:
         """Try a photo again for which memory ran out, now that no other is in memory; False if there is none."""
-        put_off = (flight for flight in self._line if flight.state is _State.PUT_OFF)
-        flight = next(put_off, None)
+        to_retry = (flight for flight in self._line if flight.state is _State.RETRY_ALONE)
+        flight = next(to_retry, None)
         if flight is None or any(other.state in _IN_MEMORY for other in self._line):
             return False
         flight.finish(self._alone(flight.job))
         return True
 
     def _alone(self, job: Job) -> Result:
-        told = f"{job.source}: not enough memory"
+        reason = f"{job.source}: not enough memory"
         size = self._options.size
         while size >= SIZE_RANGE[0]:
             try:
                 opened = _open(job.source)
                 if self._is_left(opened):
                     return _result(job, opened, Outcome.LEFT)
-                told = f"{job.source}: not enough memory to color {'×'.join(map(str, opened.first.size))} px"
-                message = "" if size == self._options.size else f"{told} at size {self._options.size}, done at {size}"
+                reason = f"{job.source}: not enough memory to color {'×'.join(map(str, opened.first.size))} px"
+                message = "" if size == self._options.size else f"{reason} at size {self._options.size}, done at {size}"
                 pages = self._colored(_every_page(opened), size, job.seed)
                 return self._write(pages, replace(_result(job, opened), message=message))
             except (ColorizeError, MemoryError) as error:
                 if not _out_of_memory(error):
                     return Result(job, Outcome.FAILED, _reason(job, error))
             size //= 2
-        return Result(job, Outcome.FAILED, told)
+        return Result(job, Outcome.FAILED, reason)
 
     def _wait(self) -> None:
         """Until a thread has finished something."""
@@ -393,14 +393,14 @@ def _open(source: Path) -> _Opened:
 
 def _result(job: Job, opened: _Opened, outcome: Outcome = Outcome.DONE, seconds: float = 0.0) -> Result:
     """What can be told before it is written."""
-    lost = photo.losses(opened.first, job.target) if outcome is Outcome.DONE else ()
+    dropped_metadata = photo.dropped_metadata(opened.first, job.target) if outcome is Outcome.DONE else ()
     return Result(
         job,
         outcome,
         seconds=opened.seconds + seconds,
         size=opened.first.size,
         original=opened.original,
-        lost=lost,
+        dropped_metadata=dropped_metadata,
     )
 
 

@@ -50,7 +50,7 @@ class Report:
             "original": result.original.value if result.original else None,
             "source_bytes": _bytes(job.source),
             "target_bytes": _bytes(job.target) if result.outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
-            "lost": result.lost,
+            "lost": result.dropped_metadata,
             "reason": result.message or None,
         }
         # ASCII, with escapes for the rest: a name that is not UTF-8 is no different from others.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from colorize import __version__
-from colorize.cli.terminal import INTERRUPTED, MISUSED, OK, Interrupt, tell, tell_log
+from colorize.cli.terminal import INTERRUPTED, MISUSED, OK, Interrupt, print_log, print_status
 from colorize.errors import ConfigError, DataError, PhotoError, WeightsError
 from colorize.options import (
     DEVICES,
@@ -28,7 +28,7 @@ from colorize.options import (
 )
 
 if TYPE_CHECKING:
-    from colorize.coloring.colorizer import Colorizer, Guided
+    from colorize.coloring.colorizer import Colorizer, HintedColorizer
     from colorize.coloring.hints import Hints
 
 _DEFAULTS = ColorizeOptions()
@@ -55,13 +55,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.Abort:
         return INTERRUPTED
     except (ConfigError, DataError, WeightsError) as error:
-        tell(str(error))
+        print_status(str(error))
         return MISUSED
     except Exception as error:
         format_message = getattr(error, "format_message", None)  # a usage error of the click inside typer
         if format_message is None:
             raise
-        tell(f"{format_message()} (see colorize --help)")
+        print_status(f"{format_message()} (see colorize --help)")
         return MISUSED
     return status if isinstance(status, int) else OK
 
@@ -203,7 +203,7 @@ def colorize(
 
         known = _known_colors(hint, hints) if hint or hints else None
         keep_freed_memory()
-        tell_log(verbose)
+        print_log(verbose)
         interrupt = Interrupt()
         work = Session(
             lambda: _load(model, device, engine, variants, known),
@@ -224,14 +224,14 @@ def colorize(
         if known and (photos := len({job.source for job in jobs})) != 1:
             raise ConfigError(f"hints belong to one photo, these are {photos}")
         for line in jobs.left_out:
-            tell(line)
+            print_status(line)
         if dry_run:
             return work.preview(jobs)
         if verify:
             return work.verify(jobs)
         return work.run([jobs], len(jobs), report)
     except KeyboardInterrupt:
-        tell("interrupted")
+        print_status("interrupted")
         return INTERRUPTED
 
 
@@ -259,10 +259,10 @@ def _known_colors(points: Sequence[str] | None, mask: Path | None) -> Hints:
 
 def _load(
     model: Path | None, device: str, engine: str, variants: int, known: Hints | None = None
-) -> Colorizer | Guided:
-    from colorize.coloring.colorizer import Colorizer, Guided
+) -> Colorizer | HintedColorizer:
+    from colorize.coloring.colorizer import Colorizer, HintedColorizer
 
     colorizer = Colorizer.load(model, device, engine)
     if variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one coloring only")
-    return Guided(colorizer, known) if known else colorizer
+    return HintedColorizer(colorizer, known) if known else colorizer

@@ -20,7 +20,7 @@ from colorize.cli.terminal import (
     Lines,
     display,
     end_by_interrupt,
-    tell,
+    print_status,
     write_out,
 )
 from colorize.coloring.tint import Original
@@ -53,7 +53,7 @@ class Session:
         self._began = time.monotonic()
         self._counts: Counter[Outcome] = Counter()
         self._other_suffixes: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of results, of their sources
-        self._lost: Counter[str] = Counter()
+        self._dropped_metadata: Counter[str] = Counter()
         self._in_color = 0  # of those that were colorized
         self._shown = Lines()
         self._report_failed = False
@@ -85,7 +85,7 @@ class Session:
                 self._report.close()
         if stop.is_set() and not (self._nobody_reads or self._disk_full):
             further = "--overwrite begins anew" if self._overwrite else "the same command goes on from here"
-            tell(f"interrupted, {self._counts[Outcome.DONE]} colorized; {further}")
+            print_status(f"interrupted, {self._counts[Outcome.DONE]} colorized; {further}")
             if self._interrupt.twice:  # threads may be writing for some time yet
                 files.discard_unfinished()
                 end_by_interrupt()
@@ -93,16 +93,16 @@ class Session:
         if total != 1 or self._counts[Outcome.SKIPPED] or self._counts[Outcome.LEFT]:
             self._sum_up()
         if total == 1 and self._counts[Outcome.SKIPPED]:
-            tell("--overwrite colors it again")
+            print_status("--overwrite colors it again")
         if self._disk_full:
-            tell("stopped, for the disk is full; with more room the same command goes on from here")
+            print_status("stopped, for the disk is full; with more room the same command goes on from here")
         if self._in_color:
-            tell(f"{self._in_color} had colors already and got new ones; --skip-color leaves such photos alone")
+            print_status(f"{self._in_color} had colors already and got new ones; --skip-color leaves such photos alone")
         for suffix, of_sources in self._other_suffixes.items():
             those = f"{', '.join(sorted(of_sources))} {'is' if len(of_sources) == 1 else 'are'}"
-            tell(f"{of_sources.total()} written as {suffix}: {those} only read")
-        for what, count in self._lost.items():
-            tell(f"{count} written without {what}")
+            print_status(f"{of_sources.total()} written as {suffix}: {those} only read")
+        for what, count in self._dropped_metadata.items():
+            print_status(f"{count} written without {what}")
         all_well = not (self._counts[Outcome.FAILED] or self._report_failed or self._nobody_reads)
         return OK if all_well else SOME_FAILED
 
@@ -112,7 +112,7 @@ class Session:
         shown = Lines()
         for job in jobs:
             if job.problem:
-                tell(job.problem)
+                print_status(job.problem)
                 counts["cannot be done"] += 1
             elif is_done(job) and not self._overwrite:
                 counts["already there"] += 1
@@ -120,7 +120,7 @@ class Session:
                 counts["to do"] += 1
                 if not shown.result(f"{job.source} -> {job.target}"):
                     return SOME_FAILED
-        tell(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True)))
+        print_status(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True)))
         return SOME_FAILED if counts["cannot be done"] else OK
 
     def verify(self, jobs: Plan) -> int:
@@ -130,13 +130,13 @@ class Session:
             for each in check(jobs):
                 verdicts[each.verdict] += 1
                 if each.fidelity is None:
-                    shown.tell(each.message)
+                    shown.print_status(each.message)
                 else:
                     shown.result(f"{each.job.target}: {each.fidelity}")
                     if each.verdict is Verdict.BROKEN:
-                        shown.tell(f"{each.job.target}: the lightness of {each.job.source} was not kept")
+                        shown.print_status(f"{each.job.target}: the lightness of {each.job.source} was not kept")
                 shown.advance()
-        tell(", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict]))
+        print_status(", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict]))
         return SOME_FAILED if verdicts[Verdict.BROKEN] or verdicts[Verdict.FAILED] else OK
 
     def stream(self) -> int:
@@ -146,14 +146,14 @@ class Session:
         try:
             result, content = run_stream(sys.stdin.buffer, "standard input", self._load, self._options, self._written)
         except PhotoError as error:
-            tell(str(error))
+            print_status(str(error))
             return SOME_FAILED
         if result.message:
-            tell(result.message)
+            print_status(result.message)
         if result.original is Original.COLORED:
-            tell("the photo had colors already and got new ones")
-        for what in result.lost:
-            tell(f"written without {what}")
+            print_status("the photo had colors already and got new ones")
+        for what in result.dropped_metadata:
+            print_status(f"written without {what}")
         return OK if write_out(content) else SOME_FAILED
 
     def _load(self) -> PhotoColorizer:
@@ -170,22 +170,22 @@ class Session:
         self._counts[result.outcome] += 1
         self._disk_full |= result.disk_full
         if result.message:
-            shown.tell(result.message)
+            shown.print_status(result.message)
         if self._report:
             try:
                 self._report.add(result)
             except DataError as error:  # the photos matter more
-                shown.tell(f"{error}; it goes on without")
+                shown.print_status(f"{error}; it goes on without")
                 self._report.close()
                 self._report, self._report_failed = None, True
         if result.outcome is Outcome.DONE:
             source, target = result.job.source, result.job.target
-            self._lost.update(result.lost)
+            self._dropped_metadata.update(result.dropped_metadata)
             self._in_color += result.original is Original.COLORED and result.job.seed is None
             if source.suffix != target.suffix and not self._written.format:
                 self._other_suffixes[target.suffix][source.suffix.lower() or "no suffix"] += 1
             if not shown.result(str(target)) and not self._nobody_reads:
-                shown.tell("standard output takes no more: finishing the photo at hand")
+                shown.print_status("standard output takes no more: finishing the photo at hand")
                 self._nobody_reads = True
                 self._interrupt.stop.set()
         shown.advance()
@@ -194,7 +194,7 @@ class Session:
         done = self._counts[Outcome.DONE]
         text = ", ".join(f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome])
         rate = done / max(time.monotonic() - self._began, 1e-3)
-        tell(f"{text or 'nothing colorized'}{f' ({rate:.{_decimals(rate)}f} photos/s)' if done > 1 else ''}")
+        print_status(f"{text or 'nothing colorized'}{f' ({rate:.{_decimals(rate)}f} photos/s)' if done > 1 else ''}")
 
 
 def _decimals(rate: float) -> int:

@@ -17,21 +17,21 @@ OK, SOME_FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 T = TypeVar("T")
 
 
-def tell(text: str) -> None:
+def print_status(text: str) -> None:
     """One line on stderr."""
     print(f"colorize: {printable(text)}", file=sys.stderr, flush=True)
 
 
-class _Teller(logging.Handler):
+class _StatusHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        tell(record.getMessage())
+        print_status(record.getMessage())
 
 
-def tell_log(verbose: bool) -> None:
+def print_log(verbose: bool) -> None:
     """Tell what the program logs from now on: warnings, and information if `verbose`."""
     log = logging.getLogger("colorize")
     log.setLevel(logging.INFO if verbose else logging.WARNING)
-    log.handlers = [_Teller()]
+    log.handlers = [_StatusHandler()]
 
 
 def printable(text: str) -> str:
@@ -52,7 +52,7 @@ def write_out(content: bytes) -> bool:
         sys.stdout.buffer.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
-            tell(f"standard output cannot be written ({error.strerror})")
+            print_status(f"standard output cannot be written ({error.strerror})")
         # What is left in the buffer would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return False
@@ -75,8 +75,8 @@ class Lines:
         text = printable(path) if sys.stdout.isatty() else path
         return write_out(f"{text}\n".encode(sys.stdout.encoding, "surrogateescape"))
 
-    def tell(self, text: str) -> None:
-        tell(text)
+    def print_status(self, text: str) -> None:
+        print_status(text)
 
     def advance(self) -> None:
         pass
@@ -105,7 +105,7 @@ class _Bar(Lines):
         self._print(printable(path))
         return True
 
-    def tell(self, text: str) -> None:
+    def print_status(self, text: str) -> None:
         self._print(f"colorize: {printable(text)}", style="red")
 
     def advance(self) -> None:

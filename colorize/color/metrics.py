@@ -34,9 +34,9 @@ def colorfulness(rgb: Tensor) -> Tensor:
     """
     red, green, blue = (rgb * _LAST_LEVEL).unbind(dim=1)  # (B, H, W)
     rg, yb = red - green, (red + green) / 2 - blue
-    spread = rg.var(dim=(1, 2), unbiased=False) + yb.var(dim=(1, 2), unbiased=False)
+    variance = rg.var(dim=(1, 2), unbiased=False) + yb.var(dim=(1, 2), unbiased=False)
     center = rg.mean(dim=(1, 2)).square() + yb.mean(dim=(1, 2)).square()
-    return spread.sqrt() + 0.3 * center.sqrt()
+    return variance.sqrt() + 0.3 * center.sqrt()
 
 
 def ab_histograms(rgb: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from colorize.color.units import FloatArray, Levels
 from colorize.color.upsample import Upsampler
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.choice import open_engine
-from colorize.coloring.hints import Hints, hint_array, obey
-from colorize.coloring.variants import draw_hints, spread
+from colorize.coloring.hints import Hints, enforce_hints, hint_array
+from colorize.coloring.variants import color_std, draw_hints
 from colorize.errors import ConfigError, PhotoError, WeightsError
 from colorize.models.modelfile import SHIPPED_MODEL, ModelInfo
 from colorize.options import ColorizeOptions
@@ -117,8 +117,9 @@ class Colorizer:
         levels = _shrink(original, ColorizeOptions(size=size).size)
         l, given = self._stack([levels], _hint_arrays([hints], [original], [levels]))
         assert self.engine.bins is not None
-        chances = self.engine.predict_distribution(l, given)[0]
-        unsure = spread(chances.astype(np.float64), self.engine.bins) * (_LAST_LEVEL / _VERY_UNSURE)  # (h', w')
+        probabilities = self.engine.predict_distribution(l, given)[0]
+        deviation = color_std(probabilities.astype(np.float64), self.engine.bins)  # (h', w')
+        unsure = deviation * (_LAST_LEVEL / _VERY_UNSURE)
         whole = Image.fromarray(unsure.clip(0, _LAST_LEVEL).astype(np.float32))
         seen = (whole.width * levels.shape[1] / l.shape[3], whole.height * levels.shape[0] / l.shape[2])
         # Without the edges that were continued.
@@ -227,7 +228,7 @@ class Colorizer:
                 height, width = small_levels[index].shape
                 ab = ab[:, :height, :width]
                 wanted = hints[index]
-                results[index] = ab if wanted is None else obey(ab, wanted, photo_l[:height, :width])
+                results[index] = ab if wanted is None else enforce_hints(ab, wanted, photo_l[:height, :width])
         return [results[index] for index in range(len(small_levels))]
 
     def _answer(self, l: FloatArray, hints: FloatArray | None, seed: int | None) -> FloatArray:
@@ -262,7 +263,7 @@ class Colorizer:
         return l, given
 
 
-class Guided:
+class HintedColorizer:
     """A `Colorizer` for one photo of which some colors are known, as `pipeline.run` takes it."""
 
     def __init__(self, colorizer: Colorizer, hints: Hints) -> None:
@@ -327,13 +328,15 @@ def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Ite
 
 def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     """uint8 (H, W) or (H, W, 3) of what `colorize_array` takes."""
-    told = f"expected an array (H, W) or (H, W, 3) of uint8 or of floats in [0, 1], got {array.shape} of {array.dtype}"
+    expected = (
+        f"expected an array (H, W) or (H, W, 3) of uint8 or of floats in [0, 1], got {array.shape} of {array.dtype}"
+    )
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] != 3):
-        raise ConfigError(told)
+        raise ConfigError(expected)
     if np.issubdtype(array.dtype, np.floating):
         if not (array.min() >= 0 and array.max() <= 1):  # also wrong for NaN
-            raise ConfigError(f"{told} with values from {array.min():g} to {array.max():g}")
+            raise ConfigError(f"{expected} with values from {array.min():g} to {array.max():g}")
         array = np.rint(array * _LAST_LEVEL)
     elif array.dtype != np.uint8:
-        raise ConfigError(told)
+        raise ConfigError(expected)
     return np.ascontiguousarray(array, dtype=np.uint8)

@@ -118,7 +118,7 @@ def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, .
     return np.concatenate([ab_of(colors).transpose(2, 0, 1) * given, given[None]])
 
 
-def obey(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArray:
+def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArray:
     """`ab` (2, h, w) corrected around each of the `hints` (3, h, w) so that it has their color there.
 
     The network spreads a hint over its object, but not always at full strength. What is missing at the hint is added

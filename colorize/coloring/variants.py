@@ -29,15 +29,15 @@ def draw_hints(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: in
     given = np.zeros((3, *l.shape), np.float32) if hints is None else hints.copy()
     free: _Array | None = None
     for _ in range(_PLACES):
-        chances = engine.predict_distribution(l[None, None], given[None])[0].astype(np.float64)  # (Q, h', w')
-        cells = chances.shape[1:]
+        probabilities = engine.predict_distribution(l[None, None], given[None])[0].astype(np.float64)  # (Q, h', w')
+        cells = probabilities.shape[1:]
         rows, columns = np.indices(cells)
         if free is None:
             free = np.ones(cells)
-        unsure = spread(chances, engine.bins) ** 2 * free
+        unsure = color_std(probabilities, engine.bins) ** 2 * free
         cell = rng.choice(unsure.size, p=(unsure / unsure.sum()).ravel()) if unsure.sum() > 0 else 0
         row, column = divmod(int(cell), cells[1])
-        at_place = chances[:, row, column]
+        at_place = probabilities[:, row, column]
         likely = np.where(at_place < _UNLIKELY * at_place.max(), 0, at_place)
         color = engine.bins[rng.choice(len(likely), p=likely / likely.sum())]
         height, width = l.shape
@@ -46,9 +46,9 @@ def draw_hints(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: in
     return given
 
 
-def spread(chances: _Array, bins: FloatArray) -> _Array:
+def color_std(probabilities: _Array, bins: FloatArray) -> _Array:
     """How far the colors (Q, h', w') that are possible lie apart: the standard deviation of (a*, b*), (h', w')."""
-    mean = np.einsum("qhw,qc->chw", chances, bins)
-    square = np.einsum("qhw,q->hw", chances, (bins**2).sum(axis=1))
+    mean = np.einsum("qhw,qc->chw", probabilities, bins)
+    square = np.einsum("qhw,q->hw", probabilities, (bins**2).sum(axis=1))
     deviation: _Array = np.sqrt(np.maximum(square - (mean**2).sum(axis=0), 0)) * AB_RANGE
     return deviation

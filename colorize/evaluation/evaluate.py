@@ -114,7 +114,7 @@ def evaluate(
     from colorize import photo
     from colorize.color.lightness import to_levels
     from colorize.evaluation import consistency as changes
-    from colorize.evaluation.features import Eye
+    from colorize.evaluation.features import FeatureExtractor
     from colorize.evaluation.scores import GRAY, TRUTH, Scores
     from colorize.system.memory import keep_freed_memory
     from colorize.training.data import find_sources, source_of
@@ -122,7 +122,7 @@ def evaluate(
     keep_freed_memory()
     begin = time.monotonic()
     sources = find_sources(photos)
-    scores, skipped, model = Scores(Eye(features) if features else None), Counter[str](), rows[0]
+    scores, skipped, model = Scores(FeatureExtractor(features) if features else None), Counter[str](), rows[0]
     for raw, image in itertools.islice(color_photos(sources, skipped), limit or None):
         gray = Image.fromarray(to_levels(np.asarray(image)))
         seed = zlib.crc32(raw.key.encode())

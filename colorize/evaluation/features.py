@@ -11,8 +11,11 @@ _CHUNK = 32  # photos at once
 _IMAGENET_SIDE = 224  # px
 
 
-class Eye(ImageNetFeatures):
-    """`eye(rgb) -> features` (B, F) of `rgb` (B, 3, H, W) in [0, 1]; trained on ImageNet, or random without `start`."""
+class FeatureExtractor(ImageNetFeatures):
+    """`extractor(rgb) -> features` (B, F) of `rgb` (B, 3, H, W) in [0, 1].
+
+    Trained on ImageNet, or random without `start`.
+    """
 
     @torch.no_grad()
     def forward(self, rgb: Tensor) -> Tensor:
@@ -31,6 +34,6 @@ class Eye(ImageNetFeatures):
         *_, last = self.see(rgb)
         return last.mean(dim=(2, 3))
 
-    def look(self, photos: Tensor) -> Tensor:
+    def extract(self, photos: Tensor) -> Tensor:
         """Features (N, F) of any number of photos."""
         return torch.cat([self(part) for part in photos.split(_CHUNK)])

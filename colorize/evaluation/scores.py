@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from colorize.evaluation.features import Eye
+from colorize.evaluation.features import FeatureExtractor
 from colorize.evaluation.frechet import across_halves, extrapolated_floor, frechet_interval
 from colorize.evaluation.measures import PhotoMeasures, draw_weights, join, measure_photos, summarize
 
@@ -22,9 +22,9 @@ Measures = dict[str, dict[str, float]]  # by name: value, and low and high end o
 class Scores:
     """Takes photo after photo; `summary` and `frechet` are over all of them."""
 
-    def __init__(self, eye: Eye | None = None) -> None:
+    def __init__(self, extractor: FeatureExtractor | None = None) -> None:
         self.sources: list[str] = []
-        self._eye = eye
+        self._extractor = extractor
         self._measured: defaultdict[str, list[PhotoMeasures]] = defaultdict(list)
         self._features: defaultdict[str, list[Tensor]] = defaultdict(list)
         self._further: defaultdict[str, defaultdict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -42,9 +42,9 @@ class Scores:
         for i, name in enumerate(rows):
             self._measured[name].append(measured[i : i + 1])
             self.note(name, {"psnr_gain": psnr[name] - psnr[GRAY]})
-        if self._eye:
+        if self._extractor:
             for name, each in rows.items():  # one by one: together they take gigabytes
-                self._features[name].append(self._eye.pooled(each))
+                self._features[name].append(self._extractor.pooled(each))
         return psnr
 
     def note(self, row: str, values: Mapping[str, float]) -> None:

@@ -143,8 +143,8 @@ def _compare(graph: GraphEngine, generator: Generator) -> float:
         for given in (None, hints):
             worst = max(worst, _difference(graph.predict(l, given), reference.predict(l, given)))
             if reference.bins is not None:
-                chances = graph.predict_distribution(l, given), reference.predict_distribution(l, given)
-                worst = max(worst, _difference(*chances))
+                probabilities = graph.predict_distribution(l, given), reference.predict_distribution(l, given)
+                worst = max(worst, _difference(*probabilities))
     return worst
 
 

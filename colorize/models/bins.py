@@ -57,8 +57,8 @@ class AbBins(nn.Module):
 
     def decode(self, logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
         """The annealed mean of logits (B, Q, H, W): `ab` (B, 2, H, W) (eq. 5)."""
-        chances = torch.softmax(logits / temperature, dim=1)
-        return torch.einsum("bqhw,qc->bchw", chances, self.centers)
+        probabilities = torch.softmax(logits / temperature, dim=1)
+        return torch.einsum("bqhw,qc->bchw", probabilities, self.centers)
 
     def weights(self) -> Tensor:
         """w ∝ ((1 − λ) p̃ + λ/Q)⁻¹ with E[w] = 1 under the prior p̃: rare colors count for more (eq. 4). (Q,)"""

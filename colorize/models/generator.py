@@ -28,7 +28,7 @@ def check_head(architecture: str, head: object, heads: Sequence[str] = HEADS) ->
         raise ConfigError(f"{architecture}: head must be one of {', '.join(heads)}, got {head!r}")
 
 
-class Answer(NamedTuple):
+class GeneratorOutput(NamedTuple):
     """What a generator that has bins says when asked for its logits as well."""
 
     ab: Tensor  # (B, 2, H, W)
@@ -38,8 +38,8 @@ class Answer(NamedTuple):
 class Generator(nn.Module):
     """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`.
 
-    One that has bins gives an `Answer` when asked for `logits`. With the head "bins" they are what `ab` is decoded
-    from; with "ab+bins" they are a second answer, the distribution of the colors that are possible.
+    One that has bins gives a `GeneratorOutput` when asked for `logits`. With the head "bins" they are what `ab` is
+    decoded from; with "ab+bins" they are a second answer, the distribution of the colors that are possible.
     """
 
     architecture: ClassVar[str]

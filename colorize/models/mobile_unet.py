@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from colorize.errors import ConfigError, WeightsError
 from colorize.models.generator import (
-    Answer,
     Generator,
+    GeneratorOutput,
     check_head,
     draw_normal,
     is_whole,
@@ -79,11 +79,13 @@ class MobileUNet(Generator):
             self.ups.append(Up(incoming, skip, width, settings.guided))
             incoming = width
         if self.bins is not None:
-            chooser = nn.Conv2d(settings.widths[_COARSE] if settings.head == "ab+bins" else incoming, len(self.bins), 1)
+            bin_head = nn.Conv2d(
+                settings.widths[_COARSE] if settings.head == "ab+bins" else incoming, len(self.bins), 1
+            )
             if settings.head == "bins":
-                self.head = chooser
+                self.head = bin_head
                 return
-            self.distribution = chooser
+            self.distribution = bin_head
         self.head = nn.Conv2d(incoming, 2, 3, 1, 1)
         assert self.head.bias is not None
         draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost gray
@@ -99,7 +101,7 @@ class MobileUNet(Generator):
             keep_norm_statistics(self.encoder)
         return self
 
-    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | Answer:
+    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | GeneratorOutput:
         self.check_input(l, hints, logits)
         stem, bottleneck = cast(nn.Sequential, self.encoder[0])
         conv, norm, activation = cast(nn.Sequential, stem)
@@ -117,10 +119,10 @@ class MobileUNet(Generator):
             decoded.append(x)
         x = self.head(x)
         if self.settings.head == "bins":
-            return Answer(self.decode(x), x) if logits else self.decode(x)
+            return GeneratorOutput(self.decode(x), x) if logits else self.decode(x)
         ab = torch.tanh(x)  # (B, 2, H/2, W/2)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
-        return Answer(ab, self.distribution(decoded[_COARSE])) if logits else ab  # (B, Q, H/8, W/8)
+        return GeneratorOutput(ab, self.distribution(decoded[_COARSE])) if logits else ab  # (B, Q, H/8, W/8)
 
     @torch.no_grad()
     def scale_chroma(self, factor: float) -> None:

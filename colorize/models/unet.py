@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError
-from colorize.models.generator import Answer, Generator, check_head, draw_normal, is_whole, zero_hint_conv
+from colorize.models.generator import Generator, GeneratorOutput, check_head, draw_normal, is_whole, zero_hint_conv
 
 _DROPOUT_BLOCKS = 3  # the three innermost up-blocks
 
@@ -65,7 +65,7 @@ class UNet(Generator):
     def stride(self) -> int:
         return int(2**self.settings.depth)
 
-    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | Answer:
+    def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | GeneratorOutput:
         self.check_input(l, hints, logits)
         x = self.first(l)  # (B, ngf, H/2, W/2)
         if hints is not None:
@@ -79,7 +79,7 @@ class UNet(Generator):
         answer: Tensor = self.last(x)  # ab (B, 2, H, W), or logits (B, Q, H/2, W/2)
         if self.bins is None:
             return answer
-        return Answer(self.decode(answer), answer) if logits else self.decode(answer)
+        return GeneratorOutput(self.decode(answer), answer) if logits else self.decode(answer)
 
 
 def _down(in_channels: int, out_channels: int, *, norm: bool) -> nn.Sequential:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from colorize.photo.formats import MAX_PIXELS, SUFFIXES, result_suffix, writer
 from colorize.photo.image import Photo, strips
 from colorize.photo.reading import Header, count_pixels, header, open, pages, to_photo
-from colorize.photo.writing import losses, save, save_preview
+from colorize.photo.writing import dropped_metadata, save, save_preview
 
 __all__ = [
     "Photo",
@@ -22,7 +22,7 @@ __all__ = [
     "count_pixels",
     "save",
     "save_preview",
-    "losses",
+    "dropped_metadata",
     "writer",
     "result_suffix",
     "SUFFIXES",

@@ -81,5 +81,5 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
 
 
 def _reason(error: Exception) -> str:
-    told = error.args[0] if error.args else error
-    return (told.decode(errors="replace") if isinstance(told, bytes) else str(told)).splitlines()[0]
+    message = error.args[0] if error.args else error
+    return (message.decode(errors="replace") if isinstance(message, bytes) else str(message)).splitlines()[0]

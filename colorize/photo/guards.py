@@ -68,10 +68,10 @@ def _checked_jpeg(content: bytes, name: str) -> bytes:
     would hear. So it does not get to see the end, but a little of nothing: enough to finish its last block, and not
     enough to go on. (Progressive ones it wants to see whole; where they end early they are only less sharp.)
     """
-    told, frame, scans, end = b"", 0, 0, None
+    packets, frame, scans, end = b"", 0, 0, None
     for marker, place, segment in _segments(content):
         if marker == 0xE1 and segment.startswith(b"Exif\0\0"):
-            told += segment[6:]  # Pillow joins them
+            packets += segment[6:]  # Pillow joins them
         elif marker == 0xE2 and segment.startswith(b"MPF\0") and exif.claims_too_much(segment[4:]):
             raise PhotoError(f"{name}: a damaged photo (its tags claim more bytes than the file has)")
         elif marker in _FRAMES:
@@ -80,7 +80,7 @@ def _checked_jpeg(content: bytes, name: str) -> bytes:
             scans += 1
         elif marker == _END:
             end = place
-    if exif.claims_too_much(told):
+    if exif.claims_too_much(packets):
         raise PhotoError(f"{name}: a damaged photo (its EXIF claims more bytes than it has)")
     if scans > _SCANS:
         raise PhotoError(f"{name}: a damaged photo ({scans} scans, where about ten are usual)")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from colorize import __version__
+from colorize.former_names import FORMER_NOTES
 from colorize.photo import xmp
 from colorize.photo.exif import DESCRIPTION, SOFTWARE, Exif, parse
 from colorize.photo.formats import Format
@@ -27,18 +28,18 @@ class Metadata:
     iptc: bytes
     text: Mapping[str, str]
     dpi: tuple[float, float] | None
-    lost: tuple[str, ...]  # what the source has and is not read, or the format does not hold
+    dropped_metadata: tuple[str, ...]  # what the source has and is not read, or the format does not hold
 
 
 def of_result(photo: Photo, format_: Format) -> Metadata:
     """The metadata that a photo is written with in a format."""
-    lost = [*photo.unread]
+    dropped_metadata = [*photo.unread]
     if photo.more_pages and not format_.pages:
-        lost.append("the pages after the first")
+        dropped_metadata.append("the pages after the first")
     if photo.is_deep and not format_.sixteen_bit:
-        lost.append("more than 8 bit")
+        dropped_metadata.append("more than 8 bit")
     if photo.alpha is not None and not format_.alpha:
-        lost.append("transparency")
+        dropped_metadata.append("transparency")
     exif, packet, iptc = parse(photo.exif), photo.xmp, photo.iptc
     exif.set_size(*photo.size)
     if photo.dpi:
@@ -48,24 +49,24 @@ def of_result(photo: Photo, format_: Format) -> Metadata:
         packet = xmp.with_source_type(packet)
     if iptc and not format_.iptc:
         iptc = b""
-        lost.append("IPTC records")
+        dropped_metadata.append("IPTC records")
     text = {key: value for key, value in photo.text.items() if format_.text in ("all", key)}
     if format_.segment is not None:
         text = {key: value for key, value in text.items() if len(value.encode("utf-8", "replace")) < format_.segment}
     if len(text) < len(photo.text):
-        lost.append("texts")
+        dropped_metadata.append("texts")
     if format_.segment is not None:
         if _fit(exif, format_.segment - _EXIF_HEADER):
-            lost.append(f"EXIF fields for which {format_.name} has no room")
+            dropped_metadata.append(f"EXIF fields for which {format_.name} has no room")
         if len(packet) > format_.segment - _XMP_HEADER:
             packet = xmp.without_padding(packet)
         if len(packet) > format_.segment - _XMP_HEADER:
             packet = xmp.with_source_type(b"") if photo.colored else b""
-            lost.append(f"XMP, for which {format_.name} has no room")
+            dropped_metadata.append(f"XMP, for which {format_.name} has no room")
         if len(iptc) > format_.segment - 64:
             iptc = b""
-            lost.append(f"IPTC records, for which {format_.name} has no room")
-    return Metadata(exif, packet, iptc, text, photo.dpi, tuple(lost))
+            dropped_metadata.append(f"IPTC records, for which {format_.name} has no room")
+    return Metadata(exif, packet, iptc, text, photo.dpi, tuple(dropped_metadata))
 
 
 def _note(exif: Exif) -> None:
@@ -76,7 +77,7 @@ def _note(exif: Exif) -> None:
     described = exif.text(DESCRIPTION)
     if not described:
         exif.set_text(DESCRIPTION, _NOTE.encode())
-    elif not described.endswith((_NOTE.encode(), _LATER_NOTE.encode())):
+    elif not described.endswith(tuple(note.encode() for note in (_NOTE, _LATER_NOTE, *FORMER_NOTES))):
         exif.set_text(DESCRIPTION, described + _LATER_NOTE.encode())
 
 

@@ -23,24 +23,24 @@ _AVERAGE = 3  # the filter that leaves least of photographs, of those that need 
 _TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of color, by the number of channels: gray and RGB, without and with alpha
 
 
-def write(file: IO[bytes], photo: Photo, told: Metadata, icc: bytes) -> None:
+def write(file: IO[bytes], photo: Photo, metadata: Metadata, icc: bytes) -> None:
     """Write a photo of 8 or 16 bit; its alpha has to be of the same depth."""
     width, height = photo.size
-    exif = told.exif.to_bytes()
+    exif = metadata.exif.to_bytes()
     file.write(b"\x89PNG\r\n\x1a\n")
     _chunk(
         file, b"IHDR", struct.pack(">2I5B", width, height, 16 if photo.is_deep else 8, _TYPES[photo.channels], 0, 0, 0)
     )
     if icc:
         _chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
-    if told.dpi:
-        per_meter = (round(value / 0.0254) for value in told.dpi)
+    if metadata.dpi:
+        per_meter = (round(value / 0.0254) for value in metadata.dpi)
         _chunk(file, b"pHYs", struct.pack(">2IB", *per_meter, 1))
     if exif:
         _chunk(file, b"eXIf", exif)
-    if told.xmp:
-        _chunk(file, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + told.xmp)
-    for keyword, value in told.text.items():
+    if metadata.xmp:
+        _chunk(file, b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp)
+    for keyword, value in metadata.text.items():
         _text(file, keyword, value)
     for packed in _compressed(photo):
         _chunk(file, b"IDAT", packed)

@@ -17,7 +17,7 @@ from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
 from colorize.color.units import Levels
 from colorize.errors import PhotoError
-from colorize.photo import deep_color, exif, extras, guards, profiles, silence, xmp
+from colorize.photo import exif, extras, guards, profiles, silence, sixteen_bit, xmp
 from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, is_only_read, suffix_of
 from colorize.photo.image import Photo, strips, to_array
 
@@ -25,7 +25,7 @@ _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535
 _PNG_CHUNK = 1 << 23
 _PIXELS_AT_ONCE = 1 << 18
-_HEADER = 1 << 22  # bytes of a JPEG in which its size has to be told
+_HEADER = 1 << 22  # bytes of a JPEG in which its size has to stand
 _LEAST_PAGE = 10_000  # pixels that a page counts for
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
@@ -85,11 +85,11 @@ def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
         yield from _tiff_pages(file, name)
         return
     open_again = partial(Image.open, file, formats=_readers(kind))
-    with silence.kept(), open_again() as image:
+    with silence.suppress_pillow_warnings(), open_again() as image:
         _check_size(image, name)
         unread = tuple(_unread(image))
-        deep = deep_color.load(image, open_again)
-        photo = _own(_photo(image, _told(image), deep), image)
+        deep = sixteen_bit.load(image, open_again)
+        photo = _own(_photo(image, _file_metadata(image), deep), image)
         photo = replace(photo, unread=photo.unread + unread)
     yield photo
 
@@ -131,18 +131,18 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                 continue
             if page.claims_too_much:
                 raise PhotoError(f"{name}: a damaged photo (its tags claim more bytes than the file has)")
-            with silence.kept():
+            with silence.suppress_pillow_warnings():
                 if image is None:
                     image = opened.enter_context(Image.open(file, formats=_readers("TIFF")))
                 if number:
                     image.seek(number)
                 _check_size(image, name)
                 _check_strips(image)
-                deep = deep_color.load(image, partial(_open_page, file, number))
-                told = _Told(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
-                told = replace(told, white_is_zero=page.white_is_zero)
+                deep = sixteen_bit.load(image, partial(_open_page, file, number))
+                metadata = FileMetadata(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
+                metadata = replace(metadata, white_is_zero=page.white_is_zero)
                 # Pillow applies the orientation of TIFF files by itself.
-                photo = replace(_photo(image, told, deep, turned=True), pages=max(count, 1))
+                photo = replace(_photo(image, metadata, deep, turned=True), pages=max(count, 1))
                 if count > 1 and photo.pixels is image:
                     photo = replace(photo, pixels=image.copy())  # the next page takes the same memory
                 photo = _own(photo, image)
@@ -174,7 +174,7 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
                 extras.register_heif(name)
             if kind == "TIFF" and (page := next(exif.read_pages(file), None)) and page.claims_too_much:
                 return None
-            with silence.kept(), Image.open(file, formats=_readers(kind)) as image:
+            with silence.suppress_pillow_warnings(), Image.open(file, formats=_readers(kind)) as image:
                 kind = image.format or ""
                 return Header(image.width * image.height, suffix_of(kind), kind if is_only_read(kind) else "")
     except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
@@ -190,7 +190,7 @@ def count_pixels(source: str | os.PathLike[str], most: int) -> int:
     total = max(first.pixels, _LEAST_PAGE) if first else 0
     with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
         if guards.kind_of(file) == "TIFF" and not extras.is_raw(file, str(source)):
-            with silence.kept(), Image.open(file, formats=_readers("TIFF")) as image:
+            with silence.suppress_pillow_warnings(), Image.open(file, formats=_readers("TIFF")) as image:
                 every_page = exif.read_pages(file)
                 next(every_page)
                 while 0 < total <= most and not next(every_page).claims_too_much:
@@ -210,11 +210,11 @@ def to_photo(image: Image.Image) -> Photo:
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # noqa: BLE001  # damaged metadata make Pillow raise nearly anything, and are no reason to refuse
         orientation = 1
-    return _photo(image, replace(_told(image), orientation=orientation))
+    return _photo(image, replace(_file_metadata(image), orientation=orientation))
 
 
 @dataclass(frozen=True)
-class _Told:
+class FileMetadata:
     """What a file tells of itself, besides what Pillow makes of it."""
 
     orientation: int = 1
@@ -226,7 +226,7 @@ class _Told:
     white_is_zero: bool = False
 
 
-def _told(image: Image.Image) -> _Told:
+def _file_metadata(image: Image.Image) -> FileMetadata:
     """What Pillow has found, of any format but TIFF."""
     info = image.info
     data = info.get("exif", b"")
@@ -241,7 +241,7 @@ def _told(image: Image.Image) -> _Told:
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if not _is_carried(key)}
     if isinstance(comment := info.get("comment"), bytes) and comment:
         text["Comment"] = comment.rstrip(b"\0").decode("utf-8", "surrogateescape")
-    return _Told(
+    return FileMetadata(
         exif.orientation(data),
         exif.parse(data),
         xmp.of_picture(packet if isinstance(packet, bytes) else str(packet).encode()),
@@ -269,33 +269,37 @@ _TURNS = {
 _ON_ITS_SIDE = (5, 6, 7, 8)
 
 
-def _photo(image: Image.Image, told: _Told, deep: NDArray[np.uint16] | None = None, *, turned: bool = False) -> Photo:
+def _photo(
+    image: Image.Image, metadata: FileMetadata, deep: NDArray[np.uint16] | None = None, *, turned: bool = False
+) -> Photo:
     """The photo in an image that is loaded, or of whose 16 bit per channel `deep` has them all.
 
     `turned` if Pillow has applied its orientation already.
     """
-    dpi = _dpi(image, told.exif)
-    if told.orientation in _ON_ITS_SIDE and dpi:
+    dpi = _dpi(image, metadata.exif)
+    if metadata.orientation in _ON_ITS_SIDE and dpi:
         dpi = dpi[::-1]
     for tag in exif.RESOLUTION:  # which `dpi` tells from now on
-        told.exif.main.pop(tag, None)
+        metadata.exif.main.pop(tag, None)
     info = image.info
-    if told.orientation in _TURNS and not turned:
+    if metadata.orientation in _TURNS and not turned:
         if deep is not None:
-            deep = np.ascontiguousarray(_turned(deep, told.orientation))
-        image = image.transpose(_TURNS[told.orientation])
+            deep = np.ascontiguousarray(_turned(deep, metadata.orientation))
+        image = image.transpose(_TURNS[metadata.orientation])
         image.info = info
     pixels: Image.Image | NDArray[np.uint16]
     alpha: Levels | None
-    found = deep_color.to_srgb(deep, info.get("icc_profile")) if deep is not None else None
+    found = sixteen_bit.to_srgb(deep, info.get("icc_profile")) if deep is not None else None
     if found is not None:
         pixels, alpha = found
     elif image.mode in (*_SIXTEEN_BIT, "I", "F"):
-        pixels, alpha = _deep(image, told)
+        pixels, alpha = _sixteen_bit_gray(image, metadata)
     else:
-        pixels, alpha = _shallow(image)
+        pixels, alpha = _eight_bit(image)
     unread = ("more than 8 bit",) if deep is not None and found is None else ()
-    return Photo(pixels, alpha, told.exif.to_bytes(), told.xmp, told.iptc, told.text, dpi, unread=unread)
+    return Photo(
+        pixels, alpha, metadata.exif.to_bytes(), metadata.xmp, metadata.iptc, metadata.text, dpi, unread=unread
+    )
 
 
 def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
@@ -306,25 +310,25 @@ def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
     return values[:: -1 if down else 1, :: -1 if right else 1]
 
 
-def _dpi(image: Image.Image, told: exif.Exif) -> tuple[float, float] | None:
+def _dpi(image: Image.Image, parsed: exif.Exif) -> tuple[float, float] | None:
     info = image.info
     # For those that do not tell, Pillow takes 72 in JPEG files and 1 in TIFF files.
     told_by_file = image.format != "TIFF" and (image.format not in ("JPEG", "MPO") or info.get("jfif_unit") in (1, 2))
     try:
         x, y = (
-            (float(value) for value in info["dpi"]) if told_by_file and "dpi" in info else told.resolution() or (0, 0)
+            (float(value) for value in info["dpi"]) if told_by_file and "dpi" in info else parsed.resolution() or (0, 0)
         )
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None
 
 
-def _deep(image: Image.Image, told: _Told) -> tuple[NDArray[np.uint16], Levels | None]:
+def _sixteen_bit_gray(image: Image.Image, metadata: FileMetadata) -> tuple[NDArray[np.uint16], Levels | None]:
     """Gray of more than 8 bit, as 16 bit."""
     width, height = image.size
     levels = np.empty((height, width), np.uint16)
     if image.mode in _SIXTEEN_BIT:
-        low, high = 0.0, float((1 << told.bits) - 1 if told.bits in (10, 12, 14) else _LAST_LEVEL_16)
+        low, high = 0.0, float((1 << metadata.bits) - 1 if metadata.bits in (10, 12, 14) else _LAST_LEVEL_16)
     else:
         low, high = _range(image)
     for rows, values in strips(image):
@@ -335,7 +339,7 @@ def _deep(image: Image.Image, told: _Told) -> tuple[NDArray[np.uint16], Levels |
             levels[rows] = np.rint(np.clip(unit, 0, 1) * _LAST_LEVEL_16)
     transparent = image.info.get("transparency")
     alpha = np.where(levels == transparent, 0, _LAST_LEVEL_16).astype(np.uint16) if transparent is not None else None
-    if told.white_is_zero:  # which Pillow leaves to us in these modes
+    if metadata.white_is_zero:  # which Pillow leaves to us in these modes
         np.subtract(_LAST_LEVEL_16, levels, out=levels)
     if profile := image.info.get("icc_profile"):
         levels = profiles.gray_to_srgb(levels, profile)
@@ -355,7 +359,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
     return (low, high) if low < high else (0.0, 1.0)
 
 
-def _shallow(image: Image.Image) -> tuple[Image.Image, Levels | None]:
+def _eight_bit(image: Image.Image) -> tuple[Image.Image, Levels | None]:
     """Everything else, as L or RGB of 8 bit."""
     info = image.info
     image, alpha = _split_alpha(image)

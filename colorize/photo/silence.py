@@ -23,7 +23,7 @@ _quiet: warnings.catch_warnings[None] | None = None
 
 
 @contextmanager
-def kept() -> Iterator[None]:
+def suppress_pillow_warnings() -> Iterator[None]:
     """Silence Pillow's warnings.
 
     The filters are the whole process's. Several threads that each put them back as they found them would leave them

@@ -29,31 +29,31 @@ _STAND_INS = {DETAILS + 1: DETAILS, GPS + 1: GPS}
 _Tag = tuple[int, int, int, Any, bool]  # number, type, count, value, whether only the first page has it
 
 
-class Sheet(NamedTuple):
+class TiffPage(NamedTuple):
     """A page as it is written."""
 
     photo: Photo  # with an alpha of the pixels' depth, if any
-    told: Metadata
+    metadata: Metadata
     icc: bytes
 
 
-def write(file: IO[bytes], sheets: Iterable[Sheet]) -> None:
+def write(file: IO[bytes], pages: Iterable[TiffPage]) -> None:
     """Write the pages one after the other; nothing of one is kept when the next is asked for."""
     from tifffile import TiffWriter
 
     writer, order, large = None, "<", False
     try:
-        for sheet in sheets:
-            exif = sheet.told.exif
+        for page in pages:
+            exif = page.metadata.exif
             if writer is None:
-                large = sheet.photo.row_size * sheet.photo.size[1] * sheet.photo.pages > _CLASSIC
+                large = page.photo.row_size * page.photo.size[1] * page.photo.pages > _CLASSIC
                 order = "<" if large else exif.order  # big-endian BigTIFF is not read by everybody: not by Pillow
                 writer = TiffWriter(file, bigtiff=large, byteorder=order)  # type: ignore[arg-type]
-            tags = _tags(sheet.told, exif.in_order(order), file, large=large)
+            tags = _tags(page.metadata, exif.in_order(order), file, large=large)
             at = _pad(file)
-            _write(writer, sheet, tags, order)
+            _write(writer, page, tags, order)
             _name(file, at, order, large)
-            del sheet
+            del page
     finally:
         if writer is not None:
             writer.close()
@@ -78,8 +78,8 @@ def _tags(metadata: Metadata, exif: Exif, file: IO[bytes], *, large: bool) -> li
     return tags
 
 
-def _write(writer: Any, sheet: Sheet, tags: list[_Tag], order: str) -> None:
-    photo, dpi = sheet.photo, sheet.told.dpi
+def _write(writer: Any, page: TiffPage, tags: list[_Tag], order: str) -> None:
+    photo, dpi = page.photo, page.metadata.dpi
     width, height = photo.size
     several = photo.channels > 1
     dtype = np.dtype(f"{order}u{2 if photo.is_deep else 1}")
@@ -96,7 +96,7 @@ def _write(writer: Any, sheet: Sheet, tags: list[_Tag], order: str) -> None:
         extrasamples=["UNASSALPHA"] if photo.alpha is not None else None,
         resolution=dpi,
         resolutionunit="INCH" if dpi else None,
-        iccprofile=sheet.icc or None,
+        iccprofile=page.icc or None,
         extratags=tags,
         software=False,
         metadata=None,

@@ -43,7 +43,7 @@ def save(
     try:
         with files.atomic(target, overwrite=overwrite) as file:
             if format_ is TIFF:
-                tiff.write(file, _sheets(pages))
+                tiff.write(file, _tiff_pages(pages))
             else:
                 _write(next(pages), file, format_, quality or format_.quality, target)
     except (ColorizeError, FileExistsError):
@@ -66,15 +66,15 @@ def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LO
     save(Photo(image), target, quality=90)
 
 
-def losses(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
+def dropped_metadata(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
     """What of a photo is not read, or not held by the format of the target, in words; empty if all is kept."""
-    return metadata.of_result(photo, writer(Path(target))).lost
+    return metadata.of_result(photo, writer(Path(target))).dropped_metadata
 
 
-def _sheets(pages: Iterable[Photo]) -> Iterator[tiff.Sheet]:
+def _tiff_pages(pages: Iterable[Photo]) -> Iterator[tiff.TiffPage]:
     for page in pages:
         photo = _of_one_depth(page)
-        yield tiff.Sheet(photo, metadata.of_result(photo, TIFF), _profile(photo))
+        yield tiff.TiffPage(photo, metadata.of_result(photo, TIFF), _profile(photo))
 
 
 def _of_one_depth(photo: Photo) -> Photo:
@@ -95,20 +95,20 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
             f"{target}: {format_.name} holds {format_.longest} px a side at most, the photo has "
             f"{photo.size[0]}×{photo.size[1]}; choose another format"
         )
-    told, icc = metadata.of_result(photo, format_), _profile(photo)
+    written, icc = metadata.of_result(photo, format_), _profile(photo)
     if format_ is PNG:
-        png.write(file, _of_one_depth(photo), told, icc)
+        png.write(file, _of_one_depth(photo), written, icc)
         return
     settings: dict[str, Any] = {"quality": quality, "icc_profile": icc or None}
-    if exif := told.exif.to_bytes():
+    if exif := written.exif.to_bytes():
         settings["exif"] = b"Exif\0\0" + exif
-    if told.xmp:
-        settings["xmp"] = told.xmp
+    if written.xmp:
+        settings["xmp"] = written.xmp
     if format_ is JPEG:
         # All of the color (4:4:4): it is what this program adds.
-        dpi = told.dpi if told.dpi and max(told.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF tells it, too
-        settings |= {"subsampling": 0, "dpi": dpi, "extra": _photoshop_segment(told.iptc)}
-        settings["comment"] = told.text.get("Comment", "").encode("utf-8", "surrogateescape")
+        dpi = written.dpi if written.dpi and max(written.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF tells it, too
+        settings |= {"subsampling": 0, "dpi": dpi, "extra": _photoshop_segment(written.iptc)}
+        settings["comment"] = written.text.get("Comment", "").encode("utf-8", "surrogateescape")
         photo.image.save(cast(IO[bytes], _ThroughPython(file)), "JPEG", **settings)
         return
     image = photo.image

@@ -237,7 +237,7 @@ def measure(study: Study) -> dict[str, Any]:
     from colorize import __version__
     from colorize.color.lightness import to_levels
     from colorize.color.metrics import KL_SMOOTHING
-    from colorize.evaluation.features import Eye
+    from colorize.evaluation.features import FeatureExtractor
     from colorize.evaluation.measures import SCALES, draw_weights, measure_photos, summarize
     from colorize.study.judge import taken_for_real
     from colorize.training.augment import to_batch, to_float
@@ -253,10 +253,10 @@ def measure(study: Study) -> dict[str, Any]:
     l = to_batch(truth).l
     levels = to_levels(photos.permute(0, 2, 3, 1).numpy())  # (N, S, S)
     weights = draw_weights(len(photos), study.resamples)
-    eye = Eye(study.encoder_start).to(device)
+    extractor = FeatureExtractor(study.encoder_start).to(device)
 
     def looked_at(rgb: Tensor) -> Tensor:
-        return torch.cat([eye(part.to(device)).cpu() for part in rgb.split(32)])
+        return torch.cat([extractor(part.to(device)).cpu() for part in rgb.split(32)])
 
     true = measure_photos(truth, truth)
     gray = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)

@@ -83,7 +83,7 @@ class ClaimResult(NamedTuple):
     worse: list[Interval]
 
 
-def hold_against(claim: Claim, runs: Sequence[dict[str, Any]]) -> ClaimResult:
+def evaluate_claim(claim: Claim, runs: Sequence[dict[str, Any]]) -> ClaimResult:
     """Compare the claim with the `runs` of a study.json, which has at least one of each of its two arms."""
     better, worse = (_measures(runs, arm, claim.measure) for arm in (claim.better, claim.worse))
     pairs = [(b, w) for b in map(claim.of_better, better) for w in map(claim.of_worse, worse)]

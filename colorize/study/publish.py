@@ -1,7 +1,7 @@
 """`python -m colorize.study.publish DATA --out FOLDER`: the study as pages for a reader who doubts it.
 
 DATA is the folder that `python -m colorize.study` wrote, or the `data` folder of an earlier report. The numbers of the
-worlds of `colorize.study.toy_problems` are taken from it too; those that are missing are made, in a few minutes.
+problems of `colorize.study.toy_problems` are taken from it too; those that are missing are made, in a few minutes.
 The folder afterwards:
 
     README.md, index.html    the report, twice the same
@@ -28,7 +28,7 @@ from typing import Any
 from colorize.errors import ColorizeError, ConfigError, DataError
 from colorize.evaluation.intervals import Interval
 from colorize.study.arms import all_runs
-from colorize.study.claims import CLAIMS, Claim, ClaimResult, hold_against
+from colorize.study.claims import CLAIMS, Claim, ClaimResult, evaluate_claim
 from colorize.study.figures import (
     ARM_LABELS,
     FIGURES,
@@ -39,7 +39,7 @@ from colorize.study.figures import (
     require_matplotlib,
     strip_path,
 )
-from colorize.study.toy_problems import WORLDS, run_world, write_json
+from colorize.study.toy_problems import TOY_PROBLEMS, run_toy_problem, write_json
 from colorize.system import files
 
 STUDY = "study"
@@ -74,14 +74,14 @@ def collect(data: Path, out: Path) -> Path:
                 picture.save(buffer, "JPEG", quality=88)
                 with files.atomic(kept / "strips" / arm / f"{each['name']}.jpg") as file:
                     file.write(buffer.getvalue())
-    for name in WORLDS:
+    for name in TOY_PROBLEMS:
         if (data / f"{name}.json").is_file():
             world = read_json(data / f"{name}.json")
         elif (kept / f"{name}.json").is_file():
             continue
         else:
-            print(f"report: {name}: running this world", file=sys.stderr, flush=True)
-            world = run_world(name)
+            print(f"report: {name}: running this toy problem", file=sys.stderr, flush=True)
+            world = run_toy_problem(name)
         if kept.resolve() != data.resolve() or not (kept / f"{name}.json").is_file():
             write_json(kept / f"{name}.json", world)
     return kept
@@ -91,12 +91,12 @@ def render(data: Path) -> str:
     """The report as Markdown, out of the JSON files in `data`."""
     from jinja2 import Environment, StrictUndefined, TemplateError
 
-    study, distribution, saturation, two_colors = (read_json(data / f"{name}.json") for name in (STUDY, *WORLDS))
+    study, distribution, saturation, two_colors = (read_json(data / f"{name}.json") for name in (STUDY, *TOY_PROBLEMS))
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
     environment.filters |= {"percent": percent, "number": number, "interval": interval, "steps": steps}
-    outcomes = [hold_against(claim, study["runs"]) for claim in CLAIMS if _has(study, claim)]
+    outcomes = [evaluate_claim(claim, study["runs"]) for claim in CLAIMS if _has(study, claim)]
     try:
         return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
             study=study,

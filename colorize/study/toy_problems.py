@@ -1,4 +1,4 @@
-"""`python -m colorize.study.toy_problems NAME --out FOLDER`: worlds in which the right answer is known.
+"""`python -m colorize.study.toy_problems NAME --out FOLDER`: problems whose right answer is known.
 
     distribution   noise becomes N(μ, σ) by the alternating game: `distribution.py`
     saturation     why the original game stalls: `saturation.py`
@@ -21,12 +21,12 @@ from colorize.errors import ColorizeError, ConfigError
 from colorize.evaluation.rounding import rounded
 from colorize.system import files
 
-WORLDS = ("distribution", "saturation", "two-colors")
+TOY_PROBLEMS = ("distribution", "saturation", "two-colors")
 _DIGITS = 4  # significant ones in the file
 
 
-def run_world(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """The numbers of one world, as they stand in its file."""
+def run_toy_problem(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
+    """The numbers of one problem, as they stand in its file."""
     from colorize.study import distribution, saturation, two_colors
 
     run = {"distribution": distribution.run, "saturation": saturation.run, "two-colors": two_colors.run}[name]
@@ -45,9 +45,9 @@ def write_json(target: Path, result: dict[str, Any]) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m colorize.study.toy_problems", description="Run a world in which the right answer is known."
+        prog="python -m colorize.study.toy_problems", description="Run a problem whose right answer is known."
     )
-    parser.add_argument("name", choices=WORLDS, metavar="NAME", help=", ".join(WORLDS))
+    parser.add_argument("name", choices=TOY_PROBLEMS, metavar="NAME", help=", ".join(TOY_PROBLEMS))
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for NAME.json and its figures")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="[%(default)s]")
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it all run?")
@@ -58,14 +58,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures.require_matplotlib()  # told before the work
         if given.seed < 0:
             raise ConfigError(f"seed must be at least 0, got {given.seed}")
-        write_json(given.out / f"{given.name}.json", run_world(given.name, given.seed, quick=given.quick))
+        write_json(given.out / f"{given.name}.json", run_toy_problem(given.name, given.seed, quick=given.quick))
         for path in figures.draw_from(given.out, figures.of_source(given.name), given.out):
             print(path)
     except ColorizeError as error:
-        print(f"worlds: {error}", file=sys.stderr)
+        print(f"toy_problems: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except OSError as error:
-        print(f"worlds: {error}", file=sys.stderr)
+        print(f"toy_problems: {error}", file=sys.stderr)
         return 1
     return 0
 

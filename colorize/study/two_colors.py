@@ -94,27 +94,27 @@ class NoiseDriven(nn.Module):
         return ab
 
 
-def draw_shapes(count: int, red: float, chance: torch.Generator) -> Shapes:
+def draw_shapes(count: int, red: float, rng: torch.Generator) -> Shapes:
     """`count` pictures with one disc, square or diamond each, red with the probability `red` and else blue.
 
     Everything but the color is drawn before and without it.
     """
 
     def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, 1, 1, generator=chance)
+        return low + (high - low) * torch.rand(count, 1, 1, generator=rng)
 
     middles = torch.arange(SIDE) + 0.5
     radius = uniform(*_RADII)
     x, y = (radius + (SIDE - 2 * radius) * uniform(0, 1) for _ in range(2))
     dx, dy = (middles[None, None, :] - x).abs(), (middles[None, :, None] - y).abs()
-    kind = torch.randint(3, (count, 1, 1), generator=chance)
+    kind = torch.randint(3, (count, 1, 1), generator=rng)
     disc = dx.square() + dy.square() < radius.square()
     square = torch.maximum(dx, dy) < 0.85 * radius
     diamond = dx + dy < 1.2 * radius
     masks = torch.where(kind == 0, disc, torch.where(kind == 1, square, diamond)).float()[:, None]
     behind = uniform(*BEHIND_L)[:, None]
     l = (masks * SHAPE_L + (1 - masks) * behind) / L_HALF_RANGE - 1
-    is_red = torch.rand(count, 1, generator=chance) < red
+    is_red = torch.rand(count, 1, generator=rng) < red
     colors = torch.where(is_red, torch.tensor(COLORS["red"]), torch.tensor(COLORS["blue"]))  # (N, 2)
     return Shapes(l, masks * colors[:, :, None, None] / AB_RANGE, masks)
 
@@ -146,7 +146,7 @@ def best_answers(red: float) -> dict[str, list[float]]:
 def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
     """A generator from `seed` that has met nothing but this arm's loss; in eval mode, its noise left on."""
     torch.manual_seed(seed)
-    chance = torch.Generator().manual_seed(seed)
+    rng = torch.Generator().manual_seed(seed)
     dropout = 0.5 if arm.noise == "dropout" else 0.0
     unet = build_generator("unet", {"ngf": settings.ngf, "depth": settings.depth, "dropout": dropout})
     generator = NoiseDriven(unet) if arm.noise == "vector" else unet
@@ -167,7 +167,7 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
     for i in range(settings.steps):
         for optimizer in (g_optimizer, d_optimizer):
             optimizer.param_groups[0]["lr"] = settings.lr * min(1.0, 2 * (1 - i / settings.steps))
-        shapes = draw_shapes(settings.batch_size, red, chance)
+        shapes = draw_shapes(settings.batch_size, red, rng)
         batch = [Batch(shapes.l, shapes.ab)]
         if arm.adversarial:
             step.adversarial_step(batch, g_optimizer, d_optimizer)

@@ -18,7 +18,7 @@ if sys.platform != "win32":
 
 # Short, whatever the target is called: a name of 255 bytes leaves no room for more.
 _PREFIX = ".colorize-"
-_NOBODY_WRITES_SO_LONG = 24 * 3600  # seconds at one file
+_ABANDONED_AFTER = 24 * 3600  # seconds without a write
 _TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
 
 
@@ -119,7 +119,7 @@ def _lock(file: BinaryIO, *, wait: bool) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # some network drives
-        return time.time() - os.fstat(file.fileno()).st_mtime > _NOBODY_WRITES_SO_LONG
+        return time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED_AFTER
     return True
 
 

@@ -119,7 +119,7 @@ class TrainConfig:
         least=0,
     )
     hints: float = _option(0.0, "share of the photos that are shown with hints of their true colors", least=0)
-    evenness: float = _option(
+    source_balance: float = _option(
         0.0,
         "how much less the large sources are drawn from: of one with n photos (m/n)^this is used, m being the median; "
         "0: all, 1: no source counts more than the median one. A source is what stands before the number in a shard's "

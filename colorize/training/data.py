@@ -134,10 +134,10 @@ def source_of(raw: RawPhoto) -> str:
     return numbered[1] if numbered else Path(raw.name.removesuffix(raw.key)).name
 
 
-def kept_shares(sources: Sources, evenness: float) -> dict[str, float]:
+def kept_shares(sources: Sources, source_balance: float) -> dict[str, float]:
     """The share of each source's photos that an epoch uses, so that the large ones do not drown the others.
 
-    A source of n photos keeps (m/n)^`evenness` of them, m being the median of n over the sources; at most all.
+    A source of n photos keeps (m/n)^`source_balance` of them, m being the median of n over the sources; at most all.
     """
     photos = itertools.chain(
         (RawPhoto(str(path), _file_key(path), path) for path in sources.files),
@@ -145,7 +145,7 @@ def kept_shares(sources: Sources, evenness: float) -> dict[str, float]:
     )
     counts = Counter(map(source_of, photos))
     median = statistics.median(counts.values()) if counts else 1
-    return {source: min(1.0, float((median / count) ** evenness)) for source, count in counts.items()}
+    return {source: min(1.0, float((median / count) ** source_balance)) for source, count in counts.items()}
 
 
 def _file_key(path: Path) -> str:
@@ -225,8 +225,8 @@ class PhotoStream(IterableDataset[StreamBatch]):
             found: Counter[str] = Counter()
             if not useful and not self._any_usable(found):
                 break
-        told = ", ".join(f"{found[reason]} {reason}" for reason in SKIPS if found[reason]) or "none found"
-        yield StreamBatch(torch.empty(0), worker, Position(epoch, 0), {}, f"no photo can be trained on ({told})")
+        reasons = ", ".join(f"{found[reason]} {reason}" for reason in SKIPS if found[reason]) or "none found"
+        yield StreamBatch(torch.empty(0), worker, Position(epoch, 0), {}, f"no photo can be trained on ({reasons})")
 
     def _any_usable(self, skipped: Counter[str]) -> bool:
         """Whether there is a photo to train on at all; `skipped` counts why not."""
@@ -310,7 +310,7 @@ class PhotoBatches:
         self._positions = [Position(*each) for each in state["positions"]]
         self._batches = int(state["batches"])
         self.skipped: Counter[str] = Counter(with_new_names(state["skipped"]))
-        kept = kept_shares(sources, config.evenness) if config.evenness else {}
+        kept = kept_shares(sources, config.source_balance) if config.source_balance else {}
         first = self._batches % workers
         stream = PhotoStream(sources, config, hold_out, rank, world, list(self._positions), first, kept)
         self._loader = DataLoader(

@@ -561,7 +561,7 @@ def _can_become(given: Any, wanted: Any) -> bool:
 
 
 def reconstruction_loss(config: TrainConfig, bins: AbBins | None) -> Callable[[Any, Tensor], Tensor]:
-    """The reconstruction loss of G's ab; of its whole `Answer` if G has bins."""
+    """The reconstruction loss of G's ab; of its whole `GeneratorOutput` if G has bins."""
     if bins is None:
         return RECONSTRUCTIONS[config.reconstruction]
     if config.reconstruction == CROSS_ENTROPY:

@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from colorize.models.generator import Answer
+from colorize.models.generator import GeneratorOutput
 from colorize.training.losses import Objective, gradient_penalty
 
 
@@ -39,7 +39,7 @@ class Step:
 
     `batches` are the micro-batches of a step (one, unless gradients are accumulated). `generator` and `discriminator`
     are as `accelerate` prepared them; `discriminator_alone` is D without the wrapper that exchanges gradients between
-    processes, for G's update, where D has none. With `logits`, the reconstruction loss gets G's whole `Answer`
+    processes, for G's update, where D has none. With `logits`, the reconstruction loss gets G's whole `GeneratorOutput`
     instead of its ab. `perceptual(l, ab, truth)`, if there is one, is added to it, weighted already.
     """
 
@@ -136,13 +136,13 @@ class Step:
         _update(g_optimizer)
         return StepLosses(d_loss, g_adversarial, g_reconstruction)
 
-    def _answer(self, batch: Batch) -> Tensor | Answer:
+    def _answer(self, batch: Batch) -> Tensor | GeneratorOutput:
         """What the reconstruction loss compares."""
         named = {"logits": True} if self.logits else {}
-        answer: Tensor | Answer = self.generator(*batch.given, **named)
+        answer: Tensor | GeneratorOutput = self.generator(*batch.given, **named)
         return answer
 
-    def _reconstruct(self, answer: Tensor | Answer, batch: Batch) -> Tensor:
+    def _reconstruct(self, answer: Tensor | GeneratorOutput, batch: Batch) -> Tensor:
         loss = self.reconstruction(answer, batch.ab)
         return loss + self.perceptual(batch.l, _colors(answer), batch.ab) if self.perceptual else loss
 
@@ -167,8 +167,8 @@ def frozen(module: nn.Module) -> Iterator[None]:
             parameter.requires_grad_(True)
 
 
-def _colors(answer: Tensor | Answer) -> Tensor:
-    return answer.ab if isinstance(answer, Answer) else answer
+def _colors(answer: Tensor | GeneratorOutput) -> Tensor:
+    return answer.ab if isinstance(answer, GeneratorOutput) else answer
 
 
 def _update(optimizer: Optimizer) -> None:

@@ -11,7 +11,7 @@ from colorize import ConfigError, Hint
 from colorize.color.lightness import ab_of
 from colorize.color.tensors import rgb_to_lab
 from colorize.color.units import AB_RANGE
-from colorize.coloring.hints import hint_array, obey
+from colorize.coloring.hints import enforce_hints, hint_array
 
 RED = ab_of(np.array([200, 40, 30], np.uint8))
 
@@ -74,7 +74,7 @@ def test_a_result_has_a_hints_color_there_and_its_own_far_away_and_on_other_thin
     l = np.zeros((40, 60), np.float32)
     l[:, 32:] = 0.8  # another thing, right beside
     hints = hint_array([Hint(30, 20, "#c8281e")], (60, 40), (40, 60))
-    obeyed = obey(ab, hints, l)
+    obeyed = enforce_hints(ab, hints, l)
     np.testing.assert_allclose(obeyed[:, 20, 30] * AB_RANGE, RED * AB_RANGE, atol=0.5)
     assert 0.05 < (obeyed[0, 20, 22] - 0.1) / (RED[0] - 0.1) < 0.95  # fades out
     np.testing.assert_array_equal(obeyed[:, :, :15], ab[:, :, :15])
@@ -84,7 +84,7 @@ def test_a_result_has_a_hints_color_there_and_its_own_far_away_and_on_other_thin
 def test_two_hints_side_by_side_keep_their_own_colors() -> None:
     ab, l = np.zeros((2, 20, 40), np.float32), np.zeros((20, 40), np.float32)
     given = [Hint(10, 10, "#c8281e"), Hint(30, 10, "#2040c0")]
-    obeyed = obey(ab, hint_array(given, (40, 20), (20, 40)), l)
+    obeyed = enforce_hints(ab, hint_array(given, (40, 20), (20, 40)), l)
     for hint in given:
         truth = ab_of(np.array(hint.rgb(), np.uint8))
         np.testing.assert_allclose(obeyed[:, 10, int(hint.x)] * AB_RANGE, truth * AB_RANGE, atol=0.5)

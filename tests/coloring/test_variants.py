@@ -10,7 +10,7 @@ from colorize import ConfigError, Hint
 from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE
 from colorize.coloring.colorizer import Colorizer
-from colorize.coloring.variants import draw_hints, spread
+from colorize.coloring.variants import color_std, draw_hints
 from tests.stand_ins import StandInEngine, TwoHalves, one_color
 
 GRAY = Image.new("L", (96, 64), 128)
@@ -63,10 +63,10 @@ def test_colors_are_drawn_as_often_as_they_are_likely() -> None:
 
 def test_the_spread_is_the_standard_deviation_of_what_is_possible() -> None:
     bins = np.array([[0.3, 0.4], [-0.3, -0.4], [0.0, 0.0]], np.float32)
-    chances = np.zeros((3, 1, 2))
-    chances[:, 0, 0] = 0.5, 0.5, 0
-    chances[:, 0, 1] = 0, 0, 1
-    np.testing.assert_allclose(spread(chances, bins), [[0.5 * AB_RANGE, 0]], atol=1e-4)
+    probabilities = np.zeros((3, 1, 2))
+    probabilities[:, 0, 0] = 0.5, 0.5, 0
+    probabilities[:, 0, 1] = 0, 0, 1
+    np.testing.assert_allclose(color_std(probabilities, bins), [[0.5 * AB_RANGE, 0]], atol=1e-4)
 
 
 @pytest.mark.parametrize("size", [(96, 64), (50, 113)])

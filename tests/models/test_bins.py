@@ -66,10 +66,10 @@ def test_what_is_encoded_comes_back(bins: AbBins) -> None:
 
 
 def test_the_annealed_mean_is_the_mean_at_1_the_mode_near_0_and_between_at_0_38(bins: AbBins) -> None:
-    chances = torch.full((len(bins),), 1e-12)
+    probabilities = torch.full((len(bins),), 1e-12)
     red, blue = 200, 20
-    chances[red], chances[blue] = 0.7, 0.3
-    logits = chances.log()[None, :, None, None]
+    probabilities[red], probabilities[blue] = 0.7, 0.3
+    logits = probabilities.log()[None, :, None, None]
     mean = 0.7 * bins.centers[red] + 0.3 * bins.centers[blue]
     torch.testing.assert_close(bins.decode(logits, 1.0)[0, :, 0, 0], mean, atol=1e-5, rtol=0)
     torch.testing.assert_close(bins.decode(logits, 0.01)[0, :, 0, 0], bins.centers[red])

@@ -214,7 +214,7 @@ def test_huge_exif_is_carried_or_told(tmp_path: Path) -> None:
     photo.save(opened, tmp_path / "a.tif")
     assert len(photo.open(tmp_path / "a.tif").exif) > 3_000_000
     photo.save(opened, tmp_path / "a.jpg")
-    assert photo.losses(opened, "a.jpg") == ("EXIF fields for which JPEG has no room",)
+    assert photo.dropped_metadata(opened, "a.jpg") == ("EXIF fields for which JPEG has no room",)
 
 
 def test_a_scan_with_too_many_pages_is_told() -> None:

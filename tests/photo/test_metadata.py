@@ -59,7 +59,7 @@ def test_exif_travels_whole_but_for_what_is_not_true_any_more(target: str, tmp_p
         inner = {0x9003: "1951:02:03 04:05:06", 0x927C: b"maker" * 9, 0xA001: 1}  # the colors are sRGB now
         assert dict(result.get_ifd(ExifTags.IFD.Exif)) == inner
         assert dict(result.get_ifd(ExifTags.IFD.GPSInfo)) == {1: "N", 2: (48.0, 12.0, 3.5)}
-    assert photo.losses(in_color(opened), f"b{target}") == ()
+    assert photo.dropped_metadata(in_color(opened), f"b{target}") == ()
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -144,7 +144,7 @@ def test_exif_for_which_jpeg_has_no_room_loses_its_largest_fields_only(tmp_path:
     assert len(opened.exif) > 70_000
     result = in_color(opened)
     photo.save(result, tmp_path / "b.jpg")
-    assert photo.losses(result, "b.jpg") == ("EXIF fields for which JPEG has no room",)
+    assert photo.dropped_metadata(result, "b.jpg") == ("EXIF fields for which JPEG has no room",)
     with Image.open(tmp_path / "b.jpg") as saved:
         assert saved.getexif()[DESCRIPTION] == "with much to say" + LATER_NOTE
         assert dict(saved.getexif().get_ifd(ExifTags.IFD.Exif)) == {}
@@ -276,12 +276,12 @@ def test_a_long_packet_loses_its_padding_before_itself(tmp_path: Path) -> None:
     padded = corpus.PACKET.replace(20 * b" ", 64_000 * b" ")
     result = in_color(source("WEBP", xmp=padded.replace(64_000 * b" ", 64_900 * b" ")))
     photo.save(result, tmp_path / "a.jpg")
-    assert photo.losses(result, "a.jpg") == ()
+    assert photo.dropped_metadata(result, "a.jpg") == ()
     assert "Müllers Hof" in photo.open(tmp_path / "a.jpg").xmp.decode()
     full = corpus.PACKET.replace(b"M\xc3\xbcllers", b"M" * 66_000)
     result = in_color(source("WEBP", xmp=full))
     photo.save(result, tmp_path / "b.jpg")
-    assert photo.losses(result, "b.jpg") == ("XMP, for which JPEG has no room",)
+    assert photo.dropped_metadata(result, "b.jpg") == ("XMP, for which JPEG has no room",)
     with Image.open(tmp_path / "b.jpg") as saved:
         assert [each.get(SOURCE_TYPE) for each in descriptions(packet_of(saved))] == [TERM]
 
@@ -300,7 +300,7 @@ def test_iptc_records_travel_between_the_formats_that_hold_them(target: str, tmp
         elif target == ".tif":
             with tifffile.TiffFile(tmp_path / "b.tif") as tiff:
                 assert tiff.pages.first.tags[33723].value == corpus.IPTC
-        assert photo.losses(result, f"b{target}") == (() if target in (".jpg", ".tif") else ("IPTC records",))
+        assert photo.dropped_metadata(result, f"b{target}") == (() if target in (".jpg", ".tif") else ("IPTC records",))
 
 
 def test_texts_and_comments_travel_where_there_is_room_for_them(tmp_path: Path) -> None:
@@ -310,13 +310,13 @@ def test_texts_and_comments_travel_where_there_is_room_for_them(tmp_path: Path) 
     text.add_text("Comment", "found in the attic", zip=True)
     opened = photo.open(io.BytesIO(corpus.encoded(Image.new("L", (6, 4)), "PNG", pnginfo=text)))
     photo.save(in_color(opened), tmp_path / "a.png")
-    assert photo.losses(opened, "a.png") == ()
+    assert photo.dropped_metadata(opened, "a.png") == ()
     with Image.open(tmp_path / "a.png") as saved:
         texts = saved.text  # type: ignore[attr-defined]
         told = {key: str(texts[key]) for key in ("Title", "Author", "Comment")}
         assert told == {"Title": "Großmutter", "Author": "Ελένη", "Comment": "found in the attic"}
     photo.save(in_color(opened), tmp_path / "a.jpg")
-    assert photo.losses(opened, "a.jpg") == ("texts",)
+    assert photo.dropped_metadata(opened, "a.jpg") == ("texts",)
     with Image.open(tmp_path / "a.jpg") as saved:
         assert saved.info["comment"] == b"found in the attic"
     odd = photo.open(io.BytesIO(corpus.encoded(Image.new("L", (6, 4)), "JPEG", comment=b"caf\xe9")))

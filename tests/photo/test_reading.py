@@ -386,7 +386,7 @@ def test_what_is_left_behind_in_a_file_is_said(tmp_path: Path) -> None:
     }.items():
         read = photo.open(tmp_path / name)
         assert read.unread == unread, name
-        assert photo.losses(read, tmp_path / "result.tif") == unread, name
+        assert photo.dropped_metadata(read, tmp_path / "result.tif") == unread, name
 
 
 def test_every_page_has_its_own_orientation_and_description(tmp_path: Path) -> None:
@@ -522,7 +522,7 @@ def test_camera_raw_is_developed() -> None:
     assert b"negative 17" in opened.exif
     assert photo.header(io.BytesIO(corpus.dng())) == photo.Header(64 * 96, ".jpg", "camera raw")
     buffer = io.BytesIO()
-    tiff.write(buffer, [tiff.Sheet(opened, of_result(opened, TIFF), b"")])
+    tiff.write(buffer, [tiff.TiffPage(opened, of_result(opened, TIFF), b"")])
     again = photo.open(buffer, "a.tif")  # a photo now, and no raw any more
     np.testing.assert_array_equal(again.levels, opened.levels)
     broken = bytearray(corpus.dng())

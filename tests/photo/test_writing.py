@@ -95,11 +95,11 @@ def test_sixteen_bit_gray_becomes_sixteen_bit_color(tmp_path: Path) -> None:
     result = in_color(photo.open(io.BytesIO(corpus_png)))
     for suffix in (".tif", ".png"):
         photo.save(result, tmp_path / f"a{suffix}")
-        assert photo.losses(result, tmp_path / f"a{suffix}") == ()
+        assert photo.dropped_metadata(result, tmp_path / f"a{suffix}") == ()
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), result.levels)
     assert (tmp_path / "a.png").read_bytes()[24:26] == b"\x10\x02"  # 16 bit, RGB
     photo.save(result, tmp_path / "a.jpg")
-    assert photo.losses(result, "a.jpg") == ("more than 8 bit",)
+    assert photo.dropped_metadata(result, "a.jpg") == ("more than 8 bit",)
     assert np.abs(photo.open(tmp_path / "a.jpg").levels - levels[..., None].squeeze() / 257).max() < 4
 
 
@@ -165,13 +165,13 @@ def test_alpha_travels_where_the_format_holds_it(tmp_path: Path) -> None:
     opened = photo.to_photo(transparent)
     for suffix in (".png", ".webp", ".tif", ".avif"):
         photo.save(in_color(opened), tmp_path / f"a{suffix}")
-        assert photo.losses(opened, f"a{suffix}") == ()
+        assert photo.dropped_metadata(opened, f"a{suffix}") == ()
         with Image.open(tmp_path / f"a{suffix}") as saved:
             assert saved.mode == "RGBA"
             found = np.asarray(saved.getchannel("A")).astype(int)
             assert np.abs(found - np.asarray(alpha)).max() <= (8 if suffix == ".avif" else 0)
     photo.save(in_color(opened), tmp_path / "a.jpg")
-    assert photo.losses(opened, "a.jpg") == ("transparency",)
+    assert photo.dropped_metadata(opened, "a.jpg") == ("transparency",)
     with Image.open(tmp_path / "a.jpg") as saved:
         assert saved.mode == "RGB"
 
@@ -199,7 +199,7 @@ def test_the_pages_of_a_scan_come_out_one_by_one(tmp_path: Path) -> None:
         assert [page.dtype for page in saved.pages] == [np.uint8, np.uint8, np.uint16]
         np.testing.assert_array_equal(saved.pages[1].asarray()[..., 1], np.asarray(gray.rotate(90, expand=True)))
     first = photo.open(io.BytesIO(content))
-    assert photo.losses(first, "a.png") == ("the pages after the first",)
+    assert photo.dropped_metadata(first, "a.png") == ("the pages after the first",)
     photo.save(map(in_color, photo.pages(io.BytesIO(content))), tmp_path / "a.png")
     assert photo.open(tmp_path / "a.png").size == gray.size
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from colorize.evaluation.intervals import Interval
-from colorize.study.claims import CLAIMS, Claim, Decision, from_one, halved, hold_against
+from colorize.study.claims import CLAIMS, Claim, Decision, evaluate_claim, from_one, halved
 
 HIGHER = Claim("A is higher", "psnr", "A", "B", higher=True)
 
@@ -37,17 +37,17 @@ def runs(**measured: list[tuple[float, float, float]]) -> list[dict[str, Any]]:
 def test_a_claim_is_confirmed_or_contradicted_only_where_all_seeds_intervals_lie_apart(
     a: list[tuple[float, float, float]], b: list[tuple[float, float, float]], verdict: Decision
 ) -> None:
-    assert hold_against(HIGHER, runs(A=a, B=b)).verdict == verdict
+    assert evaluate_claim(HIGHER, runs(A=a, B=b)).verdict == verdict
     lower = dataclasses.replace(HIGHER, better="B", worse="A", higher=False)
-    assert hold_against(lower, runs(A=a, B=b)).verdict == verdict
+    assert evaluate_claim(lower, runs(A=a, B=b)).verdict == verdict
 
 
 def test_at_most_half_is_held_against_half() -> None:
     claim = Claim("at most half", "psnr", "A", "B", higher=False, of_worse=halved)
-    assert hold_against(claim, runs(A=[(4, 3, 4.4)], B=[(10, 9, 11)])).verdict == "confirmed"
-    assert hold_against(claim, runs(A=[(4, 3, 4.6)], B=[(10, 9, 11)])).verdict == "open"
-    assert hold_against(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).verdict == "contradicted"
-    assert hold_against(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).worse == [Interval(10, 9, 11)]  # as measured
+    assert evaluate_claim(claim, runs(A=[(4, 3, 4.4)], B=[(10, 9, 11)])).verdict == "confirmed"
+    assert evaluate_claim(claim, runs(A=[(4, 3, 4.6)], B=[(10, 9, 11)])).verdict == "open"
+    assert evaluate_claim(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).verdict == "contradicted"
+    assert evaluate_claim(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).worse == [Interval(10, 9, 11)]  # as measured
 
 
 def test_half_and_double_are_equally_far_from_one() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from colorize.evaluation.features import Eye
+from colorize.evaluation.features import FeatureExtractor
 from colorize.study.judge import taken_for_real
 
 PHOTOS, FEATURES = 200, 20
@@ -40,10 +40,10 @@ def test_one_judge_for_all_weighs_runs_as_told() -> None:
 
 
 def test_the_eye_sees_color_and_gives_finite_features() -> None:
-    eye = Eye("")
+    extractor = FeatureExtractor("")
     gray = torch.rand(1, 1, 64, 64).expand(1, 3, 64, 64)
     red = gray * torch.tensor([1, 0.5, 0.5]).view(1, 3, 1, 1)
-    features = eye(torch.cat([gray, red]))
+    features = extractor(torch.cat([gray, red]))
     assert features.shape == (2, 2 * (16 + 24 + 32 + 96 + 1280))
     assert features.isfinite().all()
     assert (features[0] - features[1]).abs().max() > 0

@@ -85,8 +85,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i, arm in enumerate(study["strips"]["arms"]):
         (folder / "strips" / arm).mkdir(parents=True)
         Image.new("RGB", (64, 48), (20 * i, 100, 50)).save(folder / "strips" / arm / "cat.png")
-    for name in toy_problems.WORLDS:
-        toy_problems.write_json(folder / f"{name}.json", toy_problems.run_world(name, quick=True))
+    for name in toy_problems.TOY_PROBLEMS:
+        toy_problems.write_json(folder / f"{name}.json", toy_problems.run_toy_problem(name, quick=True))
     return folder
 
 
@@ -171,20 +171,20 @@ def test_a_world_writes_its_numbers_and_figures(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = json.loads((data / "saturation.json").read_text())
-    monkeypatch.setattr(toy_problems, "run_world", lambda *_args, **_more: made)
+    monkeypatch.setattr(toy_problems, "run_toy_problem", lambda *_args, **_more: made)
     assert toy_problems.main(["saturation", "--quick", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.splitlines() == [str(tmp_path / "saturation.svg")]
     assert json.loads((tmp_path / "saturation.json").read_text()) == made
     assert made["command"] == "python -m colorize.study.toy_problems saturation --seed 0 --quick --out FOLDER"
     assert toy_problems.main(["saturation", "--seed", "-1", "--out", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "worlds: seed must be at least 0, got -1\n"
+    assert capsys.readouterr().err == "toy_problems: seed must be at least 0, got -1\n"
 
 
 def test_without_matplotlib_one_is_told_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(figures, "find_spec", lambda _name: None)
-    monkeypatch.setattr(toy_problems, "run_world", lambda *_args, **_more: pytest.fail("worked in vain"))
+    monkeypatch.setattr(toy_problems, "run_toy_problem", lambda *_args, **_more: pytest.fail("worked in vain"))
     assert toy_problems.main(["distribution", "--out", str(tmp_path)]) == 2
     assert "pip install 'colorize[study]'" in capsys.readouterr().err
 

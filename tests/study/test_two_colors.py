@@ -20,12 +20,12 @@ from colorize.study.two_colors import (
 from colorize.training.losses import RECONSTRUCTIONS
 
 
-def chance(seed: int = 0) -> torch.Generator:
+def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
 def test_gray_tells_nothing_of_the_color() -> None:
-    red, blue = draw_shapes(20, 1.0, chance()), draw_shapes(20, 0.0, chance())
+    red, blue = draw_shapes(20, 1.0, rng()), draw_shapes(20, 0.0, rng())
     assert torch.equal(red.l, blue.l)
     assert not torch.equal(red.ab, blue.ab)
     for shapes in (red, blue):  # both colors exist, so that nothing is clipped and lightness is what it says
@@ -36,7 +36,7 @@ def test_gray_tells_nothing_of_the_color() -> None:
 
 
 def test_shapes_lie_within_their_picture_and_are_as_often_red_as_they_should_be() -> None:
-    shapes = draw_shapes(1000, 0.75, chance())
+    shapes = draw_shapes(1000, 0.75, rng())
     assert shapes.masks.flatten(1).sum(dim=1).min() > 50
     for edge in (shapes.masks[..., 0], shapes.masks[..., -1], shapes.masks[..., 0, :], shapes.masks[..., -1, :]):
         assert edge.mean() < 0.05  # a shape may touch, but is not cut off
@@ -77,7 +77,7 @@ SMALL = Settings(steps=150, batch_size=8, ngf=4, depth=3, ndf=8, lr=5e-3, shapes
 
 def test_mse_answers_with_the_mean_which_is_no_color_that_exists_and_l1_with_the_more_frequent_one() -> None:
     for red in (0.5, 0.75):
-        shapes = draw_shapes(SMALL.shapes, red, chance(9))
+        shapes = draw_shapes(SMALL.shapes, red, rng(9))
         result = measure(train(ARMS["mse"], red, SMALL, seed=0), ARMS["mse"], shapes, SMALL.draws)
         assert result["mean"] == pytest.approx(best_answers(red)["mse"], abs=9)
         assert result["near"] < 0.1
@@ -90,7 +90,7 @@ def test_mse_answers_with_the_mean_which_is_no_color_that_exists_and_l1_with_the
 @pytest.mark.parametrize("red", [0.5, 0.75])
 def test_the_adversarial_loss_commits_to_colors_that_exist_and_with_noise_gives_one_shape_both(red: float) -> None:
     settings, arm = Settings(), ARMS["gan+noise"]
-    shapes = draw_shapes(settings.shapes, red, chance(9))
+    shapes = draw_shapes(settings.shapes, red, rng(9))
     result = measure(train(arm, red, settings, seed=0), arm, shapes, settings.draws)
     assert result["near"] >= 0.9
     assert result["both"] > 0.5

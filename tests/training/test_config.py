@@ -33,7 +33,7 @@ from colorize.training.config import TrainConfig, read_config
         ({"zoom": 0.0}, "zoom must be above 0 and at most 1, got 0.0"),
         ({"hints": 1.5}, "hints must be a share from 0 to 1, got 1.5"),
         ({"degraded": 2}, "degraded must be a share from 0 to 1, got 2"),
-        ({"evenness": -0.5}, "evenness must be at least 0, got -0.5"),
+        ({"source_balance": -0.5}, "source_balance must be at least 0, got -0.5"),
         ({"perceptual_weight": 0.1}, "perceptual-weight and perceptual need each other, got 0.1 and none"),
         ({"perceptual": "hub"}, "perceptual-weight and perceptual need each other, got 0.0 and hub"),
         ({"spectral_norm": 1}, "spectral_norm must be true or false, got 1"),

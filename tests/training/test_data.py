@@ -78,7 +78,7 @@ def test_no_epoch_repeats_the_one_before(shard: Path) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_stream_goes_on_from_its_state_as_if_never_stopped(photo_folder: Path, shard: Path, workers: int) -> None:
-    sources, settings = find_sources([photo_folder, shard]), config(workers=workers, evenness=0.5)
+    sources, settings = find_sources([photo_folder, shard]), config(workers=workers, source_balance=0.5)
     whole = batches(sources, settings)
     expected = list(islice(whole, 13))
     stopped = batches(sources, settings)
@@ -94,7 +94,7 @@ def test_large_sources_are_drawn_from_less(tmp_path: Path) -> None:
     sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
     assert kept_shares(sources, 0.5) == {"many": 0.5, "some": 1.0, "few": 1.0}
     assert kept_shares(sources, 1) == {"many": 0.25, "some": 1.0, "few": 1.0}
-    stream = batches(sources, config(batch_size=1, evenness=1.0))
+    stream = batches(sources, config(batch_size=1, source_balance=1.0))
     epoch = 0
     while stream.state()["positions"][0][0] == 0:
         next(stream)

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from colorize.models.generator import Answer
+from colorize.models.generator import GeneratorOutput
 from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
 from colorize.training.step import Batch, Step, frozen
 
@@ -154,9 +154,9 @@ class Chooser(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(1, 3, 3, padding=1)
 
-    def forward(self, l: Tensor, *, logits: bool = False) -> Tensor | Answer:
+    def forward(self, l: Tensor, *, logits: bool = False) -> Tensor | GeneratorOutput:
         answer: Tensor = self.conv(l)
-        return Answer(self.decode(answer), answer) if logits else self.decode(answer)
+        return GeneratorOutput(self.decode(answer), answer) if logits else self.decode(answer)
 
     @staticmethod
     def decode(logits: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ def test_a_loss_on_logits_and_d_on_what_they_decode_to_teach_g_together(
     _, d = networks
     seen: list[Tensor] = []
 
-    def reconstruction(answer: Answer, _: Tensor) -> Tensor:
+    def reconstruction(answer: GeneratorOutput, _: Tensor) -> Tensor:
         seen.append(answer.logits)
         return answer.logits.square().mean()
 

@@ -218,7 +218,7 @@ def test_hints_and_variants_are_parameters(guided: Running) -> None:
 
 def test_a_model_without_variants_says_so(server: Running) -> None:
     _, answer = server.result("uncertainty", server.call("uncertainty", photo=server.file(grey())))
-    assert answer["error"].startswith("this model knows one colouring only")
+    assert answer["error"].startswith("this model knows one coloring only")
 
 
 # -- limits ----------------------------------------------------------------------------------------------------------

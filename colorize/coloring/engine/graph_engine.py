@@ -78,8 +78,8 @@ class GraphEngine:
         if self._info.bins is None:
             raise ValueError("a distribution is what a model with bins has, this one has none")
         logits = self._run(_LOGITS, l, hints)
-        chances = np.exp(logits - logits.max(axis=1, keepdims=True))
-        return np.asarray(chances / chances.sum(axis=1, keepdims=True))
+        probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
+        return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
     def _run(self, wanted: str, l: FloatArray, hints: FloatArray | None) -> FloatArray:
         batch, channels, height, width = l.shape
@@ -101,5 +101,5 @@ class GraphEngine:
 
 
 def _usual_threads() -> int:
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    return int(told) if told.isdecimal() and int(told) else min(CORES, _MOST_THREADS)
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    return int(threads) if threads.isdecimal() and int(threads) else min(CORES, _MOST_THREADS)

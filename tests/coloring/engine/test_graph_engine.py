@@ -55,9 +55,9 @@ def test_it_answers_as_torch_does(engine: GraphEngine, reference: Engine, shape:
         assert ab.dtype == np.float32
         np.testing.assert_allclose(ab, reference.predict(l, given), atol=1e-4)
         if reference.bins is not None:
-            chances = engine.predict_distribution(l, given)
-            np.testing.assert_allclose(chances.sum(axis=1), 1, rtol=1e-5)
-            np.testing.assert_allclose(chances, reference.predict_distribution(l, given), atol=1e-4)
+            probabilities = engine.predict_distribution(l, given)
+            np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+            np.testing.assert_allclose(probabilities, reference.predict_distribution(l, given), atol=1e-4)
     ab[:] = 0  # it may be written to
 
 
