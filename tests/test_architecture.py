@@ -38,6 +38,7 @@ NOT_FOR = {
     "web": FOR_TRAINING,
     "batch": FOR_TRAINING,
     "coloring": FOR_TRAINING,
+    "photo": {"options", "former_names"},  # it could be a package of its own
 }
 
 # Third-party packages that a room, or a module or folder of it, may import. The longest name counts.
