@@ -12,6 +12,7 @@ Prints photos per second of both and the loop's overhead. It also shows what the
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -66,9 +67,10 @@ def main() -> None:
         trainer = loop._Trainer(config, sources, sources, Path(folder) / "run", resume=False)
         g_none, d_none = NoUpdate(trainer.generator), NoUpdate(trainer.discriminator)
         batches = trainer._next_batches()
+        (phase,) = [each for each in trainer.phases if each.name == options.phase]
 
         def bare(steps: int) -> None:
-            trainer._set_modes(options.phase)
+            phase.set_modes(trainer.generator, trainer.discriminator)
             for _ in range(steps):
                 if options.phase == "generator":
                     trainer.step.generator_step(batches, g_none)
@@ -76,13 +78,13 @@ def main() -> None:
                     trainer.step.adversarial_step(batches, g_none, d_none)
 
         def whole(steps: int) -> None:
-            begin = trainer.steps_done
-            trainer._run_phase(options.phase, begin, begin + steps, lambda: False)
+            phase.config = dataclasses.replace(config, generator_steps=steps, adversarial_steps=steps)
+            trainer._run_phase(phase, trainer.steps_done, lambda: False)
 
         seconds: dict[str, list[float]] = {"bare": [], "loop": []}
         with runlog.reporter(never, 0, config.log_interval, quiet=True) as trainer.report:
-            trainer._validate()  # the first time, TensorBoard is imported and the allocator warms up
-            rare = [timed(lambda _: trainer._validate(), 1), timed(lambda _: trainer._checkpoint(), 1)]
+            trainer._validate(phase)  # the first time, TensorBoard is imported and the allocator warms up
+            rare = [timed(lambda _: trainer._validate(phase), 1), timed(lambda _: trainer._checkpoint(), 1)]
             for method in ("_validate", "_checkpoint"):  # which also end every stretch of the loop
                 setattr(trainer, method, lambda *_: None)
             for _ in range(options.rounds):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from colorize.errors import ConfigError
 
@@ -28,6 +28,21 @@ def with_new_names(values: Mapping[str, _Value]) -> dict[str, _Value]:
         if former in values and name in values:
             raise ConfigError(f"{former} is the former name of {name}: expected one of them, got both")
     return {FORMER_NAMES.get(name, name): value for name, value in values.items()}
+
+
+def with_new_losses(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of training with the terms of the explicit loss in `losses`, where each had settings of its own."""
+    former = {"reconstruction", "distribution_weight", "perceptual_weight", "perceptual"}
+    if not former & set(settings) or "losses" in settings:
+        return dict(settings)
+    reconstruction = settings.get("reconstruction", "l1")
+    losses = {} if reconstruction == "none" else {reconstruction: 1.0}
+    if settings.get("generator_settings", {}).get("head") == "ab+bins" and reconstruction != "cross-entropy":
+        losses["distribution"] = settings.get("distribution_weight", 0.02)
+    if settings.get("perceptual_weight"):
+        losses["perceptual"] = settings["perceptual_weight"]
+    kept = {name: value for name, value in settings.items() if name not in former}
+    return kept | {"losses": losses, "feature_network": settings.get("perceptual", "")}
 
 
 def takes_former_names(kind: type[_Class]) -> type[_Class]:

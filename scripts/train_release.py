@@ -18,7 +18,6 @@ from pathlib import Path
 import torch
 
 from colorize.export.__main__ import DOES_NOT_PASS
-from colorize.models.mobile_unet import MobileUNet
 from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
@@ -43,7 +42,6 @@ def shards(data: Path, part: str) -> list[str]:
 def ship(model: Path, data: Path) -> None:
     """Put a trained model into its place in the package, and its graphs beside it."""
     generator, info = load_generator(model)
-    assert isinstance(generator, MobileUNet)
     generator.scale_chroma(GAIN)
     save_generator(SHIPPED_MODEL, generator, {**info.training, "chroma_gain": GAIN}, dtype=torch.float16)
     photos = ["--calibration", *shards(data, "train"), "--validation", *shards(data, "val")]
@@ -62,7 +60,7 @@ def main() -> None:
     given = parser.parse_args()
     pretrained = train("pretrain", given.data, given.run, ["--encoder-start", given.encoder_start])
     enlarged = train("enlarge", given.data, given.run, ["--start", str(pretrained / "last.safetensors")])
-    start = ["--start", str(enlarged / "last.safetensors"), "--perceptual", given.encoder_start]
+    start = ["--start", str(enlarged / "last.safetensors"), "--feature-network", given.encoder_start]
     released = train("release", given.data, given.run, start)
     ship(released / "last.safetensors", given.data)
 

@@ -80,7 +80,7 @@ def read_photos(sources: Sources, count: int, stride: int) -> Photos:
     rgb = validation_photos(sources, TrainConfig(size=size, validation_photos=count), held_out=False)
     if not len(rgb):
         raise DataError("no color photo to calibrate and compare with")
-    l, ab, _ = to_batch(to_float(rgb, torch.device("cpu")))
+    l, ab, *_ = to_batch(to_float(rgb, torch.device("cpu")))
     with torch.random.fork_rng([]):
         torch.default_generator.manual_seed(0)
         hints = simulate_hints(ab, _HINTED)

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from colorize.errors import ConfigError
+from colorize.models.context_unet import ContextUNet
 from colorize.models.generator import Generator
 from colorize.models.mobile_unet import MobileUNet
 from colorize.models.unet import UNet
 
-GENERATORS: dict[str, type[Generator]] = {kind.architecture: kind for kind in (UNet, MobileUNet)}
+GENERATORS: dict[str, type[Generator]] = {kind.architecture: kind for kind in (UNet, MobileUNet, ContextUNet)}
 
 
 def build_generator(architecture: str, settings: Mapping[str, Any] | None = None) -> Generator:

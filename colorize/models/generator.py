@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -29,10 +30,11 @@ def check_head(architecture: str, head: object, heads: Sequence[str] = HEADS) ->
 
 
 class GeneratorOutput(NamedTuple):
-    """What a generator that has bins says when asked for its logits as well."""
+    """All that a generator can tell of a photo."""
 
     ab: Tensor  # (B, 2, H, W)
-    logits: Tensor  # (B, Q, H', W'), smaller: how likely each bin is, before the softmax
+    logits: Tensor | None = None  # (B, Q, H', W'), smaller: how likely each bin is, before the softmax
+    features: tuple[Tensor, ...] = ()  # the encoder's, from fine to coarse
 
 
 class Generator(nn.Module):
@@ -44,17 +46,51 @@ class Generator(nn.Module):
 
     architecture: ClassVar[str]
     settings_type: ClassVar[type]
-    hint: nn.Conv2d  # see zero_hint_conv
 
     def __init__(self, settings: Any) -> None:
         super().__init__()
         self.settings = settings
+        self.encoder_is_trained = False  # whether it has an encoder that knew photographs before it was trained here
         self.bins = None if settings.head == "ab" else AbBins()
 
     @property
     def stride(self) -> int:
         """Both sides of the input must be multiples of this."""
         raise NotImplementedError
+
+    def encode(self, l: Tensor) -> list[Tensor]:  # noqa: ARG002  # some have no encoder
+        """The encoder's features of `l` (B, 1, H, W), from fine to coarse; none of a generator without one."""
+        return []
+
+    def load_encoder_start(self, start: str | Path) -> None:
+        """Let the encoder begin with ImageNet's weights: "hub" or a file, as of `Encoder.load_start`.
+
+        Raises `ConfigError` if the generator has no encoder, `WeightsError` if the weights are not its own kind.
+        """
+        raise ConfigError(f"encoder-start: {self.architecture} has no encoder that could start from {start}")
+
+    @property
+    def takes_hints(self) -> bool:
+        """Whether hints change anything: it has to have learned them."""
+        return any(bool(conv.weight.any()) for conv in self.hint_convs())
+
+    def hint_convs(self) -> Iterator[HintConv]:
+        """Where hints come in."""
+        return (module for module in self.modules() if isinstance(module, HintConv))
+
+    @torch.no_grad()
+    def scale_chroma(self, factor: float) -> None:
+        """From now on answers have `factor` times the chroma, but for the bend of the tanh; hints keep their colors.
+
+        Raises `ConfigError` if the last layer does not give ab: what is decoded from bins is what it is.
+        """
+        head = getattr(self, "head", None)
+        if self.settings.head == "bins" or not isinstance(head, nn.Conv2d):
+            raise ConfigError(f"{self.architecture}: only the chroma of a last layer that gives ab can be scaled")
+        for parameter in head.parameters():
+            parameter.mul_(factor)
+        for conv in self.hint_convs():
+            conv.weight[:, :2] /= factor  # a, b; then the mask
 
     def decode(self, logits: Tensor) -> Tensor:
         """Of a generator that ends in bins: logits (B, Q, H/2, W/2) to `ab` (B, 2, H, W), by the annealed mean."""
@@ -75,16 +111,16 @@ class Generator(nn.Module):
             raise ValueError("logits are what a generator with bins has, this one has the head 'ab'")
 
 
-def zero_hint_conv(out_channels: int, kernel_size: int, stride: int = 2) -> nn.Conv2d:
+class HintConv(nn.Conv2d):
     """A convolution on the hints whose output is added to that of another one: the first, on `l`, has stride 2.
 
     All zero, so that hints change nothing until they are trained (the idea of zero-initialized branches:
     Zhang et al. 2023, ControlNet, sec. 3.1).
     """
-    padding = (kernel_size - 1) // 2
-    conv = nn.Conv2d(HINT_CHANNELS, out_channels, kernel_size, stride=stride, padding=padding, bias=False)
-    nn.init.zeros_(conv.weight)
-    return conv
+
+    def __init__(self, out_channels: int, kernel_size: int, stride: int = 2) -> None:
+        super().__init__(HINT_CHANNELS, out_channels, kernel_size, stride, (kernel_size - 1) // 2, bias=False)
+        nn.init.zeros_(self.weight)
 
 
 @torch.no_grad()

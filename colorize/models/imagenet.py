@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from colorize.errors import WeightsError
 from colorize.models.mobilenet import STAGES, mobilenet_v2_features
+from colorize.models.tensorfile import read_tensors
 
 
 class ImageNetFeatures(nn.Module):
@@ -53,8 +54,6 @@ def read_imagenet(start: str | Path) -> tuple[dict[str, Tensor], Tensor, Tensor]
     if start == "hub":
         state, half_std, shift = _download_hub_weights(), _HUB_HALF_STD, _HUB_SHIFT
     else:
-        from colorize.models.weights import read_tensors  # it imports this module
-
         state, _ = read_tensors(start)
         half_std, shift = torch.ones(3), torch.zeros(3)
     state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
@@ -62,6 +61,41 @@ def read_imagenet(start: str | Path) -> tuple[dict[str, Tensor], Tensor, Tensor]
         if not value.isfinite().all():
             raise WeightsError(f"{start}: the weight features.{key} is not finite")
     return state, half_std, shift
+
+
+def read_gray_mobilenet(start: str | Path) -> dict[str, Tensor]:
+    """Weights of MobileNetV2's features for gray photos, cut into `STAGES`: their keys begin with STAGE.PART.
+
+    Args:
+        start: as of `read_imagenet`.
+
+    Raises:
+        WeightsError: the file is not a MobileNetV2, or torchvision's weights cannot be downloaded.
+    """
+    state, half_std, shift = read_imagenet(start)
+    expected = nn.Sequential(*mobilenet_v2_features()).state_dict()
+    for key in sorted(expected.keys() ^ state.keys()):
+        wrong = "is missing" if key in expected else "is unexpected"
+        raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights, features.{key} {wrong}")
+    for key, weight in expected.items():
+        if state[key].shape != weight.shape:
+            raise WeightsError(
+                f"{start}: expected torchvision's mobilenet_v2 weights, features.{key} has the size "
+                f"{tuple(state[key].shape)} instead of {tuple(weight.shape)}"
+            )
+    # All three channels see (l − shift)/(2 std): fold that into one channel and the norm that follows.
+    rgb_conv = state["0.0.weight"]  # (32, 3, 3, 3)
+    folded = {
+        "0.0.weight": (rgb_conv / half_std.view(1, 3, 1, 1)).sum(dim=1, keepdim=True),  # (32, 1, 3, 3)
+        "0.1.running_mean": state["0.1.running_mean"]
+        + (rgb_conv * (shift / half_std).view(1, 3, 1, 1)).sum(dim=(1, 2, 3)),
+    }
+    staged = {}
+    for key in expected:
+        part, _, rest = key.partition(".")
+        stage = max(i for i, (first, _) in enumerate(STAGES) if first <= int(part))
+        staged[f"{stage}.{int(part) - STAGES[stage][0]}.{rest}"] = folded.get(key, state[key])
+    return staged
 
 
 def _download_hub_weights() -> dict[str, Tensor]:

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorize.errors import ConfigError, WeightsError
+from colorize.errors import ConfigError
 from colorize.models.generator import (
     Generator,
     GeneratorOutput,
+    HintConv,
     check_head,
     draw_normal,
     is_whole,
     keep_norm_statistics,
-    zero_hint_conv,
 )
-from colorize.models.imagenet import read_imagenet
+from colorize.models.imagenet import read_gray_mobilenet
 from colorize.models.mobilenet import STAGES, mobilenet_v2_features
 
 _STAGE_CHANNELS = (16, 24, 32, 96, 1280)
@@ -28,7 +28,6 @@ _FIRST_CHANNELS = 32
 # Hints join features whose standard deviation is 8 to 23: at their own size they would hardly be learned.
 _COLOR_GAIN, _MASK_GAIN = 64.0, 16.0
 _SMALLEST_SHARE = 1e-4  # of a cell that hints can cover: one pixel of 16 × 16 is more
-_DEAD = 1e-3  # standard deviation of a feature; one that is alive has about 1
 _COARSE = 1  # the `up` whose output is at stride 8
 
 
@@ -57,9 +56,9 @@ class MobileUNetSettings:
 class MobileUNet(Generator):
     """MobileNetV2 1.0 up to its last convolution (stride 32), skips at strides 2, 4, 8 and 16, a light decoder.
 
-    The decoder ends at half size: chroma is soft, and the last doubling is bilinear. Once `encoder_is_trained`, by
-    `load_imagenet` or by who loads other weights, its BatchNorm keeps its statistics in training too (`train()` leaves
-    it in eval mode): small batches would only blur them.
+    The decoder ends at half size: chroma is soft, and the last doubling is bilinear. Once `encoder_is_trained`, the
+    encoder's BatchNorm keeps its statistics in training too (`train()` leaves it in eval mode): small batches would
+    only blur them.
     """
 
     architecture: ClassVar[str] = "mobile-unet"
@@ -68,10 +67,9 @@ class MobileUNet(Generator):
 
     def __init__(self, settings: MobileUNetSettings) -> None:
         super().__init__(settings)
-        self.encoder_is_trained = False
         features = mobilenet_v2_features(in_channels=1)  # gray: one channel instead of three
         self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in STAGES)
-        self.hint = zero_hint_conv(_FIRST_CHANNELS, kernel_size=3)
+        self.hint = HintConv(_FIRST_CHANNELS, kernel_size=3)
         self.neck = _conv(_STAGE_CHANNELS[-1], settings.widths[0], kernel_size=1)
         incoming = settings.widths[0]
         self.ups = nn.ModuleList()
@@ -124,60 +122,17 @@ class MobileUNet(Generator):
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
         return GeneratorOutput(ab, self.distribution(decoded[_COARSE])) if logits else ab  # (B, Q, H/8, W/8)
 
-    @torch.no_grad()
-    def scale_chroma(self, factor: float) -> None:
-        """From now on answers have `factor` times the chroma, but for the bend of the tanh; hints keep their colors.
-
-        Raises `ConfigError` if the head is bins: their colors are what they are.
-        """
-        if self.settings.head == "bins":
-            raise ConfigError("mobile-unet: only the chroma of a head of ab can be scaled, this one has bins")
-        for parameter in self.head.parameters():
-            parameter.mul_(factor)
-        for name, module in self.named_modules():
-            if name.rpartition(".")[2] == "hint" and isinstance(module, nn.Conv2d):
-                module.weight[:, :2] /= factor  # a, b; then the mask
-
-    @torch.no_grad()
-    def dead_share(self, l: Tensor) -> float:
-        """The share of the innermost features that say the same of all of these photos (B, 1, H, W).
-
-        With statistics that stay as they were, weights that learn too fast drive them all to an end of ReLU6, from
-        where no gradient brings them back: the generator then knows textures and not what is in a photo.
-        """
+    def encode(self, l: Tensor) -> list[Tensor]:
+        features = []
         x = l
         for stage in self.encoder:
             x = stage(x)
-        return float((x.std(dim=(0, 2, 3)) < _DEAD).float().mean())
+            features.append(x)
+        return features
 
-    def load_imagenet(self, start: str | Path) -> None:
-        """Start the encoder from ImageNet: a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own.
-
-        Raises `WeightsError` if the file is not a MobileNetV2, or torchvision's weights cannot be downloaded.
-        """
-        state, half_std, shift = read_imagenet(start)
-        try:
-            rgb_conv = state["0.0.weight"]  # (32, 3, 3, 3)
-            # All three channels see (l − shift)/(2 std): fold that into one channel and the norm that follows.
-            state["0.0.weight"] = (rgb_conv / half_std.view(1, 3, 1, 1)).sum(dim=1, keepdim=True)  # (32, 1, 3, 3)
-            state["0.1.running_mean"] = state["0.1.running_mean"] + (
-                rgb_conv * (shift / half_std).view(1, 3, 1, 1)
-            ).sum(dim=(1, 2, 3))
-            starts = [start for start, _ in STAGES]
-            renamed = {}
-            for key, value in state.items():
-                index, _, rest = key.partition(".")
-                stage = max(i for i, first in enumerate(starts) if first <= int(index))
-                renamed[f"{stage}.{int(index) - starts[stage]}.{rest}"] = value
-            self.encoder.load_state_dict(renamed, strict=True)
-            self.encoder_is_trained = True
-        except KeyError as error:
-            raise WeightsError(
-                f"{start}: expected torchvision's mobilenet_v2 weights, features.{error.args[0]} is missing"
-            ) from error
-        except (ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())[:300]
-            raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights ({reason})") from error
+    def load_encoder_start(self, start: str | Path) -> None:
+        self.encoder.load_state_dict(read_gray_mobilenet(start))
+        self.encoder_is_trained = True
 
 
 class Up(nn.Module):
@@ -186,7 +141,7 @@ class Up(nn.Module):
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, guided: bool) -> None:
         super().__init__()
         self.join = _conv(in_channels + skip_channels, out_channels)
-        self.hint = zero_hint_conv(out_channels, kernel_size=3, stride=1) if guided else None
+        self.hint = HintConv(out_channels, kernel_size=3, stride=1) if guided else None
         self.refine = _conv(out_channels, out_channels)
 
     def forward(self, x: Tensor, skip: Tensor, hints: Tensor | None) -> Tensor:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,22 +14,20 @@ from torch.nn.utils.parametrizations import spectral_norm
 from colorize.errors import ConfigError
 from colorize.models.generator import is_whole
 
-DiscriminatorKind = Literal["patch", "pixel", "image"]
 DiscriminatorNorm = Literal["batch", "spectral", "none"]
 _IMAGE_LAYERS = 5  # 286×286 receptive field: the paper's ImageGAN
 
 
 @dataclass(frozen=True)
 class DiscriminatorSettings:
-    kind: DiscriminatorKind = "patch"  # patch: N layers; pixel: 1×1; image: one verdict per photo
+    kind: str = "patch"  # one of DISCRIMINATORS
     ndf: int = 64  # channels of the first convolution; doubled up to 8 × ndf
     n_layers: int = 3  # stride-2 convolutions of `patch`: 1 sees 16×16 px, 3 sees 70×70 px, 5 sees 286×286 px
     norm: DiscriminatorNorm = "batch"  # the paper's; spectral (Miyato et al. 2018) and none are not in it
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(DiscriminatorKind):
-            kinds = ", ".join(get_args(DiscriminatorKind))
-            raise ConfigError(f"discriminator must be one of {kinds}, got {self.kind!r}")
+        if self.kind not in DISCRIMINATORS:
+            raise ConfigError(f"discriminator must be one of {', '.join(DISCRIMINATORS)}, got {self.kind!r}")
         if self.norm not in get_args(DiscriminatorNorm):
             norms = ", ".join(get_args(DiscriminatorNorm))
             raise ConfigError(f"the discriminator's norm must be one of {norms}, got {self.norm!r}")
@@ -41,17 +39,12 @@ class DiscriminatorSettings:
     @property
     def smallest(self) -> int:
         """Side in pixels of the smallest photo that gives a verdict."""
-        layers = {"pixel": None, "patch": self.n_layers, "image": _IMAGE_LAYERS}[self.kind]
-        return 1 if layers is None else 3 * 2**layers  # two 4×4 kernels at the end take a pixel each
+        return DISCRIMINATORS[self.kind].smallest(self)
 
 
 def build_discriminator(settings: DiscriminatorSettings) -> nn.Module:
     """`discriminator(l, ab) -> logits` (B, 1, H', W'), one verdict per patch, before the sigmoid."""
-    if settings.kind == "pixel":
-        return PixelDiscriminator(settings)
-    if settings.kind == "image":
-        return ImageDiscriminator(settings)
-    return PatchDiscriminator(settings, settings.n_layers)
+    return DISCRIMINATORS[settings.kind].build(settings)
 
 
 class PatchDiscriminator(nn.Module):
@@ -122,6 +115,25 @@ def _init_as_paper(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 1.0, 0.02)
     elif isinstance(module, nn.Conv2d) and not hasattr(module, "parametrizations"):
         nn.init.normal_(module.weight, 0.0, 0.02)  # spectral norm divides any scale away
+
+
+class Kind(NamedTuple):
+    """A kind of discriminator."""
+
+    build: Callable[[DiscriminatorSettings], nn.Module]
+    smallest: Callable[[DiscriminatorSettings], int]  # side in pixels of the smallest photo that gives a verdict
+
+
+def _smallest(n_layers: int) -> int:
+    return 3 << n_layers  # two 4×4 kernels at the end take a pixel each
+
+
+# Adding one is a module and an entry here.
+DISCRIMINATORS: dict[str, Kind] = {
+    "patch": Kind(lambda s: PatchDiscriminator(s, s.n_layers), lambda s: _smallest(s.n_layers)),  # the paper's
+    "pixel": Kind(PixelDiscriminator, lambda _: 1),  # 1×1
+    "image": Kind(ImageDiscriminator, lambda _: _smallest(_IMAGE_LAYERS)),  # one verdict per photo
+}
 
 
 class Discriminators(nn.Module):

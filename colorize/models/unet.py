@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError
-from colorize.models.generator import Generator, GeneratorOutput, check_head, draw_normal, is_whole, zero_hint_conv
+from colorize.models.generator import Generator, GeneratorOutput, HintConv, check_head, draw_normal, is_whole
 
 _DROPOUT_BLOCKS = 3  # the three innermost up-blocks
 
@@ -44,7 +44,7 @@ class UNet(Generator):
         ngf, depth = settings.ngf, settings.depth
         widths = [ngf * min(2**i, 8) for i in range(depth)]  # of the down path, outermost first
         self.first = nn.Conv2d(1, widths[0], 4, 2, 1)  # neither norm nor activation, as in the paper
-        self.hint = zero_hint_conv(widths[0], kernel_size=4)
+        self.hint = HintConv(widths[0], kernel_size=4)
         self.downs = nn.ModuleList(
             _down(widths[i - 1], widths[i], norm=i < depth - 1)  # the innermost has a single value per channel
             for i in range(1, depth)

@@ -6,19 +6,15 @@ import dataclasses
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
 from colorize.errors import ConfigError, WeightsError
 from colorize.models.architectures import build_generator
 from colorize.models.generator import Generator
-from colorize.models.modelfile import FORMAT, FORMAT_VERSION, ModelInfo, damaged, missing, parse_info
-from colorize.system import files
+from colorize.models.modelfile import FORMAT, FORMAT_VERSION, ModelInfo, parse_info
+from colorize.models.tensorfile import read_tensors, write_tensors
 
 
 def save_generator(
@@ -79,30 +75,3 @@ def load_generator(path: str | os.PathLike[str]) -> tuple[Generator, ModelInfo]:
         raise WeightsError(f"{path}: has a weight {foreign[0]} that {info.architecture} does not have")
     generator.load_state_dict(weights, assign=True)
     return generator.eval(), info
-
-
-def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file, whole or not at all.
-
-    Raises `WeightsError` if that fails, also for a file that is write-protected; what was there is then as it was.
-    """
-    # clone: safetensors refuses tensors that share memory
-    separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    try:
-        with files.atomic(path) as file:
-            file.write(save(separate, dict(metadata)))
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise WeightsError(f"{path}: cannot be written ({reason})") from error
-
-
-def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """All tensors of a safetensors file and its metadata. Raises `WeightsError` naming the file and what is wrong."""
-    try:
-        if not Path(path).is_file():
-            raise missing(path)
-        with safe_open(path, framework="pt") as file:
-            names = list(file.keys())
-            return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
-    except (SafetensorError, OSError) as error:
-        raise damaged(path, error) from error

@@ -76,10 +76,10 @@ if TYPE_CHECKING:
 
 # What an arm changes of the common settings. Without an adversarial weight there is no D.
 ARMS: dict[str, dict[str, Any]] = {
-    "mse": {"reconstruction": "mse", "adversarial_weight": 0.0},
+    "mse": {"losses": {"mse": 1.0}, "adversarial_weight": 0.0},
     "l1": {"adversarial_weight": 0.0},
-    "cross-entropy": {"reconstruction": "cross-entropy", "adversarial_weight": 0.0},
-    "gan": {"reconstruction": "none"},
+    "cross-entropy": {"losses": {"cross-entropy": 1.0}, "adversarial_weight": 0.0},
+    "gan": {"losses": {}},
     "l1+gan": {},
     "l1+pixelgan": {"discriminators": ("pixel",)},
     "l1+imagegan": {"discriminators": ("image",)},
@@ -93,7 +93,7 @@ COMMON: dict[str, Any] = {
     "discriminators": ("patch",),  # 70×70 px
     "ndf": 32,
     "spectral_norm": True,
-    "reconstruction": "l1",
+    "losses": {"l1": 1.0},
     "reconstruction_weight": 5.0,
     "generator_steps": 0,
     "discriminator_steps": 0,
@@ -209,18 +209,17 @@ def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None
     import torch
 
     from colorize.models.generator import recompute_norm_statistics
-    from colorize.models.mobile_unet import MobileUNet
     from colorize.models.weights import load_generator, save_generator
     from colorize.training.augment import Augment
     from colorize.training.data import PhotoBatches
+    from colorize.training.phases import total_steps
 
     generator, info = load_generator(last)
-    if isinstance(generator, MobileUNet):
-        generator.encoder_is_trained = config.encoder_is_trained
+    generator.encoder_is_trained = config.encoder_is_trained
     batches = PhotoBatches(data, dataclasses.replace(config, workers=0), hold_out=False)
     torch.manual_seed(config.seed)
     augment = Augment(config, torch.device("cpu"))
-    count = min(_NORM_BATCHES, config.steps)
+    count = min(_NORM_BATCHES, total_steps(config))
     recompute_norm_statistics(generator, (augment(next(batches)).l for _ in range(count)))
     save_generator(target, generator, info.training)
 
@@ -339,7 +338,10 @@ def _shared_settings(study: Study) -> dict[str, Any]:
 
 
 def _row(study: Study, run: Run) -> dict[str, Any]:
+    from colorize.training.phases import total_steps
+
     config = study.config(run)
+    steps = total_steps(config)
     record = json.loads((study.folder(run) / ARM_RECORD).read_text(encoding="utf-8"))
     return {
         "name": run.name,
@@ -347,8 +349,8 @@ def _row(study: Study, run: Run) -> dict[str, Any]:
         "seed": run.seed,
         "command": train_command(config),
         "seconds": record["seconds"],
-        "steps": config.steps,
-        "photos_seen": config.steps * config.batch_size,
+        "steps": steps,
+        "photos_seen": steps * config.batch_size,
     }
 
 

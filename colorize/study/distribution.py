@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.color.metrics import kl_divergence
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
-from colorize.training.step import Batch, Step
+from colorize.training.losses import OBJECTIVES
+from colorize.training.minibatch import Batch
+from colorize.training.step import D_LOSS, Step
 
 MEAN, SIGMA = 2.0, 1.0  # of the data
 BATCH_SIZE = 256
@@ -169,9 +170,7 @@ def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[
     torch.manual_seed(seed)
     generator, discriminator = NoiseGenerator(), PointDiscriminator()
     still = discriminator if game.frozen else Unfrozen(discriminator)
-    step = Step(
-        Accelerator(cpu=True), generator, discriminator, still, OBJECTIVES["bce"], RECONSTRUCTIONS["none"], 1.0, 0.0
-    )
+    step = Step(Accelerator(cpu=True), generator, discriminator, still, OBJECTIVES["bce"], [])
     g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
     d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
     record: dict[str, Any] = {name: [] for name in ("step", "w1", "kl", "jsd", "d_reading", "mean", "sigma")}
@@ -193,7 +192,7 @@ def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[
         d_optimizer.param_groups[0]["lr"] = game.d_lr * decay * game.d_learns
         for _ in range(game.k - 1):
             step.discriminator_step([_batch()], d_optimizer)
-        d_losses.append(step.adversarial_step([_batch()], g_optimizer, d_optimizer).d.item())
+        d_losses.append(step.adversarial_step([_batch()], g_optimizer, d_optimizer)[D_LOSS].item())
     with torch.no_grad():
         real, fake = _batch().ab, generator(even_noise())
         record["verdict_on_data"] = torch.sigmoid(discriminator(real, real)[0]).mean().item()

@@ -17,8 +17,9 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from colorize.study.distribution import BATCH_SIZE, NoiseGenerator, PointDiscriminator, even_noise, wasserstein
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
-from colorize.training.step import Batch, Step
+from colorize.training.losses import OBJECTIVES
+from colorize.training.minibatch import Batch
+from colorize.training.step import Step
 
 COMPARED = ("minimax", "bce")
 OPTIMIZERS = ("sgd", "adam")  # of G; Adam divides gradients by their size, and so hides part of the difference
@@ -119,9 +120,7 @@ def _step(objective: str, generator: nn.Module, discriminator: nn.Module) -> Ste
         discriminator,
         discriminator,
         OBJECTIVES[objective],
-        RECONSTRUCTIONS["none"],
-        adversarial_weight=1.0,
-        reconstruction_weight=0.0,
+        [],
     )
 
 

@@ -27,8 +27,10 @@ from colorize.color.units import AB_RANGE, L_HALF_RANGE
 from colorize.models.architectures import build_generator
 from colorize.models.generator import HINT_CHANNELS, Generator
 from colorize.models.patchgan import Discriminators, DiscriminatorSettings
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
-from colorize.training.step import Batch, Step
+from colorize.training.losses import OBJECTIVES
+from colorize.training.minibatch import Batch
+from colorize.training.step import Step
+from colorize.training.terms import ab_terms
 
 SIDE = 32  # px
 SHAPE_L, BEHIND_L = 50.0, (60.0, 85.0)  # L* of shapes, and of what is behind them
@@ -49,7 +51,7 @@ class Shapes(NamedTuple):
 class Arm:
     """What one generator learns from."""
 
-    reconstruction: str = "none"
+    reconstruction: str = ""
     adversarial: bool = False
     noise: str = ""  # vector: where hints come in; dropout
 
@@ -157,9 +159,7 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
         discriminator,
         discriminator,
         OBJECTIVES["bce"],
-        RECONSTRUCTIONS[arm.reconstruction],
-        adversarial_weight=1.0,
-        reconstruction_weight=0.0 if arm.adversarial else 1.0,
+        ab_terms(arm.reconstruction) if arm.reconstruction else [],
     )
     g_optimizer, d_optimizer = (
         torch.optim.Adam(module.parameters(), settings.lr, betas=(0.5, 0.999)) for module in (generator, discriminator)

@@ -5,19 +5,30 @@ Then wear and hints, which change what G is given but not the true colors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from kornia.augmentation import AugmentationSequential, ColorJiggle, RandomCrop, RandomHorizontalFlip
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorize.color.tensors import rgb_to_lab
+from colorize.errors import ConfigError
 from colorize.training.config import TrainConfig
 from colorize.training.degrade import Degrade
+from colorize.training.minibatch import Batch
 from colorize.training.simulated_hints import simulate_hints
-from colorize.training.step import Batch
 
 _LAST_LEVEL = 255.0  # of a uint8 photo
 _JITTER_SHARE = 0.3  # of the photos are made a little brighter, darker, softer or harder
 _LAB_CHUNK = 8  # photos at once: Lab's temporaries then stay in the processor's cache
+
+
+# Random changes of `rgb` (B, 3, S, S) in [0, 1], by the names that `config.augmentations` may hold: modules of kornia's
+# or like them, each made of the config.
+AUGMENTATIONS: dict[str, Callable[[TrainConfig], nn.Module]] = {
+    "flip": lambda _: RandomHorizontalFlip(),
+    "light": lambda config: ColorJiggle(config.jitter, config.jitter, p=_JITTER_SHARE),
+}
 
 
 class Augment:
@@ -28,9 +39,11 @@ class Augment:
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
         self.device = device
-        steps = [RandomCrop((config.size, config.size)), RandomHorizontalFlip()]
-        if config.jitter:
-            steps.append(ColorJiggle(config.jitter, config.jitter, p=_JITTER_SHARE))
+        for name in config.augmentations:
+            if name not in AUGMENTATIONS:
+                raise ConfigError(f"unknown augmentation {name!r}: expected one of {', '.join(AUGMENTATIONS)}")
+        steps = [RandomCrop((config.size, config.size))]
+        steps += [AUGMENTATIONS[name](config) for name in config.augmentations if name != "light" or config.jitter]
         self._augment = AugmentationSequential(*steps, data_keys=["input"])
         self._degrade = Degrade()
         self._degraded, self._hinted = config.degraded, config.hints
@@ -40,6 +53,7 @@ class Augment:
             rgb: Tensor = self._augment(to_float(photos, self.device)).clamp_(0, 1)  # (B, 3, S, S)
             batch = to_batch(rgb)
             if self._degraded:
+                batch = batch._replace(clean_l=batch.l.clone())
                 chosen = torch.rand(len(rgb), device=self.device) < self._degraded
                 if chosen.any():
                     batch.l[chosen] = self._degrade(rgb[chosen])

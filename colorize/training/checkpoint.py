@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from colorize.errors import TrainingError, WeightsError
-from colorize.models.weights import read_tensors, write_tensors
+from colorize.models.tensorfile import read_tensors, write_tensors
 
 _TENSOR = "tensor:"
 

@@ -84,9 +84,10 @@ def _main(arguments: Sequence[str] | None) -> int:
     if validation:
         sources = sources.without(validation)
     if options.dry_run:
-        from colorize.training.loop import build
+        from colorize.training.building import build
+        from colorize.training.phases import build_phases
 
-        build(config)  # whose settings may not fit each other
+        build_phases(config), build(config)  # the settings may not fit each other
         print(config.to_json())
         print(f"data: {sources.count()} photos ({len(sources.shards)} shards, {len(sources.files)} files)")
         held_out = f"one in {config.holdout} of them" if validation is None else f"{validation.count()} photos"

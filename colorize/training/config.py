@@ -9,13 +9,14 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_type_hints
 
 from colorize.errors import ConfigError
-from colorize.former_names import takes_former_names, with_new_names
+from colorize.former_names import takes_former_names, with_new_losses, with_new_names
 from colorize.models.architectures import GENERATORS
-from colorize.models.patchgan import DiscriminatorKind, DiscriminatorNorm, DiscriminatorSettings
-from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS
+from colorize.models.patchgan import DISCRIMINATORS, DiscriminatorNorm, DiscriminatorSettings
+from colorize.training.losses import OBJECTIVES
+from colorize.training.schedules import SCHEDULES
 
 PRECISIONS = ("auto", "bf16", "fp32")
 DEVICES = ("auto", "cpu")
@@ -27,7 +28,7 @@ def _option(
     """A field whose description, with its unit, is also the text of `train.py --help`, and its range or names."""
     metadata = {"help": text, "least": least, "below": below, "among": tuple(among)}
     if isinstance(default, dict):
-        return dataclasses.field(default_factory=dict, metadata=metadata)
+        return dataclasses.field(default_factory=default.copy, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -42,10 +43,10 @@ class TrainConfig:
     start: str = _option("", "model file to go on from, instead of fresh weights")
     encoder_start: str = _option(
         "",
-        "mobile-unet's encoder: \"hub\" for torchvision's ImageNet weights, or a safetensors file of such that were "
-        "trained on inputs in [−1, 1]; with --start it takes the place of that model's encoder",
+        'weights of the encoder: "hub" for torchvision\'s ImageNet weights, or a safetensors file of such (MobileNetV2 '
+        "trained on inputs in [−1, 1]); with --start it takes the place of that model's encoder",
     )
-    discriminators: tuple[str, ...] = _option(("patch",), f"one or more of {', '.join(get_args(DiscriminatorKind))}")
+    discriminators: tuple[str, ...] = _option(("patch",), f"one or more of {', '.join(DISCRIMINATORS)}")
     ndf: int = _option(64, "channels of a discriminator's first convolution")
     n_layers: int = _option(3, "stride-2 convolutions of the patch discriminator (3: 70×70 px)")
     spectral_norm: bool = _option(
@@ -55,27 +56,19 @@ class TrainConfig:
 
     # Losses
     objective: str = _option("bce", f"adversarial objective: {', '.join(OBJECTIVES)}", among=OBJECTIVES)
-    reconstruction: str = _option(
-        "l1",
-        f"reconstruction loss on ab: {', '.join(RECONSTRUCTIONS)}, or {CROSS_ENTROPY} (of a head of bins)",
-        among=(*RECONSTRUCTIONS, CROSS_ENTROPY),
+    losses: dict[str, float] = _option(
+        {"l1": 1.0},
+        "the terms of G's explicit loss and their weights as JSON: l1, mse, huber (on ab), cross-entropy (of a head of "
+        "bins), distribution (of the bins beside ab), perceptual and distillation (by --feature-network)",
     )
-    distribution_weight: float = _option(
-        0.02, "weight of the cross-entropy of the distribution beside ab, with the head 'ab+bins'", least=0
-    )
-    perceptual_weight: float = _option(
-        0.0, "weight, within the reconstruction loss, of the distance between what --perceptual makes of both", least=0
-    )
-    perceptual: str = _option(
-        "", 'MobileNetV2 for --perceptual-weight, trained on ImageNet: "hub" or a file, as --encoder-start'
+    feature_network: str = _option(
+        "", 'MobileNetV2 trained on ImageNet, for the losses perceptual and distillation: "hub" or a file'
     )
     adversarial_weight: float = _option(1.0, "weight of G's adversarial loss; 0: D is left out", least=0)
-    reconstruction_weight: float = _option(
-        100.0, "λ, weight of the reconstruction loss in the adversarial phase", least=0
-    )
+    reconstruction_weight: float = _option(100.0, "λ, weight of the sum of --losses in the adversarial phase", least=0)
 
     # The three phases, in this order
-    generator_steps: int = _option(4000, "steps of G alone on the reconstruction loss", least=0)
+    generator_steps: int = _option(4000, "steps of G alone on --losses", least=0)
     discriminator_steps: int = _option(100, "steps of D alone", least=0)
     adversarial_steps: int = _option(1000, "steps of both, alternating", least=0)
     patience: int = _option(
@@ -89,16 +82,21 @@ class TrainConfig:
     # Optimizers
     batch_size: int = _option(16, "photos per process and forward pass", least=1)
     accumulation: int = _option(1, "batches whose gradients are added up before an update", least=1)
-    pretrain_lr: float = _option(2e-3, "G's peak learning rate while alone (AdamW, warm-up, cosine to 0)", least=0)
+    pretrain_lr: float = _option(2e-3, "G's peak learning rate while alone (AdamW, after a warm-up)", least=0)
+    schedule: str = _option("cosine", f"how it falls from there: {', '.join(SCHEDULES)}", among=SCHEDULES)
     weight_decay: float = _option(0.01, "AdamW's, while G is alone", least=0)
     g_lr: float = _option(2e-4, "G's learning rate while alternating (Adam, linear to 0 over the second half)", least=0)
     d_lr: float = _option(2e-4, "D's learning rate", least=0)
     encoder_lr: float = _option(
         0.05,
-        "mobile-unet's encoder, if it starts out trained, learns with this fraction of G's rate: at 0.15 of 2e-3 its "
+        "the encoder, if it starts out trained, learns with this fraction of G's rate: at 0.15 of 2e-3 its "
         "innermost features died",
         least=0,
     )
+    frozen: tuple[str, ...] = _option(
+        (), "G's parameters whose names begin with one of these stay as they are: encoder.stages.0. is its finest stage"
+    )
+    clip: float = _option(0.0, "largest norm of G's gradient; 0: any", least=0)
     beta1: float = _option(0.5, "Adam's first β while alternating", least=0, below=1)
     beta2: float = _option(0.999, "Adam's second β while alternating", least=0, below=1)
     ema: float = _option(
@@ -113,6 +111,10 @@ class TrainConfig:
     )
     zoom: float = _option(0.7, "the box that a crop is cut from has this fraction or more of the short side")
     jitter: float = _option(0.15, "strength of the random change of brightness and contrast; 0: none", least=0, below=1)
+    augmentations: tuple[str, ...] = _option(
+        ("flip", "light"),
+        "random changes of the photos, in this order, after the crop: names of AUGMENTATIONS in augment.py",
+    )
     degraded: float = _option(
         0.0,
         "share of the photos whose lightness is worn like an old print's: faded, grainy, soft, blind to red",
@@ -142,6 +144,7 @@ class TrainConfig:
     log_interval: int = _option(20, "steps between lines in the log", least=1)
     validate_interval: int = _option(500, "steps between measurements on the validation photos", least=1)
     checkpoint_interval: int = _option(250, "steps between checkpoints that --resume can go on from", least=1)
+    extra: dict[str, Any] = _option({}, "settings of losses, phases and augmentations of your own, as JSON")
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -150,7 +153,11 @@ class TrainConfig:
             _check_range(field.name, value, **{key: field.metadata[key] for key in ("least", "below", "among")})
         if self.spectral_norm and OBJECTIVES[self.objective].penalty_weight:
             raise ConfigError(f"{self.objective} and spectral-norm exclude each other: both bound D's slope")
-        object.__setattr__(self, "discriminators", tuple(self.discriminators))  # JSON has lists
+        for name in ("discriminators", "frozen", "augmentations"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
+        for name, weight in self.losses.items():
+            _check_type(f"losses: {name}", weight, "float")
+            _check_range(f"losses: {name}", weight, 0, None, ())
         if not self.discriminators:
             raise ConfigError("discriminators: expected at least one, got none")
         for each in self.discriminator_settings():  # which checks ndf, n_layers and the kinds
@@ -162,20 +169,6 @@ class TrainConfig:
                 raise ConfigError(f"{name} must be a share from 0 to 1, got {getattr(self, name)}")
         if not 0 < self.zoom <= 1:
             raise ConfigError(f"zoom must be above 0 and at most 1, got {self.zoom}")
-        if self.encoder_start and self.architecture != "mobile-unet":
-            raise ConfigError(f"encoder-start belongs to mobile-unet, got architecture {self.architecture!r}")
-        if bool(self.perceptual_weight) != bool(self.perceptual):
-            raise ConfigError(
-                "perceptual-weight and perceptual need each other, got "
-                f"{self.perceptual_weight} and {self.perceptual or 'none'}"
-            )
-        if self.steps == 0:
-            raise ConfigError("nothing to do: generator-steps, discriminator-steps and adversarial-steps are all 0")
-
-    @property
-    def steps(self) -> int:
-        """Steps of all phases together."""
-        return self.generator_steps + self.discriminator_steps + self.adversarial_steps
 
     @property
     def encoder_is_trained(self) -> bool:
@@ -186,10 +179,7 @@ class TrainConfig:
         # A penalty on D's gradient at each photo makes no sense where BatchNorm ties the photos of a batch together.
         penalized = OBJECTIVES[self.objective].penalty_weight > 0
         norm: DiscriminatorNorm = "spectral" if self.spectral_norm else "none" if penalized else "batch"
-        return [
-            DiscriminatorSettings(kind, self.ndf, self.n_layers, norm)  # type: ignore[arg-type]  # checked there
-            for kind in self.discriminators
-        ]
+        return [DiscriminatorSettings(kind, self.ndf, self.n_layers, norm) for kind in self.discriminators]
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False)
@@ -205,7 +195,7 @@ def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise ConfigError(f"{path}: expected JSON ({error})") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: expected a JSON object with settings, got {type(settings).__name__}")
-    settings = with_new_names(settings)
+    settings = with_new_losses(with_new_names(settings))
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     for name in settings:
         if name not in known:

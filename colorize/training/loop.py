@@ -1,51 +1,43 @@
-"""A training run from its config to its last checkpoint: three phases of steps, measured, logged and resumable."""
+"""A training run from its config to its last checkpoint: phases of steps, measured, logged and resumable."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from colorize.color.lightness import merge, to_levels
-from colorize.color.metrics import ab_histograms, colorfulness, histogram_intersection, psnr
-from colorize.color.tensors import lab_to_rgb
-from colorize.errors import ConfigError, DataError, TrainingError
-from colorize.models.architectures import build_generator
-from colorize.models.bins import AbBins
-from colorize.models.generator import HINT_CHANNELS, Generator, keep_norm_statistics
-from colorize.models.mobile_unet import MobileUNet, MobileUNetSettings
+from colorize.errors import DataError, TrainingError
+from colorize.models.generator import Generator
 from colorize.models.patchgan import Discriminators
-from colorize.models.weights import load_generator, save_generator
+from colorize.models.weights import save_generator
 from colorize.system.memory import keep_freed_memory
 from colorize.training import runlog
-from colorize.training.augment import Augment, to_batch, to_float
+from colorize.training.augment import Augment
+from colorize.training.building import build, measure_prior
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig
 from colorize.training.data import PhotoBatches, Sources, validation_photos
-from colorize.training.losses import CROSS_ENTROPY, OBJECTIVES, RECONSTRUCTIONS, Perceptual, cross_entropy
-from colorize.training.simulated_hints import add_patches
-from colorize.training.step import Batch, Step, StepLosses
+from colorize.training.losses import OBJECTIVES
+from colorize.training.measuring import measure, sample_rows
+from colorize.training.minibatch import Batch
+from colorize.training.phases import AdversarialPhase, Optimizers, Phase, build_phases
+from colorize.training.step import D_LOSS, Losses, Step
+from colorize.training.terms import TermContext, build_terms
 
-PHASES = ("generator", "discriminator", "adversarial")
-_WARM_UP = 0.05  # of the generator phase
-_VALIDATION_BATCH = 32
-_PRIOR_PHOTOS = 512  # that tell how often each color occurs
-_HINTS, _HINT_SIDE = 10, 3  # patches of px that a photo is measured with
 _SAMPLES = 8  # validation photos in the sample grids
+_WORST_SCORE = 1e9  # JSON knows no infinity
 
 
 class Interrupted(Exception):
@@ -53,11 +45,22 @@ class Interrupted(Exception):
 
 
 def train(config: TrainConfig, sources: Sources, validation: Sources | None, run: Path, *, resume: bool) -> Path:
-    """Train in the folder `run`, a new one unless `resume`; gives the path of the last generator.
+    """Train in a run folder.
 
-    Without `validation` sources, one photo in `config.holdout` is kept out of training to measure on. Raises
-    `TrainingError` if a loss is not a number or the state to resume does not fit, `DataError` if no photo can be used,
-    `Interrupted` after a signal, when all is saved. Settings that accelerate keeps for the process are gone afterwards.
+    Args:
+        config: of the run.
+        sources: what it trains on.
+        validation: what it is measured on; None: one photo in `config.holdout` is kept out of training for that.
+        run: the folder, a new one unless `resume`.
+        resume: whether to go on from the folder's last checkpoint.
+
+    Returns:
+        The path of the last generator.
+
+    Raises:
+        TrainingError: a loss is not a number, or the state to resume does not fit.
+        DataError: no photo can be used.
+        Interrupted: a signal came; all is saved.
     """
     keep_freed_memory()
     with _own_accelerate_settings():
@@ -74,6 +77,8 @@ class _Trainer:
         self, config: TrainConfig, sources: Sources, validation: Sources | None, folder: Path, *, resume: bool
     ) -> None:
         self.config, self.folder = config, folder
+        self.phases = build_phases(config)
+        self.total_steps = sum(phase.steps for phase in self.phases)
         self.data = {"data": sources.describe(), "validation": validation.describe() if validation else None}
         if resume:
             runlog.check_data(folder, self.data)
@@ -92,7 +97,7 @@ class _Trainer:
         self.generator = build(config, fresh=not has_state).to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator = Discriminators(config.discriminator_settings(), config.discriminator_scale)
         self.discriminator = self.discriminator.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if config.reconstruction == CROSS_ENTROPY and not has_state:
+        if "cross-entropy" in config.losses and not has_state:
             measure_prior(self.generator, sources, config, hold_out=validation is None)
         self.ema = AveragedModel(self.generator, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
         torch.manual_seed(config.seed + self.accelerator.process_index)
@@ -104,21 +109,24 @@ class _Trainer:
             discriminator=self.accelerator.prepare_model(self.discriminator),
             discriminator_alone=self.discriminator,
             objective=OBJECTIVES[config.objective],
-            reconstruction=reconstruction_loss(config, self.generator.bins),
+            terms=build_terms(config.losses, TermContext(self.generator, config.feature_network, self.device)),
             adversarial_weight=config.adversarial_weight,
             reconstruction_weight=config.reconstruction_weight,
-            logits=self.generator.bins is not None,
-            perceptual=perceptual_loss(config, self.device),
+            full_output=self.generator.bins is not None,
+            clip=config.clip,
         )
-        self.d_optimizer = torch.optim.Adam(
-            self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2)
+        d_optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2))
+        # Of the first phase that has one; with D alone it is never asked.
+        of_phases = (phase.generator_optimizer(self.generator) for phase in self.phases)
+        g_optimizer = next(filter(None, of_phases), None) or AdversarialPhase(config).generator_optimizer(
+            self.generator
         )
-        self.g_optimizer = self._phase_optimizer("generator")
+        self.optimizers = Optimizers(g_optimizer, d_optimizer)
 
         # Where the run stands.
         self.steps_done = 0
         self.photos_seen = 0
-        self.best: dict[str, Any] = {"phase": "", "score": math.inf, "misses": 0}
+        self.best: dict[str, Any] = _no_score("")
         self.measured: dict[str, float] = {}
         data_state = self._restore() if has_state else None
 
@@ -152,116 +160,107 @@ class _Trainer:
     # -- the run -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
-        config = self.config
         quiet = not self.accelerator.is_main_process
         with (
             _stop_signals() as stop,
-            runlog.reporter(config.steps, self.steps_done, config.log_interval, quiet=quiet) as report,
+            runlog.reporter(self.total_steps, self.steps_done, self.config.log_interval, quiet=quiet) as report,
         ):
             self.report = report
             report.line(self._opening())
             if self.steps_done == 0:
                 self._checkpoint()
-                self._validate()
+                self._validate(self.phases[0])
             start = 0
-            for phase, steps in zip(PHASES, self._phase_lengths(), strict=True):
-                end = start + steps
-                if start <= self.steps_done < end:
-                    self._run_phase(phase, start, end, stop)
-                start = end
+            for phase in self.phases:
+                if start <= self.steps_done < start + phase.steps:
+                    self._run_phase(phase, start, stop)
+                start += phase.steps
 
-    def _run_phase(self, phase: str, start: int, end: int, stop: Callable[[], bool]) -> None:
-        config = self.config
+    def _run_phase(self, phase: Phase, start: int, stop: Callable[[], bool]) -> None:
+        end = start + phase.steps
         if self.steps_done == start:
             self._begin_phase(phase)
-        self._set_modes(phase)
+        phase.set_modes(self.generator, self.discriminator)
         sums = _Sums()
-        for index in range(self.steps_done - start, end - start):
-            if self._patience_is_over():
-                self.report.line(f"no better colors in {config.patience} measurements: alternating ends here")
+        for index in range(self.steps_done - start, phase.steps):
+            if self._is_over(phase):
+                self.report.line(f"no better colors in {self.best['misses']} measurements: {phase.name} ends here")
                 self._checkpoint()
                 return
+
             # One step of what the phase trains.
-            self._set_learning_rates(phase, index, end - start)
+            self._set_learning_rates(phase.lr_factor(index))
             losses = self._update(phase)
             self.steps_done += 1
             stopping = self._check(phase, losses, stop())
-            if phase != "discriminator":
+            if phase.trains_generator:
                 self.ema.update_parameters(self.generator)
 
             # Tell, measure, save.
-            sums.add(losses, config.batch_size * config.accumulation * self.accelerator.num_processes)
+            sums.add(losses, self._photos_per_update())
             last = self.steps_done == end
-            self.report.update(phase, self.steps_done, sums.text())
-            if self.steps_done % config.log_interval == 0 or last:
+            self.report.update(phase.name, self.steps_done, sums.text())
+            if self.steps_done % self.config.log_interval == 0 or last:
                 self._log_train(phase, sums)
                 sums = _Sums()
-            if self.steps_done % config.validate_interval == 0 or last:
+            if self.steps_done % self.config.validate_interval == 0 or last:
                 self._validate(phase)
-            if last and phase == "generator" and self.accelerator.is_main_process:
+            if last and phase.name == "generator" and self.accelerator.is_main_process:
                 save_generator(self.folder / runlog.PRETRAINED, self._averaged(), self._record())
-            if self.steps_done % config.checkpoint_interval == 0 or last or stopping:
+            if self.steps_done % self.config.checkpoint_interval == 0 or last or stopping:
                 self._checkpoint()
-            if stopping and self.steps_done < config.steps:
+            if stopping and self.steps_done < self.total_steps:
                 raise Interrupted
 
-    def _patience_is_over(self) -> bool:
-        """Whether alternating has not brought better colors for long enough; every process hears it of the first."""
-        patience = self.config.patience
-        over = bool(patience and self.best["phase"] == "adversarial" and self.best["misses"] >= patience)
-        if patience and self.accelerator.num_processes > 1:
+    def _begin_phase(self, phase: Phase) -> None:
+        if self.steps_done:
+            self.generator.load_state_dict(self.ema.module.state_dict())
+            self.optimizers.g = phase.generator_optimizer(self.generator) or self.optimizers.g
+        self._share_buffers()
+        self.ema.n_averaged.zero_()
+        if phase.trains_generator:
+            self.best = _no_score(phase.name)
+
+    def _update(self, phase: Phase) -> Losses:
+        return phase.update(self.step, self._next_batches, self.optimizers)
+
+    def _is_over(self, phase: Phase) -> bool:
+        """Whether the phase ends early; every process hears it of the first."""
+        over = self.best["phase"] == phase.name and phase.is_over(self.best["misses"])
+        if self.config.patience and self.accelerator.num_processes > 1:
             over = bool(self.accelerator.reduce(torch.tensor(float(over), device=self.device), "sum") > 0)
         return over
 
-    def _update(self, phase: str) -> StepLosses:
-        if phase == "generator":
-            return self.step.generator_step(self._next_batches(), self.g_optimizer)
-        if phase == "discriminator":
-            return self.step.discriminator_step(self._next_batches(), self.d_optimizer)
-        for _ in range(self.config.d_steps - 1):
-            self.step.discriminator_step(self._next_batches(), self.d_optimizer)
-        return self.step.adversarial_step(self._next_batches(), self.g_optimizer, self.d_optimizer)
-
-    def _check(self, phase: str, losses: StepLosses, stop: bool) -> bool:
+    def _check(self, phase: Phase, losses: Losses, stop: bool) -> bool:
         """Whether any process was told to stop: all have to do so at the same step.
 
         Raises `TrainingError` in all if a loss is not a number in any.
         """
-        finite = all(math.isfinite(loss) for loss in losses)
+        finite = all(math.isfinite(loss) for loss in losses.values())
         if self.accelerator.num_processes > 1:
             flags = torch.tensor([float(stop), float(not finite)], device=self.device)
             flags = self.accelerator.reduce(flags, "sum")
             stop, finite = bool(flags[0] > 0), not bool(flags[1] > 0)
         if not finite:
+            shown = ", ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
             raise TrainingError(
-                f"{phase} step {self.steps_done}: a loss is not a number (D {losses.d:.3g}, G adversarial "
-                f"{losses.g_adversarial:.3g}, reconstruction {losses.g_reconstruction:.3g}); "
-                f"{self.folder / runlog.LAST} is the last good generator: a new run can --start from it, with lower "
-                "learning rates"
+                f"{phase.name} step {self.steps_done}: a loss is not a number ({shown}); {self.folder / runlog.LAST} "
+                "is the last good generator: a new run can --start from it, with lower learning rates"
             )
         return stop
 
     def _next_batches(self) -> list[Batch]:
-        self.photos_seen += self.config.batch_size * self.config.accumulation * self.accelerator.num_processes
+        self.photos_seen += self._photos_per_update()
         return [self.augment(next(self.batches)) for _ in range(self.config.accumulation)]
 
-    def _set_modes(self, phase: str) -> None:
-        self.discriminator.train()
-        self.generator.train(phase != "discriminator")  # D alone meets what would be saved
-        if phase == "adversarial" and (self.config.generator_steps or self.config.start):
-            # Against D, weights move faster than running statistics follow, least of all those of an average: after
-            # 180 steps the averaged G gave 18.7 dB on the validation photos, with its statistics kept 23.3 dB.
-            keep_norm_statistics(self.generator)
+    def _photos_per_update(self) -> int:
+        return self.config.batch_size * self.config.accumulation * int(self.accelerator.num_processes)
 
-    def _begin_phase(self, phase: str) -> None:
-        if phase != "generator":
-            self.generator.load_state_dict(self.ema.module.state_dict())
-        self._share_buffers()
-        if phase == "adversarial":
-            self.g_optimizer = self._phase_optimizer(phase)
-        self.ema.n_averaged.zero_()
-        if phase != "discriminator":  # which leaves G as it is
-            self.best = {"phase": phase, "score": math.inf, "misses": 0}
+    def _set_learning_rates(self, factor: float) -> None:
+        for group in self.optimizers.g.param_groups:
+            group["lr"] = group["peak"] * factor
+        for group in self.optimizers.d.param_groups:
+            group["lr"] = self.config.d_lr * factor
 
     def _share_buffers(self) -> None:
         """Give every process the first one's BatchNorm statistics: each has seen other photos, one is saved."""
@@ -269,32 +268,6 @@ class _Trainer:
             for network in (self.generator, self.discriminator, self.ema.module):
                 for buffer in network.buffers():
                     torch.distributed.broadcast(buffer, src=0)
-
-    def _phase_lengths(self) -> tuple[int, int, int]:
-        return self.config.generator_steps, self.config.discriminator_steps, self.config.adversarial_steps
-
-    # -- optimizers --------------------------------------------------------------------------------------------------
-
-    def _phase_optimizer(self, phase: str) -> torch.optim.Optimizer:
-        """AdamW while G is alone, then Adam as in the paper; a trained encoder learns more slowly than the rest."""
-        config = self.config
-        rate = config.g_lr if phase == "adversarial" else config.pretrain_lr
-        fast: list[nn.Parameter] = []
-        slow: list[nn.Parameter] = []
-        for name, parameter in self.generator.named_parameters():
-            (slow if name.startswith("encoder.") and config.encoder_is_trained else fast).append(parameter)
-        groups = [{"params": fast, "peak": rate}, {"params": slow, "peak": rate * config.encoder_lr}]
-        groups = [group for group in groups if group["params"]]
-        if phase == "adversarial":
-            return torch.optim.Adam(groups, rate, betas=(config.beta1, config.beta2))
-        return torch.optim.AdamW(groups, rate, weight_decay=config.weight_decay)
-
-    def _set_learning_rates(self, phase: str, index: int, steps: int) -> None:
-        factor = lr_factor(phase, index, steps)
-        for group in self.g_optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
-        for group in self.d_optimizer.param_groups:
-            group["lr"] = self.config.d_lr * factor
 
     # -- tell, measure, save -----------------------------------------------------------------------------------------
 
@@ -304,40 +277,38 @@ class _Trainer:
         begun = f"from step {self.steps_done}" if self.steps_done else "from the beginning"
         precision = self.accelerator.mixed_precision.replace("no", "fp32")
         return (
-            f"{self.config.architecture}, {parameters:.1f} M parameters, {begun} of {self.config.steps}, on "
+            f"{self.config.architecture}, {parameters:.1f} M parameters, {begun} of {self.total_steps}, on "
             f"{self.accelerator.num_processes} × {self.device.type} in {precision}; "
             f"measuring on {len(self.validation)} photos{measured}"
         )
 
-    def _log_train(self, phase: str, sums: _Sums) -> None:
+    def _log_train(self, phase: Phase, sums: _Sums) -> None:
         if self.log:
-            rates = {"g_lr": self.g_optimizer.param_groups[0]["lr"], "d_lr": self.d_optimizer.param_groups[0]["lr"]}
-            idle = {"generator": "d_lr", "discriminator": "g_lr"}.get(phase)
-            rates |= {idle: 0.0} if idle else {}
-            values = {"phase": phase, **sums.means(), **rates, "photos_seen": self.photos_seen}
+            values = {"phase": phase.name, **sums.means(), "photos_per_s": sums.photos_per_s()}
+            if phase.trains_generator:
+                values["g_lr"] = self.optimizers.g.param_groups[0]["lr"]
+            if D_LOSS in values:
+                values["d_lr"] = self.optimizers.d.param_groups[0]["lr"]
+            values["photos_seen"] = self.photos_seen
             values |= {f"skipped_{reason}": count for reason, count in self.batches.skipped.items()}
             self.log.scalars(self.steps_done, "train", values)
 
-    def _validate(self, phase: str = "generator") -> None:
+    def _validate(self, phase: Phase) -> None:
         """Measure the averaged generator; keep it if it is the best of this phase."""
         if not self.log:
             return
         self.measured = measure(self._averaged(), self.validation.to(self.device), hints=self.config.hints > 0)
-        # Alone, G is judged by its own loss. Against D, by how close its colors come to the true ones: the sign
-        # that DeOldify's author wished for.
-        alone = self.measured["l1"]
-        colors = 1 - (self.measured["histogram_a"] + self.measured["histogram_b"]) / 2 + self.measured["delta_cf"] / 100
-        score = alone if phase == "generator" else colors
-        self.log.scalars(self.steps_done, "validation", {"phase": phase, **self.measured, "score": score})
+        score = phase.score(self.measured)
+        self.log.scalars(self.steps_done, "validation", {"phase": phase.name, **self.measured, "score": score})
         self.report.line(
             f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items())
         )
         self.log.samples(self.steps_done, sample_rows(self._averaged(), self.validation[:_SAMPLES].to(self.device)))
-        if phase == "discriminator" or self.steps_done == 0:
+        if not phase.trains_generator or self.steps_done == 0:
             return
         self.best["misses"] += 1
         if score < self.best["score"]:
-            self.best = {"phase": phase, "score": score, "misses": 0}
+            self.best = {"phase": phase.name, "score": score, "misses": 0}
             save_generator(self.folder / runlog.BEST, self._averaged(), self._record())
 
     def _averaged(self) -> Generator:
@@ -348,7 +319,7 @@ class _Trainer:
 
     def _record(self) -> dict[str, Any]:
         """How the weights came about, for the model file: names of files, no paths."""
-        files = {name: Path(getattr(self.config, name)).name for name in ("encoder_start", "perceptual")}
+        files = {name: Path(getattr(self.config, name)).name for name in ("encoder_start", "feature_network")}
         return {
             "config": {k: v for k, v in vars(self.config).items() if k != "start"} | files,
             **self.data,
@@ -371,13 +342,13 @@ class _Trainer:
             {
                 "steps_done": self.steps_done,
                 "photos_seen": self.photos_seen,
-                "best": {**self.best, "score": min(self.best["score"], 1e9)},  # JSON knows no infinity
+                "best": self.best,
                 "measured": self.measured,
                 "generator": self.generator.state_dict(),
                 "ema": self.ema.state_dict(),
                 "discriminator": self.discriminator.state_dict(),
-                "g_optimizer": self.g_optimizer.state_dict(),
-                "d_optimizer": self.d_optimizer.state_dict(),
+                "g_optimizer": self.optimizers.g.state_dict(),
+                "d_optimizer": self.optimizers.d.state_dict(),
                 "processes": processes,
             },
         )
@@ -402,17 +373,24 @@ class _Trainer:
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
         self.ema.load_state_dict(state["ema"])
-        adversarial = self.steps_done > self.config.steps - self.config.adversarial_steps
-        if adversarial:
-            self.g_optimizer = self._phase_optimizer("adversarial")
-        load_optimizer(self.g_optimizer, state["g_optimizer"])
-        load_optimizer(self.d_optimizer, state["d_optimizer"])
+        for phase in self._begun_phases():
+            self.optimizers.g = phase.generator_optimizer(self.generator) or self.optimizers.g
+        load_optimizer(self.optimizers.g, state["g_optimizer"])
+        load_optimizer(self.optimizers.d, state["d_optimizer"])
         rng = state["processes"][mine]["rng"]
         torch.set_rng_state(rng["cpu"])
         if "cuda" in rng and self.device.type == "cuda":
             torch.cuda.set_rng_state(rng["cuda"], self.device)
         data: dict[str, Any] = state["processes"][mine]["data"]
         return data
+
+    def _begun_phases(self) -> Iterator[Phase]:
+        """The phases that have done at least one step."""
+        start = 0
+        for phase in self.phases:
+            if self.steps_done > start:
+                yield phase
+            start += phase.steps
 
     def close(self) -> None:
         self.batches.close()
@@ -425,174 +403,28 @@ class _Sums:
     """Losses and photos since the last line of the log."""
 
     def __init__(self) -> None:
-        self._losses: list[tuple[float, ...]] = []
+        self._losses: list[Mapping[str, float]] = []
         self._photos = 0
         self._start = time.monotonic()
 
-    def add(self, losses: StepLosses, photos: int) -> None:
-        self._losses.append(tuple(loss.item() for loss in losses))
+    def add(self, losses: Losses, photos: int) -> None:
+        self._losses.append({name: loss.item() for name, loss in losses.items()})
         self._photos += photos
 
     def means(self) -> dict[str, float]:
-        columns = zip(StepLosses._fields, zip(*self._losses, strict=True), strict=True)
-        means = {name: sum(values) / len(values) for name, values in columns}
-        return means | {"photos_per_s": self._photos / max(time.monotonic() - self._start, 1e-9)}
+        names = self._losses[-1] if self._losses else {}
+        return {name: sum(each[name] for each in self._losses) / len(self._losses) for name in names}
+
+    def photos_per_s(self) -> float:
+        return self._photos / max(time.monotonic() - self._start, 1e-9)
 
     def text(self) -> str:
-        m = self.means()
-        g = f"G {m['g_adversarial']:.3f} + λ·{m['g_reconstruction']:.4f}"
-        return f"D {m['d']:.3f} · {g} · {m['photos_per_s']:.0f} photos/s"
+        losses = " · ".join(f"{name} {value:.4f}" for name, value in self.means().items())
+        return f"{losses} · {self.photos_per_s():.0f} photos/s"
 
 
-def lr_factor(phase: str, index: int, steps: int) -> float:
-    """What the peak learning rate is multiplied by at step `index` of `steps`.
-
-    G alone: linear warm-up, then a cosine to 0. D alone: 1. Alternating: 1, then linear to 0 over the second half (as
-    the paper's 100 + 100 epochs).
-    """
-    if phase == "generator":
-        warm_up = max(1, round(steps * _WARM_UP))
-        if index < warm_up:
-            return (index + 1) / warm_up
-        return 0.5 * (1 + math.cos(math.pi * (index - warm_up) / max(steps - warm_up, 1)))
-    if phase == "adversarial":
-        return min(1.0, 2 * (1 - index / steps))
-    return 1.0
-
-
-@torch.no_grad()
-def measure(generator: Generator, photos: Tensor, hints: bool = False) -> dict[str, float]:
-    """L1 on ab, PSNR on RGB (and gray's), colorfulness, ΔCF, histogram intersections, on uint8 (N, 3, S, S).
-
-    Of a mobile-unet also the share of its innermost features that are dead, see `MobileUNet.dead_share`. With `hints`,
-    also PSNR with ten true colors given at random places.
-    """
-    totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_gray", "cf", "cf_truth")}
-    totals |= {"psnr_hints": []} if hints else {}
-    places = torch.Generator().manual_seed(0)
-    histograms: list[Tensor] = []
-    for part in photos.split(_VALIDATION_BATCH):
-        truth = to_float(part, photos.device)
-        l, ab, _ = to_batch(truth)
-        fake_ab = _predict(generator, l)
-        rgb = lab_to_rgb(l, fake_ab)
-        totals["l1"].append((fake_ab - ab).abs().mean(dim=(1, 2, 3)))
-        totals["psnr"].append(psnr(rgb, truth))
-        totals["psnr_gray"].append(psnr(lab_to_rgb(l, torch.zeros_like(ab)), truth))
-        totals["cf"].append(colorfulness(rgb))
-        totals["cf_truth"].append(colorfulness(truth))
-        histograms.append(torch.stack([ab_histograms(rgb), ab_histograms(truth)]))
-        if isinstance(generator, MobileUNet):
-            totals.setdefault("dead", []).append(torch.tensor([generator.dead_share(l)]))
-        if hints:
-            given = ab.new_zeros(len(ab), HINT_CHANNELS, *ab.shape[2:])
-            for each, true in zip(given, ab, strict=True):
-                add_patches(each, true, [_HINT_SIDE] * _HINTS, places)
-            totals["psnr_hints"].append(psnr(lab_to_rgb(l, _predict(generator, l, given)), truth))
-    result = {name: torch.cat(values).mean().item() for name, values in totals.items()}
-    result["delta_cf"] = abs(result["cf"] - result["cf_truth"])
-    predicted, true = torch.stack(histograms).sum(dim=0)
-    a, b = histogram_intersection(predicted, true).tolist()
-    return result | {"histogram_a": a, "histogram_b": b}
-
-
-@torch.no_grad()
-def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
-    """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) gray, colored and true."""
-    l = to_batch(to_float(photos, photos.device)).l
-    predicted = _predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
-    truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
-    rows = []
-    for levels, mine, true in zip(to_levels(truth), predicted, truth, strict=True):
-        rows += [np.repeat(levels[..., None], 3, axis=2), merge(levels, mine), true]
-    return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
-
-
-def _predict(generator: Generator, l: Tensor, hints: Tensor | None = None) -> Tensor:
-    """`generator(l, hints)` for sides that need not be multiples of its stride."""
-    height, width = l.shape[2:]
-    pad = (0, -width % generator.stride, 0, -height % generator.stride)
-    if any(pad):
-        l = nn.functional.pad(l, pad, mode="replicate")
-        hints = None if hints is None else nn.functional.pad(hints, pad)
-    ab: Tensor = generator(l, hints)
-    return ab[:, :, :height, :width]
-
-
-def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
-    """The generator that `config` asks for; unless `fresh`, without the weights that it starts from.
-
-    Raises `ConfigError` if the settings do not fit each other or the model to start from, `WeightsError` if that is
-    none.
-    """
-    by_bins = {"head": "bins"} if config.reconstruction == CROSS_ENTROPY else {}
-    generator = build_generator(config.architecture, {**by_bins, **config.generator_settings})
-    if by_bins and generator.settings.head != "bins":
-        raise ConfigError(
-            f"reconstruction {CROSS_ENTROPY} needs the generator's head to be 'bins', got {generator.settings.head!r}"
-        )
-    if config.size % generator.stride:
-        raise ConfigError(f"size must be a multiple of {generator.stride} for {config.architecture}, got {config.size}")
-    if isinstance(generator, MobileUNet):
-        generator.encoder_is_trained = config.encoder_is_trained
-    if config.start and fresh:
-        given, info = load_generator(config.start)
-        if info.architecture != config.architecture or not _can_become(given.settings, generator.settings):
-            raise ConfigError(
-                f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture} "
-                f"{dataclasses.asdict(generator.settings)}"
-            )
-        generator.load_state_dict({**generator.state_dict(), **given.state_dict()})
-    if config.encoder_start and fresh:
-        assert isinstance(generator, MobileUNet)
-        generator.load_imagenet(config.encoder_start)
-    for name, parameter in generator.named_parameters():
-        if name.endswith("hint.weight"):
-            parameter.requires_grad_(config.hints > 0)  # without hints it would have no gradient
-    return generator
-
-
-def _can_become(given: Any, wanted: Any) -> bool:
-    """Whether a generator of settings `given` has all that one of `wanted` has, but for what is added beside it."""
-    if isinstance(given, MobileUNetSettings) and isinstance(wanted, MobileUNetSettings):
-        head = "ab+bins" if (given.head, wanted.head) == ("ab", "ab+bins") else given.head
-        given = dataclasses.replace(given, head=head, guided=given.guided or wanted.guided)
-    return bool(given == wanted)
-
-
-def reconstruction_loss(config: TrainConfig, bins: AbBins | None) -> Callable[[Any, Tensor], Tensor]:
-    """The reconstruction loss of G's ab; of its whole `GeneratorOutput` if G has bins."""
-    if bins is None:
-        return RECONSTRUCTIONS[config.reconstruction]
-    if config.reconstruction == CROSS_ENTROPY:
-        return lambda answer, truth: cross_entropy(answer.logits, truth, bins)
-    loss = RECONSTRUCTIONS[config.reconstruction]
-    return lambda answer, truth: (
-        loss(answer.ab, truth) + config.distribution_weight * cross_entropy(answer.logits, truth, bins)
-    )
-
-
-def perceptual_loss(config: TrainConfig, device: torch.device) -> Callable[[Tensor, Tensor, Tensor], Tensor] | None:
-    """The weighted perceptual loss of `l`, `ab` and the true `ab`, if `config` has one.
-
-    Raises `WeightsError` if its network is no MobileNetV2.
-    """
-    if not config.perceptual_weight:
-        return None
-    perceptual = Perceptual(config.perceptual).to(device)
-    return lambda l, ab, truth: config.perceptual_weight * perceptual(l, ab, truth)
-
-
-def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *, hold_out: bool) -> None:
-    """Set the prior of the generator's bins to how often the photos to train on use each color."""
-    bins = generator.bins
-    assert bins is not None
-    counts = torch.zeros_like(bins.prior)
-    batches = PhotoBatches(sources, dataclasses.replace(config, workers=0), hold_out=hold_out)
-    for _ in range(math.ceil(_PRIOR_PHOTOS / config.batch_size)):
-        ab = to_batch(to_float(next(batches), counts.device)).ab
-        counts += bins.count(nn.functional.avg_pool2d(ab, 2))
-    bins.prior.copy_(counts / counts.sum())
+def _no_score(phase: str) -> dict[str, Any]:
+    return {"phase": phase, "score": _WORST_SCORE, "misses": 0}
 
 
 def _use_bf16(config: TrainConfig) -> bool:

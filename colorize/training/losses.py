@@ -6,7 +6,7 @@ Logits are D's verdicts before the sigmoid, of any shape; every loss is a mean, 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -127,11 +127,27 @@ class Perceptual(nn.Module):
         return [F.normalize(x, dim=1) for x in itertools.islice(self.features.see(rgb), *_PERCEPTUAL_STAGES)]
 
 
-def none(ab: Tensor, truth: Tensor) -> Tensor:  # noqa: ARG001  # the same shape as its siblings
-    """0: the adversarial loss alone."""
-    return ab.sum() * 0
+class Distillation(nn.Module):
+    """How far an encoder's features of the gray photo are from those that ImageNet's network has of the color photo.
+
+    `distillation(features, l, ab)`: 1 − the cosine at each place, its mean over places and over strides 8, 16 and 32;
+    from 0 to 2. What is in a photo is to be recognized without its colors. (Hinton et al. 2015, arXiv 1503.02531, with
+    the network that the encoder began as for a teacher.) Raises `WeightsError`, see `ImageNetFeatures`.
+    """
+
+    def __init__(self, start: str) -> None:
+        super().__init__()
+        self.teacher = ImageNetFeatures(start)
+
+    def forward(self, features: Sequence[Tensor], l: Tensor, ab: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = list(self.teacher.see(lab_to_rgb(l, ab)))
+        pairs = list(zip(features, wanted, strict=True))[_DISTILLED]
+        distances = [1 - F.cosine_similarity(mine.float(), theirs.float()).mean() for mine, theirs in pairs]
+        return torch.stack(distances).mean()
 
 
+_DISTILLED = slice(2, 5)  # strides 8 to 32
 _PERCEPTUAL_STAGES = (1, 4)  # strides 4 to 16: beyond, little is left of where a color is
 HUBER_DELTA = 0.1  # in units of ab: 11 of a* or b*
 
@@ -142,5 +158,4 @@ OBJECTIVES = {
     "hinge": Objective(hinge_discriminator, wasserstein_generator),
     "wgan-gp": Objective(wasserstein_discriminator, wasserstein_generator, penalty_weight=10.0),
 }
-RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "mse": mse, "huber": huber, "none": none}
-CROSS_ENTROPY = "cross-entropy"  # compares logits instead of ab
+RECONSTRUCTIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"l1": l1, "mse": mse, "huber": huber}

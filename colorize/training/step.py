@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -13,34 +12,17 @@ from torch.optim import Optimizer
 
 from colorize.models.generator import GeneratorOutput
 from colorize.training.losses import Objective, gradient_penalty
+from colorize.training.minibatch import Batch
+from colorize.training.terms import LossTerm
 
-
-class Batch(NamedTuple):
-    l: Tensor  # (B, 1, H, W)
-    ab: Tensor  # (B, 2, H, W)
-    hints: Tensor | None = None  # (B, 3, H, W)
-
-    @property
-    def given(self) -> tuple[Tensor, ...]:
-        """What G is given."""
-        return (self.l,) if self.hints is None else (self.l, self.hints)
-
-
-class StepLosses(NamedTuple):
-    """Detached scalars; zero where the phase has no such loss."""
-
-    d: Tensor  # D's loss: log 2 (0.693) while it is undecided
-    g_adversarial: Tensor
-    g_reconstruction: Tensor
+Losses = dict[str, Tensor]  # by name: detached scalars, unweighted
+D_LOSS, G_ADVERSARIAL, G_NORM = "d", "adversarial", "gradient_norm"
 
 
 class Step:
-    """One update of what the phase trains.
+    """One update of what a phase trains.
 
-    `batches` are the micro-batches of a step (one, unless gradients are accumulated). `generator` and `discriminator`
-    are as `accelerate` prepared them; `discriminator_alone` is D without the wrapper that exchanges gradients between
-    processes, for G's update, where D has none. With `logits`, the reconstruction loss gets G's whole `GeneratorOutput`
-    instead of its ab. `perceptual(l, ab, truth)`, if there is one, is added to it, weighted already.
+    `batches` are the micro-batches of a step: one, unless gradients are accumulated.
     """
 
     def __init__(
@@ -50,41 +32,60 @@ class Step:
         discriminator: nn.Module,
         discriminator_alone: nn.Module,
         objective: Objective,
-        reconstruction: Callable[[Any, Tensor], Tensor],
-        adversarial_weight: float,
-        reconstruction_weight: float,
-        logits: bool = False,
-        perceptual: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
+        terms: Sequence[LossTerm],
+        *,
+        adversarial_weight: float = 1.0,
+        reconstruction_weight: float = 1.0,
+        full_output: bool = False,
+        clip: float = 0.0,
     ) -> None:
+        """
+        Args:
+            accelerator: which device and how many processes.
+            generator: G, as `accelerator` prepared it.
+            discriminator: D, likewise.
+            discriminator_alone: D without the wrapper that exchanges gradients between processes.
+            objective: the adversarial one.
+            terms: of G's explicit loss.
+            adversarial_weight: of G's adversarial loss; 0: D is left out.
+            reconstruction_weight: λ, of the sum of `terms` beside it.
+            full_output: whether G is asked for its whole `GeneratorOutput`.
+            clip: largest norm of G's gradient; 0: any.
+        """
         self.accelerator = accelerator
         self.generator = generator
         self.discriminator = discriminator
         self.discriminator_alone = discriminator_alone
         self.objective = objective
-        self.reconstruction = reconstruction
+        self.terms = terms
         self.adversarial_weight = adversarial_weight
         self.reconstruction_weight = reconstruction_weight
-        self.logits = logits
-        self.perceptual = perceptual
+        self.full_output = full_output
+        self.clip = clip
 
-    def generator_step(self, batches: Sequence[Batch], g_optimizer: Optimizer) -> StepLosses:
-        """G alone on the reconstruction loss."""
-        g_reconstruction = torch.zeros((), device=self.accelerator.device)
+    def generator_step(self, batches: Sequence[Batch], g_optimizer: Optimizer) -> Losses:
+        """G alone on the sum of its terms."""
+        sums = _Sums(len(batches))
         for batch in self._accumulate(batches, self.generator):
-            loss = self._reconstruct(self._answer(batch), batch)
+            loss, terms = self._explicit(self._output(batch), batch)
             self.accelerator.backward(loss / len(batches))
-            g_reconstruction += loss.detach() / len(batches)
-        _update(g_optimizer)
-        return StepLosses(torch.zeros_like(g_reconstruction), torch.zeros_like(g_reconstruction), g_reconstruction)
+            sums.add(terms)
+        return sums.means | self._update_generator(g_optimizer)
 
     def discriminator_step(
         self, batches: Sequence[Batch], d_optimizer: Optimizer, fakes: Sequence[Tensor] | None = None
-    ) -> StepLosses:
-        """max_D: believe real pairs, doubt generated ones. Halved, to slow D relative to G (sec. 3.3)."""
+    ) -> Losses:
+        """max_D: believe real pairs, doubt generated ones. Halved, to slow D relative to G (sec. 3.3).
+
+        Args:
+            batches: real pairs.
+            d_optimizer: of D.
+            fakes: G's `ab` (B, 2, H, W) of each batch, where they are known already.
+        """
         if fakes is None:
             with torch.no_grad():
                 fakes = [self.generator(*batch.given) for batch in batches]
-        d_loss = torch.zeros((), device=self.accelerator.device)
+        sums = _Sums(len(batches))
         fake = iter(fakes)
         for batch in self._accumulate(batches, self.discriminator):
             fake_ab = next(fake).detach()
@@ -95,9 +96,40 @@ class Step:
             if self.objective.penalty_weight:
                 loss = loss + 0.5 * self.objective.penalty_weight * self._penalty(batch, fake_ab)
             self.accelerator.backward(loss / len(batches))
-            d_loss += loss.detach() / len(batches)
+            sums.add({D_LOSS: loss.detach()})
         _update(d_optimizer)
-        return StepLosses(d_loss, torch.zeros_like(d_loss), torch.zeros_like(d_loss))
+        return sums.means
+
+    def adversarial_step(self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer) -> Losses:
+        """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4)."""
+        if not self.adversarial_weight:
+            return self.generator_step(batches, g_optimizer)
+        # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
+        shared = [self._output(batches[0])] if len(batches) == 1 else None
+        d_losses = self.discriminator_step(batches, d_optimizer, [output.ab for output in shared] if shared else None)
+        sums = _Sums(len(batches))
+        with frozen(self.discriminator_alone):
+            for batch in self._accumulate(batches, self.generator):
+                output = shared[0] if shared else self._output(batch)
+                logits = self.discriminator_alone(batch.l, output.ab)
+                adversarial = torch.stack([self.objective.generator(each) for each in logits]).mean()
+                explicit, terms = self._explicit(output, batch)
+                loss = self.adversarial_weight * adversarial + self.reconstruction_weight * explicit
+                self.accelerator.backward(loss / len(batches))
+                sums.add({G_ADVERSARIAL: adversarial.detach()} | terms)
+        return d_losses | sums.means | self._update_generator(g_optimizer)
+
+    def _output(self, batch: Batch) -> GeneratorOutput:
+        asked = {"logits": True} if self.full_output else {}
+        output: Tensor | GeneratorOutput = self.generator(*batch.given, **asked)
+        return output if isinstance(output, GeneratorOutput) else GeneratorOutput(output)
+
+    def _explicit(self, output: GeneratorOutput, batch: Batch) -> tuple[Tensor, Losses]:
+        """The weighted sum of the terms, and each by its name."""
+        losses = {term.name: term.compute(output, batch) for term in self.terms}
+        weighted = [term.weight * losses[term.name] for term in self.terms]
+        total = torch.stack(weighted).sum() if weighted else output.ab.sum() * 0
+        return total, {name: loss.detach() for name, loss in losses.items()}
 
     def _penalty(self, batch: Batch, fake_ab: Tensor) -> Tensor:
         """`gradient_penalty` at random points between real and generated colors, of each member's mean verdict."""
@@ -110,41 +142,12 @@ class Step:
             penalties.append(gradient_penalty(gradient))
         return torch.stack(penalties).mean()
 
-    def adversarial_step(self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer) -> StepLosses:
-        """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4).
-
-        Without an adversarial weight nobody asks D: it is left out.
-        """
-        if not self.adversarial_weight:
-            return self.generator_step(batches, g_optimizer)
-        # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
-        shared = [self._answer(batches[0])] if len(batches) == 1 else None
-        fakes = [_colors(answer) for answer in shared] if shared else None
-        d_loss = self.discriminator_step(batches, d_optimizer, fakes).d
-        g_adversarial, g_reconstruction = torch.zeros_like(d_loss), torch.zeros_like(d_loss)
-        with frozen(self.discriminator_alone):
-            for batch in self._accumulate(batches, self.generator):
-                answer = shared[0] if shared else self._answer(batch)
-                fake_ab = fakes[0] if fakes else _colors(answer)  # (B, 2, H, W)
-                logits = self.discriminator_alone(batch.l, fake_ab)
-                adversarial = torch.stack([self.objective.generator(each) for each in logits]).mean()
-                reconstruction = self._reconstruct(answer, batch)
-                loss = self.adversarial_weight * adversarial + self.reconstruction_weight * reconstruction
-                self.accelerator.backward(loss / len(batches))
-                g_adversarial += adversarial.detach() / len(batches)
-                g_reconstruction += reconstruction.detach() / len(batches)
+    def _update_generator(self, g_optimizer: Optimizer) -> Losses:
+        norm = {}
+        if self.clip:
+            norm = {G_NORM: self.accelerator.clip_grad_norm_(self.generator.parameters(), self.clip)}
         _update(g_optimizer)
-        return StepLosses(d_loss, g_adversarial, g_reconstruction)
-
-    def _answer(self, batch: Batch) -> Tensor | GeneratorOutput:
-        """What the reconstruction loss compares."""
-        named = {"logits": True} if self.logits else {}
-        answer: Tensor | GeneratorOutput = self.generator(*batch.given, **named)
-        return answer
-
-    def _reconstruct(self, answer: Tensor | GeneratorOutput, batch: Batch) -> Tensor:
-        loss = self.reconstruction(answer, batch.ab)
-        return loss + self.perceptual(batch.l, _colors(answer), batch.ab) if self.perceptual else loss
+        return norm
 
     def _accumulate(self, batches: Sequence[Batch], model: nn.Module) -> Iterator[Batch]:
         """The batches, with processes exchanging `model`'s gradients at the last one only."""
@@ -152,6 +155,18 @@ class Step:
             last = i == len(batches) - 1
             with nullcontext() if last else self.accelerator.no_sync(model):
                 yield batch
+
+
+class _Sums:
+    """Means of losses over the micro-batches of a step."""
+
+    def __init__(self, count: int) -> None:
+        self.means: Losses = {}
+        self._count = count
+
+    def add(self, losses: Losses) -> None:
+        for name, loss in losses.items():
+            self.means[name] = self.means.get(name, 0) + loss / self._count
 
 
 @contextmanager
@@ -165,10 +180,6 @@ def frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in parameters:
             parameter.requires_grad_(True)
-
-
-def _colors(answer: Tensor | GeneratorOutput) -> Tensor:
-    return answer.ab if isinstance(answer, GeneratorOutput) else answer
 
 
 def _update(optimizer: Optimizer) -> None:

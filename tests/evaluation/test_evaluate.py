@@ -19,8 +19,9 @@ from colorize.evaluation.evaluate import main
 from colorize.evaluation.tables import Gallery
 from colorize.models.architectures import build_generator
 from colorize.models.mobilenet import mobilenet_v2_features
+from colorize.models.tensorfile import write_tensors
 from colorize.models.unet import UNet
-from colorize.models.weights import save_generator, write_tensors
+from colorize.models.weights import save_generator
 
 
 def value(report: dict[str, Any], row: str, measure: str) -> float:

@@ -57,7 +57,8 @@ def test_an_exported_model_is_taken_by_itself_and_answers_as_torch_does(
     tmp_path: Path, architecture: str, settings: dict[str, object]
 ) -> None:
     generator = build_generator(architecture, settings)
-    nn.init.normal_(generator.hint.weight, std=0.1)
+    for conv in generator.hint_convs():
+        nn.init.normal_(conv.weight, std=0.1)
     save_generator(tmp_path / "model.safetensors", generator, {"steps": 3}, torch.float16)
     assert main([str(tmp_path / "model.safetensors"), "-o", str(tmp_path / "out")]) == 0  # compares, hints among it
     copy = tmp_path / "out" / "model.safetensors"

@@ -120,7 +120,7 @@ def test_the_default_has_the_papers_widths_and_no_norm_on_the_first_layer() -> N
     triple = [nn.Conv2d, nn.BatchNorm2d, nn.LeakyReLU]
     assert kinds == [nn.Conv2d, nn.LeakyReLU, *triple, *triple, *triple, nn.Conv2d]
     for kind, widths in (("patch", [64, 128, 256, 512, 1]), ("pixel", [64, 128, 1])):
-        net = build_discriminator(DiscriminatorSettings(kind=kind))  # type: ignore[arg-type]
+        net = build_discriminator(DiscriminatorSettings(kind=kind))
         assert [module.out_channels for module in net.modules() if isinstance(module, nn.Conv2d)] == widths
 
 
@@ -181,7 +181,7 @@ def test_a_setting_outside_its_range_is_refused_with_what_came(given: dict[str, 
 
 @pytest.mark.parametrize(("kind", "n_layers"), [("patch", 1), ("patch", 3), ("image", 3), ("pixel", 3)])
 def test_the_smallest_photo_gives_one_verdict_and_a_smaller_one_none(kind: str, n_layers: int) -> None:
-    settings = DiscriminatorSettings(kind, ndf=2, n_layers=n_layers)  # type: ignore[arg-type]
+    settings = DiscriminatorSettings(kind, ndf=2, n_layers=n_layers)
     discriminator = build_discriminator(settings).eval()
     side = settings.smallest
     assert discriminator(torch.zeros(1, 1, side, side), torch.zeros(1, 2, side, side)).shape == (1, 1, 1, 1)

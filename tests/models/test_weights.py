@@ -21,7 +21,8 @@ from torch import Tensor
 from colorize.errors import WeightsError
 from colorize.models.architectures import build_generator
 from colorize.models.generator import Generator
-from colorize.models.weights import load_generator, read_tensors, save_generator, write_tensors
+from colorize.models.tensorfile import read_tensors, write_tensors
+from colorize.models.weights import load_generator, save_generator
 
 SETTINGS: dict[str, Any] = {"ngf": 4, "depth": 3, "dropout": 0.25}
 TRAINING = {"steps": 1200, "data": ["photos"], "psnr": 24.5}

@@ -75,7 +75,7 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
 
 
 def test_arms_differ_in_their_loss_alone_and_the_most_telling_come_first(tmp_path: Path) -> None:
-    losses = {"reconstruction", "adversarial_weight", "discriminators"}
+    losses = {"losses", "adversarial_weight", "discriminators"}
     assert all(set(changes) <= losses for changes in ARMS.values())
     names = [run.name for run in all_runs()]
     assert names[:3] == ["mse-0", "l1-0", "l1+gan-0"]

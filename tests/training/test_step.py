@@ -11,8 +11,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from colorize.models.generator import GeneratorOutput
-from colorize.training.losses import OBJECTIVES, RECONSTRUCTIONS
-from colorize.training.step import Batch, Step, frozen
+from colorize.training.losses import OBJECTIVES
+from colorize.training.minibatch import Batch
+from colorize.training.step import D_LOSS, G_ADVERSARIAL, G_NORM, Step, frozen
+from colorize.training.terms import LossTerm, ab_terms
 
 
 class Painter(nn.Module):
@@ -51,9 +53,9 @@ def step_of(g: Painter, d: Critic, adversarial_weight: float = 1.0, reconstructi
         d,
         d,
         OBJECTIVES["bce"],
-        RECONSTRUCTIONS["l1"],
-        adversarial_weight,
-        reconstruction_weight,
+        ab_terms("l1"),
+        adversarial_weight=adversarial_weight,
+        reconstruction_weight=reconstruction_weight,
     )
 
 
@@ -75,7 +77,7 @@ def test_generator_step_learns_the_reconstruction_and_leaves_d_alone(networks: t
     g, d = networks
     step, before = step_of(g, d), weights(d)
     optimizer, data = sgd(g), batch()
-    losses = [step.generator_step([data], optimizer).g_reconstruction.item() for _ in range(30)]
+    losses = [step.generator_step([data], optimizer)["l1"].item() for _ in range(30)]
     assert losses[-1] < losses[0]
     assert torch.equal(weights(d), before)
 
@@ -86,7 +88,7 @@ def test_discriminator_step_updates_d_only_and_starts_undecided(networks: tuple[
         nn.init.zeros_(parameter)
     g_before, d_before = weights(g), weights(d)
     losses = step_of(g, d).discriminator_step([batch()], sgd(d))
-    assert losses.d.item() == pytest.approx(math.log(2))  # ½ · 2 log 2
+    assert losses[D_LOSS].item() == pytest.approx(math.log(2))  # ½ · 2 log 2
     assert torch.equal(weights(g), g_before)
     assert not torch.equal(weights(d), d_before)
     assert all(p.grad is None for p in g.parameters())
@@ -115,8 +117,8 @@ def test_adversarial_step_shows_d_detached_fakes_and_updates_each_network_once(
     assert d.seen == [False, False, True]  # real, detached fake, fake
     torch.testing.assert_close(weights(d), weights(d2))
     torch.testing.assert_close(weights(g), weights(g2))
-    assert losses.d.item() == pytest.approx(d_loss.item())
-    assert losses.g_adversarial.item() == pytest.approx(g_loss.item())
+    assert losses[D_LOSS].item() == pytest.approx(d_loss.item())
+    assert losses[G_ADVERSARIAL].item() == pytest.approx(g_loss.item())
 
 
 def test_d_holds_still_while_g_learns(networks: tuple[Painter, Critic]) -> None:
@@ -144,7 +146,7 @@ def test_without_adversarial_weight_d_is_left_out(networks: tuple[Painter, Criti
     losses = step_of(g, d, adversarial_weight=0.0).adversarial_step([batch()], sgd(g), sgd(d))
     assert torch.equal(weights(d), before)
     assert d.seen == []
-    assert losses.d == losses.g_adversarial == 0
+    assert set(losses) == {"l1"}
 
 
 class Chooser(nn.Module):
@@ -170,9 +172,10 @@ def test_a_loss_on_logits_and_d_on_what_they_decode_to_teach_g_together(
     _, d = networks
     seen: list[Tensor] = []
 
-    def reconstruction(answer: GeneratorOutput, _: Tensor) -> Tensor:
-        seen.append(answer.logits)
-        return answer.logits.square().mean()
+    def on_logits(output: GeneratorOutput, _: Batch) -> Tensor:
+        assert output.logits is not None
+        seen.append(output.logits)
+        return output.logits.square().mean()
 
     whole = batch(4)
     batches = [Batch(whole.l[:2], whole.ab[:2]), Batch(whole.l[2:], whole.ab[2:])] if halves else [whole]
@@ -180,11 +183,18 @@ def test_a_loss_on_logits_and_d_on_what_they_decode_to_teach_g_together(
         g = Chooser()
         before = weights(g)
         step = Step(
-            Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], reconstruction, 1.0, reconstruction_weight, logits=True
+            Accelerator(cpu=True),
+            g,
+            d,
+            d,
+            OBJECTIVES["bce"],
+            [LossTerm("on logits", 1.0, on_logits)],
+            reconstruction_weight=reconstruction_weight,
+            full_output=True,
         )
         losses = step.adversarial_step(batches, sgd(g), sgd(d))
         assert seen[-1].shape[1] == 3
-        assert losses.g_adversarial > 0
+        assert losses[G_ADVERSARIAL] > 0
         assert not torch.equal(weights(g), before)  # by D alone at first
         step.generator_step(batches, sgd(g))
         step.discriminator_step(batches, sgd(d))
@@ -215,13 +225,13 @@ def test_every_objective_moves_both_networks_and_wgan_gp_bounds_the_critics_slop
 ) -> None:
     for name, objective in OBJECTIVES.items():
         g, d = copy.deepcopy(networks)
-        step = Step(Accelerator(cpu=True), g, d, d, objective, RECONSTRUCTIONS["none"], 1.0, 1.0)
+        step = Step(Accelerator(cpu=True), g, d, d, objective, [])
         step.adversarial_step([batch()], sgd(g), sgd(d))
         assert not torch.equal(weights(g), weights(networks[0])), name
         assert not torch.equal(weights(d), weights(networks[1])), name
 
     _, d = networks
-    step = Step(Accelerator(cpu=True), networks[0], d, d, OBJECTIVES["wgan-gp"], RECONSTRUCTIONS["none"], 1.0, 1.0)
+    step = Step(Accelerator(cpu=True), networks[0], d, d, OBJECTIVES["wgan-gp"], [])
     with torch.no_grad():
         d.conv.weight.mul_(50)
     data, optimizer = batch(), torch.optim.Adam(d.parameters(), 0.1)
@@ -240,19 +250,27 @@ def slope(d: Critic, data: Batch) -> float:
     return mean
 
 
-def test_a_perceptual_loss_is_added_to_the_reconstruction_and_teaches_g(networks: tuple[Painter, Critic]) -> None:
+def test_terms_are_weighted_in_the_loss_and_told_without_their_weights(networks: tuple[Painter, Critic]) -> None:
     g, d = networks
-    data, before = batch(), weights(g)
-    seen: list[tuple[Tensor, Tensor]] = []
+    data, twin = batch(), copy.deepcopy(g)
+    terms = [*ab_terms("l1"), LossTerm("seven", 3.0, lambda output, _: output.ab.square().mean() + 7)]
+    step = Step(Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], terms)
+    losses = step.generator_step([data], sgd(g))
+    assert set(losses) == {"l1", "seven"}
+    assert 7 < losses["seven"] < 8
 
-    def perceptual(l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
-        seen.append((l, truth))
-        return ab.square().mean() + 7
+    ab = twin(data.l)
+    loss = (ab - data.ab).abs().mean() + 3 * ab.square().mean()
+    for p, gradient in zip(twin.parameters(), torch.autograd.grad(loss, list(twin.parameters())), strict=True):
+        p.data -= 0.1 * gradient
+    torch.testing.assert_close(weights(g), weights(twin))
+    assert {"seven", D_LOSS, G_ADVERSARIAL} < set(step.adversarial_step([data], sgd(g), sgd(d)))
 
-    none = RECONSTRUCTIONS["none"]
-    step = Step(Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], none, 1.0, 1.0, perceptual=perceptual)
-    assert step.generator_step([data], sgd(g)).g_reconstruction.item() > 7
-    assert not torch.equal(weights(g), before)
-    assert step.adversarial_step([data], sgd(g), sgd(d)).g_reconstruction.item() > 7
-    assert len(seen) == 2
-    assert all(torch.equal(l, data.l) and torch.equal(truth, data.ab) for l, truth in seen)
+
+def test_a_gradient_is_clipped_to_the_norm_and_its_own_norm_told(networks: tuple[Painter, Critic]) -> None:
+    g, d = networks
+    before = weights(g)
+    step = Step(Accelerator(cpu=True), g, d, d, OBJECTIVES["bce"], ab_terms("l1"), clip=1e-3)
+    norm = step.generator_step([batch()], sgd(g))[G_NORM].item()
+    assert norm > 1e-3
+    assert (weights(g) - before).norm().item() == pytest.approx(0.1 * 1e-3, rel=1e-3)

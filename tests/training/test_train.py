@@ -19,11 +19,15 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from colorize.models.weights import load_generator, read_tensors
+from colorize.models.tensorfile import read_tensors
+from colorize.models.weights import load_generator
 from colorize.training import loop
+from colorize.training.building import build
 from colorize.training.cli import main
 from colorize.training.config import TrainConfig
 from colorize.training.losses import OBJECTIVES, Objective
+from colorize.training.measuring import measure
+from colorize.training.phases import Phase, build_phases, parameter_groups
 from tests.training.conftest import files, write_shard
 
 ROOT = Path(__file__).parents[2]
@@ -86,10 +90,9 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
     entries = log(run)
     train = [entry for entry in entries if entry["kind"] == "train"]
     assert [entry["phase"] for entry in train] == ["generator"] * 2 + ["discriminator"] + ["adversarial"] * 3
-    assert train[0]["d"] == 0
-    assert train[0]["g_reconstruction"] > 0
-    assert train[2]["g_reconstruction"] == 0
-    assert all(train[-1][name] > 0 for name in ("d", "g_adversarial", "g_reconstruction", "photos_per_s"))
+    losses = {"d", "adversarial", "l1"}
+    assert [losses & set(entry) for entry in train] == [{"l1"}] * 2 + [{"d"}] + [losses] * 3  # what is idle is not told
+    assert all(train[-1][name] > 0 for name in (*losses, "g_lr", "d_lr", "photos_per_s"))
     # 4 steps of G and 2 of D take one batch each; 5 alternations with 2 updates of D take two.
     assert train[-1]["photos_seen"] == 2 * (4 + 2 + 5 * 2)
     measured = [entry for entry in entries if entry["kind"] == "validation"]
@@ -117,7 +120,7 @@ def test_cross_entropy_brings_its_own_head_and_a_prior_that_travels(
     shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run = tmp_path / "run"
-    options = [str(shard), "--run", str(run), *SMALL, "--reconstruction", "cross-entropy"]
+    options = [str(shard), "--run", str(run), *SMALL, "--losses", '{"cross-entropy": 1}']
     assert main([*options, "--generator-settings", '{"ngf": 2, "depth": 4, "head": "ab"}']) == 2
     assert "head to be 'bins', got 'ab'" in capfd.readouterr().err
     assert main(options) == 0
@@ -128,7 +131,7 @@ def test_cross_entropy_brings_its_own_head_and_a_prior_that_travels(
     assert prior.sum().item() == pytest.approx(1, abs=1e-4)
     assert prior.max() > 3 * prior.mean()  # measured, not uniform
     train = [entry for entry in log(run) if entry["kind"] == "train"]
-    assert [entry["g_reconstruction"] > 0 for entry in train] == [entry["phase"] != "discriminator" for entry in train]
+    assert [entry.get("cross-entropy", 0) > 0 for entry in train] == [e["phase"] != "discriminator" for e in train]
 
 
 def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
@@ -174,7 +177,7 @@ def test_ctrl_c_saves_says_how_to_go_on_and_the_rest_is_the_same(
     run = tmp_path / "stopped"
     update = loop._Trainer._update
 
-    def interrupted(self: Any, phase: str) -> Any:
+    def interrupted(self: Any, phase: Phase) -> Any:
         if self.steps_done == 6:  # in the middle of step 7, the first adversarial one
             signal.raise_signal(signal.SIGINT)
         return update(self, phase)
@@ -355,10 +358,9 @@ def test_the_best_generator_is_that_of_the_best_measurement(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([9.0, 0.5, 0.2, 0.4, 0.3, 0.1])
-    measured = loop.measure
 
     def staged(*arguments: Any, **named: Any) -> dict[str, float]:
-        return {**measured(*arguments, **named), "l1": next(scores)}
+        return {**measure(*arguments, **named), "l1": next(scores)}
 
     monkeypatch.setattr(loop, "measure", staged)
     alone = ["--generator-steps", "8", "--discriminator-steps", "2", "--adversarial-steps", "0"]
@@ -383,10 +385,9 @@ def test_alternating_ends_when_patience_does_and_the_best_is_kept(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     scores = iter([9.0, 9.0, 5.0, 3.0, 4.0, 3.5, 1.0])
-    measured = loop.measure
 
     def staged(*arguments: Any, **named: Any) -> dict[str, float]:
-        return {**measured(*arguments, **named), "delta_cf": next(scores)}
+        return {**measure(*arguments, **named), "delta_cf": next(scores)}
 
     monkeypatch.setattr(loop, "measure", staged)
     steps = ["--generator-steps", "0", "--discriminator-steps", "1", "--adversarial-steps", "9", "--d-steps", "1"]
@@ -438,18 +439,13 @@ def test_the_average_follows_slowly_and_faster_at_first() -> None:
 
 @pytest.mark.parametrize(("start", "share"), [("trained.safetensors", TrainConfig.encoder_lr), ("", 1.0)])
 def test_a_trained_encoder_learns_more_slowly_than_the_rest_and_a_fresh_one_as_fast(start: str, share: float) -> None:
-    trainer = object.__new__(loop._Trainer)
-    trainer.config = TrainConfig(start=start)
-    trainer.generator = loop.build(trainer.config, fresh=False)
-    trainer.d_optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], 1.0)
-    trainer.g_optimizer = trainer._phase_optimizer("generator")
-    trainer._set_learning_rates("generator", 500, 4000)
-    rate = {p: group["lr"] for group in trainer.g_optimizer.param_groups for p in group["params"]}
-    encoder = {rate[p] for name, p in trainer.generator.named_parameters() if name.startswith("encoder.")}
-    rest = {rate[p] for name, p in trainer.generator.named_parameters() if not name.startswith("encoder.")}
-    (slow,), (fast,) = encoder, rest
-    assert 0 < fast < trainer.config.pretrain_lr
-    assert slow == pytest.approx(share * fast)
+    config = TrainConfig(start=start)
+    generator = build(config, fresh=False)
+    groups = parameter_groups(generator, config, 1.0)
+    rate = {p: group["peak"] for group in groups for p in group["params"]}  # type: ignore[attr-defined]
+    trained = [(name, p) for name, p in generator.named_parameters() if p.requires_grad]
+    assert {rate[p] for name, p in trained if name.startswith("encoder.")} == {share}
+    assert {rate[p] for name, p in trained if not name.startswith("encoder.")} == {1.0}
 
 
 def test_a_run_can_start_from_a_model_file(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -472,19 +468,24 @@ def test_without_enough_photos_to_keep_one_out_it_says_so(
 
 
 @pytest.mark.parametrize(
-    ("phase", "index", "expected"),
+    ("phase", "schedule", "index", "expected"),
     [
-        ("generator", 0, 0.2),
-        ("generator", 4, 1.0),
-        ("generator", 99, 0.0),
-        ("discriminator", 50, 1.0),
-        ("adversarial", 0, 1.0),
-        ("adversarial", 50, 1.0),
-        ("adversarial", 75, 0.5),
+        ("generator", "cosine", 0, 0.2),
+        ("generator", "cosine", 4, 1.0),
+        ("generator", "cosine", 99, 0.0),
+        ("generator", "linear", 52, 0.505),
+        ("generator", "constant", 2, 0.6),
+        ("generator", "constant", 99, 1.0),
+        ("discriminator", "cosine", 50, 1.0),
+        ("adversarial", "cosine", 0, 1.0),
+        ("adversarial", "cosine", 50, 1.0),
+        ("adversarial", "cosine", 75, 0.5),
     ],
 )
-def test_learning_rates_follow_the_schedule(phase: str, index: int, expected: float) -> None:
-    assert loop.lr_factor(phase, index, 100) == pytest.approx(expected, abs=1e-3)
+def test_learning_rates_follow_the_schedule(phase: str, schedule: str, index: int, expected: float) -> None:
+    steps = {"generator_steps": 100, "discriminator_steps": 100, "adversarial_steps": 100}
+    (found,) = [each for each in build_phases(TrainConfig(schedule=schedule, **steps)) if each.name == phase]  # type: ignore[arg-type]
+    assert found.lr_factor(index) == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.slow

@@ -37,7 +37,7 @@ class TorchEngine:
 
     @property
     def takes_hints(self) -> bool:
-        return bool(self._generator.hint.weight.any())
+        return self._generator.takes_hints
 
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
         """See `Engine`. Raises `MemoryError` if the device has not enough for arrays of this size."""
@@ -48,7 +48,8 @@ class TorchEngine:
     def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
         """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the generator has no bins."""
         with self._lock, memory_errors(), torch.inference_mode():
-            _, logits = self._generator(self._tensor(l), None if hints is None else self._tensor(hints), logits=True)
+            given = None if hints is None else self._tensor(hints)
+            logits = self._generator(self._tensor(l), given, logits=True).logits
             return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy())
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:

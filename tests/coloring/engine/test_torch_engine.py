@@ -25,7 +25,8 @@ def generator() -> Generator:
     for module in built.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(module.weight, std=0.1)
-    nn.init.zeros_(built.hint.weight)
+    for conv in built.hint_convs():
+        nn.init.zeros_(conv.weight)
     return built
 
 
@@ -78,7 +79,8 @@ def test_the_answer_is_that_of_the_network_in_evaluation() -> None:
 
 def test_hints_reach_the_network() -> None:
     network = generator()
-    nn.init.normal_(network.hint.weight)
+    for conv in network.hint_convs():
+        nn.init.normal_(conv.weight)
     engine = TorchEngine(network, CPU)
     l, hints = lightness(1, 1, 32, 32), np.zeros((1, 3, 32, 32), np.float32)
     np.testing.assert_allclose(engine.predict(l, hints), engine.predict(l), atol=1e-6)

@@ -1,0 +1,93 @@
+"""How good a generator is on photos that it was not trained on, while it trains."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from colorize.color.lightness import merge, to_levels
+from colorize.color.metrics import ab_histograms, colorfulness, histogram_intersection, psnr
+from colorize.color.tensors import lab_to_rgb
+from colorize.models.generator import HINT_CHANNELS, Generator
+from colorize.training.augment import to_batch, to_float
+from colorize.training.simulated_hints import add_patches
+
+_BATCH = 32
+_HINTS, _HINT_SIDE = 10, 3  # patches of px that a photo is measured with
+_DEAD = 1e-3  # standard deviation of a feature; one that is alive has about 1
+
+
+@torch.no_grad()
+def measure(generator: Generator, photos: Tensor, *, hints: bool = False) -> dict[str, float]:
+    """Compare a generator's colors with the true ones.
+
+    Args:
+        generator: in evaluation mode.
+        photos: uint8 (N, 3, S, S).
+        hints: whether to measure PSNR with ten true colors given at random places, too.
+
+    Returns:
+        l1 on ab; psnr on RGB, psnr_gray of no color at all, psnr_hints (dB); cf, cf_truth, delta_cf (colorfulness);
+        histogram_a, histogram_b (intersections); dead, the share of the encoder's innermost features that say the same
+        of all photos, where the generator has an encoder.
+    """
+    totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_gray", "cf", "cf_truth")}
+    totals |= {"psnr_hints": []} if hints else {}
+    places = torch.Generator().manual_seed(0)
+    histograms: list[Tensor] = []
+    for part in photos.split(_BATCH):
+        truth = to_float(part, photos.device)
+        l, ab = to_batch(truth)[:2]
+        fake_ab = predict(generator, l)
+        rgb = lab_to_rgb(l, fake_ab)
+        totals["l1"].append((fake_ab - ab).abs().mean(dim=(1, 2, 3)))
+        totals["psnr"].append(psnr(rgb, truth))
+        totals["psnr_gray"].append(psnr(lab_to_rgb(l, torch.zeros_like(ab)), truth))
+        totals["cf"].append(colorfulness(rgb))
+        totals["cf_truth"].append(colorfulness(truth))
+        histograms.append(torch.stack([ab_histograms(rgb), ab_histograms(truth)]))
+        if features := generator.encode(l):
+            totals.setdefault("dead", []).append(dead_share(features[-1]).view(1))
+        if hints:
+            given = ab.new_zeros(len(ab), HINT_CHANNELS, *ab.shape[2:])
+            for each, true in zip(given, ab, strict=True):
+                add_patches(each, true, [_HINT_SIDE] * _HINTS, places)
+            totals["psnr_hints"].append(psnr(lab_to_rgb(l, predict(generator, l, given)), truth))
+    result = {name: torch.cat(values).mean().item() for name, values in totals.items()}
+    result["delta_cf"] = abs(result["cf"] - result["cf_truth"])
+    predicted, true = torch.stack(histograms).sum(dim=0)
+    a, b = histogram_intersection(predicted, true).tolist()
+    return result | {"histogram_a": a, "histogram_b": b}
+
+
+def dead_share(features: Tensor) -> Tensor:
+    """The share of features (B, C, H, W) that are the same for all of these photos, a scalar.
+
+    With BatchNorm statistics that stay as they were, weights that learn too fast drive features to an end of ReLU6,
+    from where no gradient brings them back: the generator then knows textures and not what is in a photo.
+    """
+    return (features.std(dim=(0, 2, 3)) < _DEAD).float().mean()
+
+
+@torch.no_grad()
+def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
+    """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) gray, colored and true."""
+    l = to_batch(to_float(photos, photos.device)).l
+    predicted = predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
+    truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
+    rows = []
+    for levels, mine, true in zip(to_levels(truth), predicted, truth, strict=True):
+        rows += [np.repeat(levels[..., None], 3, axis=2), merge(levels, mine), true]
+    return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
+
+
+def predict(generator: Generator, l: Tensor, hints: Tensor | None = None) -> Tensor:
+    """`generator(l, hints)`, `ab` (B, 2, H, W), for sides that need not be multiples of its stride."""
+    height, width = l.shape[2:]
+    pad = (0, -width % generator.stride, 0, -height % generator.stride)
+    if any(pad):
+        l = nn.functional.pad(l, pad, mode="replicate")
+        hints = None if hints is None else nn.functional.pad(hints, pad)
+    ab: Tensor = generator(l, hints)
+    return ab[:, :, :height, :width]

@@ -1,0 +1,116 @@
+"""The terms of the generator's explicit loss, by name. A run weights those that it wants: `losses` in its config.
+
+Adding one is a function of a `TermContext` that gives a function of G's output and the batch, and an entry in `TERMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from colorize.errors import ConfigError
+from colorize.models.bins import AbBins
+from colorize.models.generator import Generator, GeneratorOutput
+from colorize.training.losses import RECONSTRUCTIONS, Distillation, Perceptual, cross_entropy
+from colorize.training.minibatch import Batch
+
+LossFunction = Callable[[GeneratorOutput, Batch], Tensor]  # gives a scalar
+
+
+@dataclass(frozen=True)
+class LossTerm:
+    """A named, weighted part of G's loss."""
+
+    name: str
+    weight: float
+    compute: LossFunction
+
+
+@dataclass(frozen=True)
+class TermContext:
+    """What a term may be made of."""
+
+    generator: Generator
+    feature_network: str  # ImageNet's MobileNetV2: "hub", a file, or "" for none
+    device: torch.device
+
+
+def build_terms(weights: Mapping[str, float], context: TermContext) -> list[LossTerm]:
+    """The terms that have a weight.
+
+    Args:
+        weights: by the names of `TERMS`.
+        context: what they are made of.
+
+    Raises:
+        ConfigError: a name is unknown, or a term needs what the run does not have.
+        WeightsError: the feature network is no MobileNetV2.
+    """
+    for name in weights:
+        if name not in TERMS:
+            raise ConfigError(f"unknown loss {name!r}: expected one of {', '.join(TERMS)}")
+    return [LossTerm(name, weight, TERMS[name](context)) for name, weight in weights.items() if weight]
+
+
+def ab_terms(name: str) -> list[LossTerm]:
+    """The one term `name` of `RECONSTRUCTIONS`, of any generator, with the weight 1."""
+    loss = RECONSTRUCTIONS[name]
+    return [LossTerm(name, 1.0, lambda output, batch: loss(output.ab, batch.ab))]
+
+
+def _on_ab(loss: Callable[[Tensor, Tensor], Tensor]) -> Callable[[TermContext], LossFunction]:
+    """A term that compares G's `ab` with the true one."""
+    return lambda context: lambda output, batch: loss(output.ab, batch.ab)  # noqa: ARG005
+
+
+def _cross_entropy(context: TermContext) -> LossFunction:
+    """Of G's bins with the true colors."""
+    bins = context.generator.bins
+    if not isinstance(bins, AbBins):
+        raise ConfigError(
+            "the losses cross-entropy and distribution need a generator with the head 'bins' or 'ab+bins'"
+        )
+
+    def loss(output: GeneratorOutput, batch: Batch) -> Tensor:
+        assert output.logits is not None
+        return cross_entropy(output.logits, batch.ab, bins)
+
+    return loss
+
+
+def _perceptual(context: TermContext) -> LossFunction:
+    perceptual = Perceptual(_feature_network("perceptual", context)).to(context.device)
+    return lambda output, batch: perceptual(batch.l, output.ab, batch.ab)
+
+
+def _distillation(context: TermContext) -> LossFunction:
+    distillation = Distillation(_feature_network("distillation", context))
+    distillation.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def loss(output: GeneratorOutput, batch: Batch) -> Tensor:
+        if not output.features:
+            raise ConfigError("the loss distillation needs a generator that gives its encoder's features")
+        # The teacher sees the photo before it was worn.
+        l = batch.l if batch.clean_l is None else batch.clean_l
+        distance: Tensor = distillation(output.features, l, batch.ab)
+        return distance
+
+    return loss
+
+
+def _feature_network(name: str, context: TermContext) -> str:
+    if not context.feature_network:
+        raise ConfigError(f"the loss {name} needs --feature-network")
+    return context.feature_network
+
+
+TERMS: dict[str, Callable[[TermContext], LossFunction]] = {
+    **{name: _on_ab(loss) for name, loss in RECONSTRUCTIONS.items()},
+    "cross-entropy": _cross_entropy,  # of a generator whose answer is decoded from its bins
+    "distribution": _cross_entropy,  # of one that has bins beside its answer
+    "perceptual": _perceptual,
+    "distillation": _distillation,
+}
