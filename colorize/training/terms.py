@@ -14,6 +14,7 @@ from torch import Tensor
 from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 from colorize.models.generator import Generator, GeneratorOutput
+from colorize.training.changes import CHANGES
 from colorize.training.losses import RECONSTRUCTIONS, Distillation, Perceptual, cross_entropy
 from colorize.training.minibatch import Batch
 
@@ -101,11 +102,34 @@ def _distillation(context: TermContext) -> LossFunction:
     return loss
 
 
+def _consistency(context: TermContext) -> LossFunction:
+    """How far colors move when a photo comes a little differently (Eilertsen et al. 2019, arXiv 1902.10424).
+
+    For a part of the photos without hints, G is asked again for a changed copy, and its answer brought back.
+    """
+    generator = context.generator
+
+    def loss(output: GeneratorOutput, batch: Batch) -> Tensor:
+        plain = torch.arange(len(batch.l), device=batch.l.device)
+        if batch.hints is not None:
+            plain = plain[batch.hints[:, 2].flatten(1).sum(dim=1) == 0]
+        plain = plain[: max(1, len(batch.l) // _CONSISTENT_PART)]
+        if not len(plain):
+            return output.ab.sum() * 0
+        change = CHANGES[int(torch.randint(len(CHANGES), ()))]
+        changed: Tensor = generator(change.of_l(batch.l[plain]))  # (B', 2, H', W')
+        return (changed - change.of_ab(output.ab[plain])).abs().mean()
+
+    return loss
+
+
 def _feature_network(name: str, context: TermContext) -> str:
     if not context.feature_network:
         raise ConfigError(f"the loss {name} needs --feature-network")
     return context.feature_network
 
+
+_CONSISTENT_PART = 4  # one photo in so many is looked at twice
 
 TERMS: dict[str, Callable[[TermContext], LossFunction]] = {
     **{name: _on_ab(loss) for name, loss in RECONSTRUCTIONS.items()},
@@ -113,4 +137,5 @@ TERMS: dict[str, Callable[[TermContext], LossFunction]] = {
     "distribution": _cross_entropy,  # of one that has bins beside its answer
     "perceptual": _perceptual,
     "distillation": _distillation,
+    "consistency": _consistency,
 }
