@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
     from colorize.coloring.hints import Hint
-    from colorize.errors import ColorizeError, ConfigError, DataError, PhotoError, TrainingError, WeightsError
+    from colorize.errors import (
+        ColorizeError,
+        ConfigError,
+        DataError,
+        MissingExtra,
+        PhotoError,
+        TrainingError,
+        WeightsError,
+    )
     from colorize.options import ColorizeOptions
 
 __version__ = "0.1.0"
@@ -24,6 +32,7 @@ __all__ = [
     "ConfigError",
     "DataError",
     "Hint",
+    "MissingExtra",
     "PhotoError",
     "TrainingError",
     "WeightsError",

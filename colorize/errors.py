@@ -4,6 +4,7 @@ ColorizeError
  ├─ PhotoError     a file that is not a photo, or cannot be read or written
  ├─ WeightsError   a model file that is missing, damaged or of another program
  ├─ ConfigError    an option or setting outside its range
+ │   └─ MissingExtra  what was asked for needs an extra that is not installed
  ├─ DataError      training or evaluation photos that cannot be found or used
  └─ TrainingError  a run that cannot go on (a loss that is not a number, a resume that does not fit)
 
@@ -27,6 +28,10 @@ class WeightsError(ColorizeError):
 
 class ConfigError(ColorizeError):
     """An option or setting that is unknown or outside its range."""
+
+
+class MissingExtra(ConfigError):
+    """Something was asked for that needs an extra of the package, which is not installed."""
 
 
 class DataError(ColorizeError):

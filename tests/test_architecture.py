@@ -18,13 +18,16 @@ from typing import NamedTuple
 import pytest
 from PIL import Image
 
+from colorize.requirements import EXTRAS
+
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "colorize"
 
 # From the top floor down: a room imports only rooms that stand below it. `cluster` and `video` are not built yet.
 FLOORS = (
     *("train.py", "app.py", "package", "cli", "web", "study", "evaluation", "export", "cluster", "video"),
-    *("batch", "coloring", "training", "models", "photo", "color", "system", "options", "former_names", "errors"),
+    *("batch", "coloring", "training", "models", "photo", "color", "system", "options", "former_names"),
+    *("requirements", "errors"),
 )
 PLANNED = {"cluster", "video"}
 
@@ -69,6 +72,7 @@ LIBRARIES: dict[str, set[str]] = {
     "system": set(),
     "options": set(),
     "former_names": set(),
+    "requirements": set(),
     "errors": set(),
 }
 
@@ -189,6 +193,7 @@ def test_a_module_has_a_room_and_imports_only_what_stands_below(path: Path) -> N
         ("colorize.system.files", "from colorize.color import units"),
         ("colorize.training.loop", "import typer"),
         ("colorize.training.loop", "from colorize.coloring import hints"),
+        ("colorize.requirements", "from colorize import options"),
         ("colorize.errors", "import numpy"),
         ("app.py", "from colorize.training import cli"),
     ],
@@ -230,7 +235,7 @@ def test_one_class_name_means_one_thing() -> None:
 def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = [*project["dependencies"], *extras["heic"], *extras["raw"], *extras["study"], *extras["export"]]
+    wanted = [*project["dependencies"], *(line for name in EXTRAS for line in extras[name])]
     declared = {re.split(r"[<>=!~\[ ]", requirement)[0].lower() for requirement in wanted}
     for path in sources():
         for line, module in imports_of(path.read_text(encoding="utf-8")):

@@ -10,19 +10,23 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import venv
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 import colorize
+from colorize.errors import MissingExtra
+from colorize.requirements import install_command
 from colorize.study import samples
-from scripts import sample_photos
 
 ROOT = Path(__file__).parents[1]
-TARGETS = ("run", "app", "test", "check")
+SAMPLES = ROOT / "colorize" / "samples"
+TARGETS = {"run": ".", "app": ".[web]", "test": ".[dev]", "check": ".[dev]"}  # and what pip installs for them
 
 
 @pytest.fixture(scope="module")
@@ -92,8 +96,14 @@ def test_the_wheel_carries_every_file_of_the_package(wheel: Path) -> None:
     assert fnmatch.filter(names, "colorize/weights/*.md"), "the model comes with its card"
 
 
+def test_the_wheel_is_as_large_as_the_documentation_says(wheel: Path) -> None:
+    documentation = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"wheel\s+itself\s+is\s+([\d.]+)\s+MB", documentation)
+    assert abs(wheel.stat().st_size / 1e6 - float(said)) < 0.5
+
+
 def test_the_wheel_says_what_it_is(wheel: Path, project: dict[str, Any]) -> None:
-    assert wheel.name == f"colorize-{colorize.__version__}-py3-none-any.whl"
+    assert wheel.name == f"colorize_photos-{colorize.__version__}-py3-none-any.whl"
     with zipfile.ZipFile(wheel) as archive:
         information = {Path(name).name: name for name in archive.namelist() if ".dist-info/" in name}
         metadata = archive.read(information["METADATA"]).decode()
@@ -124,13 +134,18 @@ def would_do(clone: Path, *arguments: str) -> str:
     ).stdout
 
 
-def installed(clone: Path, seconds_after: int) -> None:
-    """Let the stamp of a finished set-up be that much newer than pyproject.toml."""
-    stamp = clone / ".venv" / ".installed"
-    stamp.parent.mkdir()
-    stamp.touch()
+def installed(clone: Path, target: str, seconds_after: int = 1) -> None:
+    """Let the stamps that a target leaves be that much newer than pyproject.toml."""
     changed = (clone / "pyproject.toml").stat().st_mtime
-    os.utime(stamp, (changed + seconds_after, changed + seconds_after))
+    (clone / ".venv").mkdir()
+    for stamp in re.findall(r"^touch (.*)", would_do(clone, target), re.MULTILINE)[0].split():
+        (clone / stamp).touch()
+        os.utime(clone / stamp, (changed + seconds_after, changed + seconds_after))
+
+
+def installs(clone: Path, target: str) -> list[str]:
+    """What a target would have pip install."""
+    return re.findall(r"pip install .*'(.+)'", would_do(clone, target))
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -138,19 +153,30 @@ def test_each_target_sets_up_a_fresh_clone_first(clone: Path, target: str) -> No
     commands = would_do(clone, target)
     assert commands.index("-m venv") < commands.index("pip install")
     assert "Python 3.11 or later" in commands
+    assert installs(clone, target) == [TARGETS[target]]
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_second_call_installs_nothing(clone: Path, target: str) -> None:
-    installed(clone, seconds_after=1)
+    installed(clone, target)
     commands = would_do(clone, target)
     assert "pip" not in commands
     assert "venv/bin/python" in commands
 
 
 def test_a_changed_list_of_dependencies_is_installed(clone: Path) -> None:
-    installed(clone, seconds_after=-1)
-    assert "pip install" in would_do(clone, "test")
+    installed(clone, "test", seconds_after=-1)
+    for target, wanted in TARGETS.items():
+        assert installs(clone, target) == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("run", ["app", "test"]), ("app", ["test"]), ("test", [])],
+)
+def test_a_target_adds_what_is_missing_and_nothing_else(clone: Path, first: str, then: list[str]) -> None:
+    installed(clone, first)
+    assert [target for target in ("run", "app", "test") if installs(clone, target)] == then
 
 
 def test_make_alone_lists_the_targets(clone: Path) -> None:
@@ -205,30 +231,48 @@ def test_what_is_made_is_not_committed() -> None:
 # The sample photos
 
 
-def test_sample_photos_are_gray_and_whole(tmp_path: Path) -> None:
-    assert sample_photos.main([str(tmp_path / "gray")]) == 0
-    written = sorted((tmp_path / "gray").iterdir())
-    assert [path.name for path in written] == sorted(samples.SAMPLES)
-    for path in written:
-        with Image.open(path) as gray, Image.open(samples.sample_folder() / path.name) as color:
-            assert gray.mode == "L"
-            assert color.mode == "RGB"
-            assert gray.size == color.size
-            gray.load()
+def test_sample_photos_are_grayscale_and_those_of_scikit_image() -> None:
+    """Their license is known by where they are from."""
+    origins = {"chelsea.jpg": "chelsea.png", "eileen-collins.jpg": "astronaut.png", "falcon-9.jpg": "rocket.jpg"}
+    assert {path.name for path in SAMPLES.iterdir()} == {*origins, "README.md"}
+    for name, origin in origins.items():
+        with Image.open(SAMPLES / name) as sample, Image.open(samples.sample_folder() / origin) as photo:
+            assert sample.mode == "L"
+            assert sample.size == photo.size
+            difference = np.asarray(sample, float) - np.asarray(photo.convert("L"), float)
+            assert np.abs(difference).mean() < 2  # of 255 levels, by JPEG
 
 
-def test_sample_photos_without_scikit_image_say_how_to_get_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(samples, "find_spec", lambda _name: None)
-    assert sample_photos.main([str(tmp_path / "gray")]) == 1
-    assert capsys.readouterr().err == (
-        "error: the sample photos are part of scikit-image: pip install 'colorize[samples]'\n"
-    )
-    assert list(tmp_path.iterdir()) == []
+def test_sample_photos_are_credited_beside_them_and_in_the_readme() -> None:
+    beside = (SAMPLES / "README.md").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in SAMPLES.glob("*.jpg"):
+        assert f"`{path.name}`" in beside
+    for author in ("NASA", "SpaceX", "Stéfan van der Walt"):
+        assert author in beside
+        assert author in readme
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["one", "two"]])
-def test_sample_photos_misused_say_how_to_use_them(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert sample_photos.main(arguments) == 2
-    assert capsys.readouterr().err.startswith("usage: ")
+def test_sample_photos_without_scikit_image_say_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in color, which the study shows."""
+    monkeypatch.setitem(sys.modules, "skimage", None)
+    with pytest.raises(MissingExtra, match=r"skimage.*pip install 'colorize-photos\[study\]'$"):
+        samples.sample_folder()
+
+
+@pytest.mark.slow
+def test_the_core_in_a_fresh_environment_is_small_and_colors_the_sample_photos(wheel: Path, tmp_path: Path) -> None:
+    """It downloads the core's packages."""
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=True)
+    programs = environment / "bin"
+    subprocess.run([programs / "python", "-m", "pip", "install", "--quiet", wheel], check=True)
+    call = [str(programs / "colorize"), str(SAMPLES), "-o", str(tmp_path / "out")]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in SAMPLES.glob("*.jpg")}
+    done = subprocess.run([programs / "colorize-app"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"colorize-app: the page needs gradio, which is not installed: {install_command('web')}\n"
+    used = subprocess.run(["du", "-sm", environment], capture_output=True, text=True, check=True).stdout
+    assert int(used.split()[0]) <= 350  # MB

@@ -40,6 +40,7 @@ from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.evaluation.rounding import rounded
 from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
+from colorize.requirements import require
 from colorize.system import files
 
 if TYPE_CHECKING:
@@ -302,6 +303,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     given = parser.parse_args(arguments)
     try:
+        require("train", "evaluating a model")
         for path in filter(None, (given.json, given.html)):  # told before the work
             if not path.parent.is_dir():
                 raise ConfigError(f"{path}: there is no folder {path.parent}")

@@ -6,11 +6,10 @@ import base64
 import bisect
 import io
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from colorize.errors import ConfigError
+from colorize.requirements import require
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -44,9 +43,8 @@ OF_SOURCES = COLUMNS[:6]
 
 
 def require_jinja() -> None:
-    """Raise `ConfigError` if the page cannot be made."""
-    if find_spec("jinja2") is None:
-        raise ConfigError("a page needs jinja2, which is not installed: pip install 'colorize[study]'")
+    """Raise `MissingExtra` if the page cannot be made."""
+    require("study", "a page", "jinja2")
 
 
 class Gallery:

@@ -22,9 +22,10 @@ from PIL import Image
 from colorize.color.lightness import merge, to_levels
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.tint import Original, recognize
-from colorize.errors import DataError
+from colorize.errors import DataError, MissingExtra
 from colorize.evaluation.evaluate import color_photos
 from colorize.photo import Photo
+from colorize.requirements import require
 
 Pixels = NDArray[np.uint8]
 Version = Callable[[Pixels, np.random.Generator], Image.Image]  # of a color photo (H, W, 3)
@@ -117,8 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="the first N photos only")
     given = parser.parse_args(arguments)
     try:
+        require("train", "reading evaluation photos")
         counts = count(given.photos, given.limit)
-    except DataError as error:
+    except (DataError, MissingExtra) as error:
         print(f"tints: {error}", file=sys.stderr)
         return 2
     print(f"{'':50}" + "".join(f"{each.value:>10}" for each in Original))

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorize.errors import ColorizeError
+from colorize.errors import ColorizeError, MissingExtra
 from colorize.models.modelfile import SHIPPED_MODEL
+from colorize.requirements import require
 
 DOES_NOT_PASS = 3  # the exit status where a graph in 8 bits fails its gate
 
@@ -33,11 +34,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.int8 != bool(given.calibration) or given.int8 != bool(given.validation):
         parser.error("--int8, --calibration PHOTOS and --validation PHOTOS go together")
     try:
+        require("export", "exporting a model")
         from colorize.export.export import GateError, PhotoPaths, export  # torch: not for --help
 
         paths = PhotoPaths(given.calibration, given.validation) if given.int8 else None
         for line in export(given.model, given.output or given.model.parent, paths):
             print(line, flush=True)
+    except MissingExtra as error:
+        print(f"export: {error}", file=sys.stderr)
+        return 2
     except ColorizeError as error:
         print(f"export: {error}", file=sys.stderr)
         return DOES_NOT_PASS if isinstance(error, GateError) else 2

@@ -13,6 +13,7 @@ from colorize.errors import PhotoError
 from colorize.photo import exif
 from colorize.photo.formats import MAX_PIXELS, RAW_SUFFIXES
 from colorize.photo.image import Photo
+from colorize.requirements import install_command
 
 _RAW_STARTS = (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"FOVb", b"\0MRM")
 _CRW, _CR2 = b"HEAPCCDR", b"CR"  # behind six bytes; behind eight
@@ -23,7 +24,7 @@ def register_heif(name: str) -> None:
     try:
         import pillow_heif
     except ImportError as error:
-        raise PhotoError(f"{name}: HEIC photos need one package more: pip install 'colorize[heic]'") from error
+        raise PhotoError(f"{name}: HEIC photos need one package more: {install_command('heic')}") from error
     pillow_heif.register_heif_opener(thumbnails=False)
 
 
@@ -66,7 +67,7 @@ def _opened(file: IO[bytes], name: str) -> Iterator[Any]:
     try:
         import rawpy
     except ImportError as error:
-        raise PhotoError(f"{name}: camera raw needs one package more: pip install 'colorize[raw]'") from error
+        raise PhotoError(f"{name}: camera raw needs one package more: {install_command('raw')}") from error
     file.seek(0)
     try:
         with rawpy.imread(cast("BinaryIO", file)) as raw:

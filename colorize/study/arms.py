@@ -62,6 +62,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.requirements import require
 from colorize.study.samples import SAMPLES, sample_folder
 from colorize.system import files
 
@@ -501,6 +502,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a few steps of tiny networks: does it all run?")
     given = parser.parse_args(arguments)
     try:
+        require("study", "the study")
         study = _study(given, sys.argv[1:] if arguments is None else arguments)
         from colorize.training.loop import Interrupted
 

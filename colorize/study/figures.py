@@ -13,11 +13,11 @@ import math
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from colorize.errors import ConfigError, DataError
+from colorize.errors import DataError
+from colorize.requirements import require
 from colorize.system import files
 
 if TYPE_CHECKING:
@@ -64,9 +64,8 @@ class Plot(NamedTuple):
 
 
 def require_matplotlib() -> None:
-    """Raises `ConfigError` where the extra that draws is not installed."""
-    if find_spec("matplotlib") is None:
-        raise ConfigError("figures are drawn by matplotlib, which is not installed: pip install 'colorize[study]'")
+    """Raises `MissingExtra` where the extra that draws is not installed."""
+    require("study", "drawing figures", "matplotlib")
 
 
 def of_source(source: str) -> list[str]:

@@ -21,12 +21,12 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from colorize.errors import ColorizeError, ConfigError, DataError
 from colorize.evaluation.intervals import Interval
+from colorize.requirements import install_command, require
 from colorize.study.arms import all_runs
 from colorize.study.claims import CLAIMS, Claim, ClaimResult, evaluate_claim
 from colorize.study.figures import (
@@ -115,6 +115,7 @@ def render(data: Path) -> str:
             figure=figure_block,
             figures=[(name, plot, figure_command(name), source_command(plot.source)) for name, plot in FIGURES.items()],
             log2=math.log(2),
+            install=install_command("study"),
         )
     except (TemplateError, KeyError, IndexError) as error:
         raise DataError(f"{data}: the report needs what is not there ({error})") from error
@@ -277,10 +278,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise ConfigError(f"unknown figure {given.figure!r}: expected one of {', '.join(FIGURES)}")
             written = list(draw_from(given.data, [given.figure], given.out))
         else:
-            if missing := [name for name in ("jinja2", "markdown_it") if find_spec(name) is None]:
-                raise ConfigError(
-                    f"the report needs {missing[0]}, which is not installed: pip install 'colorize[study]'"
-                )
+            require("study", "the report", "jinja2", "markdown_it")
             written = write_report(collect(given.data, given.out), given.out)
     except ColorizeError as error:
         print(f"report: {error}", file=sys.stderr)

@@ -19,6 +19,7 @@ from typing import Any
 
 from colorize.errors import ColorizeError, ConfigError
 from colorize.evaluation.rounding import rounded
+from colorize.requirements import EXTRAS, require
 from colorize.system import files
 
 TOY_PROBLEMS = ("distribution", "saturation", "two-colors")
@@ -26,7 +27,8 @@ _DIGITS = 4  # significant ones in the file
 
 
 def run_toy_problem(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """The numbers of one problem, as they stand in its file."""
+    """The numbers of one problem, as they stand in its file. Raises `MissingExtra` where there is no torch."""
+    require("study", "training", *EXTRAS["train"])
     from colorize.study import distribution, saturation, two_colors
 
     run = {"distribution": distribution.run, "saturation": saturation.run, "two-colors": two_colors.run}[name]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.requirements import require
 
 _EPILOG = """\
 examples:
@@ -53,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(arguments: Sequence[str] | None) -> int:
+    require("train", "training")  # so do the options, which are read from its config
     from colorize.training.config import TrainConfig, read_config
 
     options = _parser().parse_args(arguments)

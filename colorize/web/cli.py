@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from colorize.errors import ColorizeError, ConfigError
 from colorize.options import ENGINES
+from colorize.requirements import require
 from colorize.web.limits import Limits
 
 PROGRAM = "colorize-app"
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until Ctrl-C or SIGTERM, and give the exit status."""
     options = _parser().parse_args(arguments)
     try:
+        require("web", "the page")
         _from_environment(options, os.environ)
         _serve(options)
     except ColorizeError as error:

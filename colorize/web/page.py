@@ -134,7 +134,7 @@ def _examples(studio: Studio) -> list[_Value]:
     folder = studio.store.new_folder(for_ever=True)
     return [
         {
-            "path": shutil.copy(Path(__file__).parent / "examples" / f"{name}.jpg", folder),
+            "path": shutil.copy(Path(__file__).parents[1] / "samples" / f"{name}.jpg", folder),
             "name": f"{name}.jpg",
             "label": label,
         }

@@ -25,7 +25,7 @@ from colorize.training.data import find_sources
 if TYPE_CHECKING:
     import onnx
 
-EXAMPLES = Path(__file__).parents[2] / "colorize/web/examples"
+SAMPLES = sorted((Path(__file__).parents[2] / "colorize" / "samples").glob("*.jpg"))
 SHIPPED_INT8 = SHIPPED_MODEL.with_suffix(GRAPH_SUFFIXES["int8"])
 
 
@@ -150,8 +150,9 @@ def test_the_shipped_graph_in_8_bits_is_of_the_shipped_weights_and_near_float32(
     """If this fails, the model was replaced: CONTRIBUTING.md tells how its graphs are made."""
     assert SHIPPED_INT8.is_file()
     quick, exact = (Colorizer.load(device="cpu", engine=name).engine for name in ("int8", "onnx"))
-    for example in sorted(EXAMPLES.glob("*.jpg")):
-        gray = np.asarray(Image.open(example).convert("L").resize((192, 192)))
+    assert SAMPLES
+    for sample in SAMPLES:
+        gray = np.asarray(Image.open(sample).convert("L").resize((192, 192)))
         l = levels_to_l(gray)[None, None].astype(np.float32)
         difference = AB_RANGE * np.abs(quick.predict(l) - exact.predict(l))
         assert 0 < difference.mean() <= 3

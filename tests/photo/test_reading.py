@@ -541,7 +541,7 @@ def test_without_the_extra_the_hint_is_one_line(
     pytest.importorskip(package)
     content = make()
     monkeypatch.setitem(__import__("sys").modules, package, None)
-    with pytest.raises(PhotoError, match=rf"^a\.xyz: .*one package more: pip install 'colorize\[{extra}\]'$"):
+    with pytest.raises(PhotoError, match=rf"^a\.xyz: .*one package more: pip install 'colorize-photos\[{extra}\]'$"):
         photo.open(io.BytesIO(content), "a.xyz")
 
 

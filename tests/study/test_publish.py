@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -183,10 +184,10 @@ def test_a_world_writes_its_numbers_and_figures(
 def test_without_matplotlib_one_is_told_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(figures, "find_spec", lambda _name: None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr(toy_problems, "run_toy_problem", lambda *_args, **_more: pytest.fail("worked in vain"))
     assert toy_problems.main(["distribution", "--out", str(tmp_path)]) == 2
-    assert "pip install 'colorize[study]'" in capsys.readouterr().err
+    assert "pip install 'colorize-photos[study]'" in capsys.readouterr().err
 
 
 def test_pictures_survive_being_text(data: Path) -> None:

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,11 @@ def test_hadolint_has_nothing_to_say() -> None:
     done = subprocess.run([hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert done.returncode == 0
+
+
+def test_it_installs_what_the_page_needs_and_no_more() -> None:
+    (install,) = (rest for rest in of("RUN") if "pip install" in rest)
+    assert shlex.split(install)[-1] == ".[web]"
 
 
 def test_it_runs_as_nobody_in_particular_and_starts_the_program_that_the_package_installs() -> None:
@@ -101,7 +107,7 @@ def test_the_health_check_tells_a_server_that_is_there_from_one_that_is_not(serv
 
 @pytest.mark.slow
 def test_the_same_commands_in_a_fresh_environment_give_a_server_that_answers(tmp_path: Path) -> None:
-    """The dependencies are those of this environment: they are 3 GB to download."""
+    """The dependencies are lent by this environment."""
     copy = tmp_path / "source"
     for name in (name for rest in of("COPY") if "--from" not in rest for name in rest.split()[:-1]):
         place = copy / name
@@ -111,7 +117,7 @@ def test_the_same_commands_in_a_fresh_environment_give_a_server_that_answers(tmp
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
     (install,) = (rest for rest in of("RUN") if "pip install" in rest)
-    words = install.split("/venv/bin/python ")[1].split()
+    words = shlex.split(install.split("/venv/bin/python ")[1])
     purelib = sysconfig.get_path("purelib", vars={"base": str(environment), "platbase": str(environment)})
     # This checkout itself is installed here as editable: only what it needs is lent.
     (Path(purelib) / "lent.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")

@@ -5,7 +5,6 @@ What was chosen goes to the log "colorize" as information, and what was missing 
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from functools import cache
 from pathlib import Path
@@ -14,6 +13,7 @@ from colorize.coloring.engine import Engine
 from colorize.errors import ConfigError, WeightsError
 from colorize.models.modelfile import GRAPH_SUFFIX, GRAPH_SUFFIXES, ModelInfo, read_info
 from colorize.options import DEVICES, ENGINES, check_known
+from colorize.requirements import install_command, is_installed, require
 from colorize.system.cores import may_have_cuda
 
 _log = logging.getLogger("colorize")
@@ -31,20 +31,32 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
     check_known("device", device, DEVICES)
     info = read_info(model)
     if name == "torch" or (name == "auto" and not _is_for_graphs(model, device)):
+        require("torch", _what_needs_torch(model, name, device))
         return _open_torch(model, device), info
     try:
         return _open_graph(model, "onnx" if name == "auto" else name, device), info
     except (ConfigError, WeightsError) as error:
-        if name != "auto":
+        if name != "auto" or not is_installed("torch"):
             raise
         _warn(f"{error}; using torch, which starts later")
         return _open_torch(model, device), info
+
+
+def _what_needs_torch(model: Path, name: str, device: str) -> str:
+    if name == "torch":
+        return f"the engine {name!r}"
+    if device not in ("auto", "cpu"):
+        return f"the device {device!r}"
+    return f"{model} has no graph {model.with_suffix(GRAPH_SUFFIX).name} beside it and"
 
 
 def _is_for_graphs(model: Path, device: str) -> bool:
     if device not in ("auto", "cpu") or not model.with_suffix(GRAPH_SUFFIX).is_file():
         return False
     if device == "auto" and may_have_cuda():
+        if not is_installed("torch"):
+            _log.info("a graphics card is likely here: %s lets torch use it", install_command("torch"))
+            return True
         import torch
 
         return not torch.cuda.is_available()
@@ -59,7 +71,7 @@ def _open_graph(model: Path, name: str, device: str) -> Engine:
         how = " --int8 --calibration PHOTOS --validation PHOTOS" if name == "int8" else ""
         command = f"python -m colorize.export {model}{how}"
         raise WeightsError(f"{model}: has no graph {graph.name} beside it; {command} makes one")
-    if importlib.util.find_spec("onnxruntime") is None:
+    if not is_installed("onnxruntime"):
         raise ConfigError("ONNX Runtime is not installed (pip install onnxruntime)")
     from colorize.coloring.engine.graph_engine import GraphEngine
 

@@ -53,6 +53,23 @@ def test_a_card_takes_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not choice._is_for_graphs(SHIPPED_MODEL, "cuda")
 
 
+def test_a_card_without_torch_takes_the_graph_and_says_how_to_use_the_card(
+    monkeypatch: pytest.MonkeyPatch, told: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(choice, "may_have_cuda", lambda: True)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert isinstance(open_engine(SHIPPED_MODEL)[0], GraphEngine)
+    assert [record.levelname for record in told.records] == ["INFO", "INFO"]
+    assert "pip install 'colorize-photos[torch]'" in told.records[0].message
+
+
+def test_without_torch_a_graph_that_cannot_be_used_is_the_error(monkeypatch: pytest.MonkeyPatch, bare: Path) -> None:
+    bare.with_suffix(GRAPH_SUFFIX).write_text("of another model")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(WeightsError, match="export it again"):
+        open_engine(bare)
+
+
 def test_a_model_without_a_graph_runs_on_torch_and_nothing_is_amiss(bare: Path, told: pytest.LogCaptureFixture) -> None:
     assert isinstance(open_engine(bare, device="cpu")[0], TorchEngine)
     assert [record.levelname for record in told.records] == ["INFO"]
