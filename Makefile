@@ -13,7 +13,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run app test fuzz check clean
+.PHONY: help run app test fuzz check docs clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 14
@@ -35,6 +35,10 @@ check: $(DEV) ## lint, format and types
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
+
+docs: $(DEV) ## build the documentation into build/docs, warnings being errors
+	@$(PY) -m sphinx --fail-on-warning --quiet -b html docs build/docs
+	@echo build/docs/index.html
 
 clean: ## remove what is made from the source; .venv and colorized/ stay
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
