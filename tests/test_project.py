@@ -211,7 +211,7 @@ def test_a_machine_without_a_fitting_python_is_told_so(clone: Path, tmp_path: Pa
 def test_continuous_integration_only_calls_what_anybody_can_call() -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
     lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if line.startswith("make ")] == ["make check", "make test"]
+    assert [line for line in lines if line.startswith("make ")] == ["make check", "make docs", "make test"]
 
 
 def test_hooks_before_a_commit_are_the_commands_of_make_check() -> None:

@@ -201,7 +201,7 @@ def test_everything_for_users_is_in_all_and_everything_at_all_in_dev() -> None:
     names = {extra: {requirement.name for requirement in of_extra(extra)} for extra in [*EXTRAS, "all", "dev"]}
     assert names["all"] == set().union(*(names[extra] for extra in EXTRAS))
     assert names["all"] < names["dev"]
-    assert set(EXTRAS) | {"all", "dev", "fuzz"} == set(PROJECT["optional-dependencies"])
+    assert set(EXTRAS) | {"all", "dev", "docs", "fuzz"} == set(PROJECT["optional-dependencies"])
 
 
 def test_torch_and_torchvision_are_chosen_as_a_pair() -> None:
