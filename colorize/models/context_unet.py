@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError
-from colorize.models.encoders import ENCODERS, build_encoder
+from colorize.models.encoders import ENCODERS, STRIDES, build_encoder
 from colorize.models.generator import (
     Generator,
     GeneratorOutput,
@@ -21,7 +21,7 @@ from colorize.models.generator import (
     is_whole,
     keep_norm_statistics,
 )
-from colorize.models.mobile_unet import pool_hints
+from colorize.models.mobile_unet import fill_cells
 from colorize.models.mobilenet import DepthwiseConv
 
 _HEAD_CHANNELS = 32  # of one attention head
@@ -117,12 +117,13 @@ class ContextUNet(Generator):
         features = self.encode(l)
         *skips, innermost = features
         x = self.neck(innermost)  # (B, 256, H/32, W/32)
-        if hints is not None:
-            x = x + self.neck_hint(pool_hints(hints, self.stride))
+        cells = hint_cells(hints)
+        if cells:
+            x = x + self.neck_hint(cells.pop())
         x = self.coarse(x)
         decoded = []
         for i, (up, skip) in enumerate(zip(self.ups, reversed(skips), strict=True)):
-            x = up(x, skip, hints)  # back up to (B, 32, H/2, W/2)
+            x = up(x, skip, cells.pop() if cells else None)  # back up to (B, 32, H/2, W/2)
             if i == 0:
                 x = self.fine(x)  # (B, 256, H/16, W/16)
             decoded.append(x)
@@ -131,6 +132,16 @@ class ContextUNet(Generator):
         if not logits:
             return ab
         return GeneratorOutput(ab, self.distribution(decoded[_COARSE]), tuple(features))  # (B, Q, H/8, W/8)
+
+
+def hint_cells(hints: Tensor | None) -> list[Tensor]:
+    """`hints` at the encoder's strides, from fine to coarse, (B, 3, H/stride, W/stride) each; nothing for None."""
+    if hints is None:
+        return []
+    shares = [hints]
+    for _ in STRIDES:
+        shares.append(F.avg_pool2d(shares[-1], 2))  # means of means: each cell has as many pixels
+    return [fill_cells(share) for share in shares[1:]]
 
 
 class ContextBlock(nn.Module):
@@ -179,12 +190,12 @@ class SlimUp(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels)
         self.refine = nn.Sequential(*(RefineBlock(out_channels) for _ in range(depth)))
 
-    def forward(self, x: Tensor, skip: Tensor, hints: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, skip: Tensor, cells: Tensor | None) -> Tensor:
         # Narrowed before it is doubled: the same result for a quarter of the multiplications.
         x = F.interpolate(self.narrow(x), scale_factor=2.0, mode="nearest")
         x = self.norm(x + self.skip(skip))
-        if hints is not None:
-            x = x + self.hint(pool_hints(hints, hints.shape[2] // x.shape[2]))
+        if cells is not None:
+            x = x + self.hint(cells)
         refined: Tensor = self.refine(F.relu(x))
         return refined
 

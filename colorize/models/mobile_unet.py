@@ -156,10 +156,14 @@ class Up(nn.Module):
 
 def pool_hints(hints: Tensor, stride: int) -> Tensor:
     """`hints` at a coarser size: where a cell has any, their mean and a full mask, so that they do not fade."""
-    share = F.avg_pool2d(hints, stride)  # means over cells, with and without hints
+    return fill_cells(F.avg_pool2d(hints, stride))
+
+
+def fill_cells(share: Tensor) -> Tensor:
+    """Of means over cells, with and without hints: where a cell has any, their mean and a full mask."""
     mask = share[:, 2:]
     mean = share[:, :2] / mask.clamp(min=_SMALLEST_SHARE)
-    return torch.cat([mean * _COLOR_GAIN, (mask > 0).to(hints.dtype) * _MASK_GAIN], dim=1)
+    return torch.cat([mean * _COLOR_GAIN, (mask > 0).to(share.dtype) * _MASK_GAIN], dim=1)
 
 
 def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Sequential:
