@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorize.color.metrics import colorfulness
 from colorize.color.tensors import lab_to_rgb
 from colorize.models.bins import AbBins
 from colorize.models.imagenet import ImageNetFeatures
@@ -127,6 +128,11 @@ class Perceptual(nn.Module):
         return [F.normalize(x, dim=1) for x in itertools.islice(self.features.see(rgb), *_PERCEPTUAL_STAGES)]
 
 
+def paleness(l: Tensor, ab: Tensor) -> Tensor:
+    """1 − colorfulness/100, the mean over photos: what is pale costs (DDColor: Kang et al. 2023, arXiv 2212.11613)."""
+    return 1 - colorfulness(lab_to_rgb(l, ab, clip=False), floor=_FLOOR).mean() / 100
+
+
 class Distillation(nn.Module):
     """How far an encoder's features of the gray photo are from those that ImageNet's network has of the color photo.
 
@@ -147,6 +153,7 @@ class Distillation(nn.Module):
         return torch.stack(distances).mean()
 
 
+_FLOOR = 1e-3  # of a variance of levels: the root of 0 has no gradient
 _DISTILLED = slice(2, 5)  # strides 8 to 32
 _PERCEPTUAL_STAGES = (1, 4)  # strides 4 to 16: beyond, little is left of where a color is
 HUBER_DELTA = 0.1  # in units of ab: 11 of a* or b*
