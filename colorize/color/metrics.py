@@ -30,8 +30,8 @@ def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
 def colorfulness(rgb: Tensor, floor: float = 0.0) -> Tensor:
     """M = √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb), rg = R − G, yb = ½(R + G) − B, *signed*, on 0–255.
 
-    Hasler & Süsstrunk 2003, eq. 13–15. Some papers' code takes absolute values of rg and yb first; this does not. A `floor` is
-    added below both roots, for gradients.
+    Hasler & Süsstrunk 2003, eq. 13–15. Some papers' code takes absolute values of rg and yb first; this does not.
+    `floor` is added below both roots, for gradients.
     """
     red, green, blue = (rgb * _LAST_LEVEL).unbind(dim=1)  # (B, H, W)
     rg, yb = red - green, (red + green) / 2 - blue
