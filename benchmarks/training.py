@@ -17,6 +17,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,8 @@ def main() -> None:
         checkpoint_interval=never,
     )
     prepared = 2 * 4 * max(config.workers, 1)  # the queues of the workers, twice over
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = loop._Trainer(config, sources, sources, Path(folder) / "run", resume=False)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as held:
+        trainer = loop._Trainer(config, sources, sources, Path(folder) / "run", held, resume=False)
         g_none, d_none = NoUpdate(trainer.generator), NoUpdate(trainer.discriminator)
         batches = trainer._next_batches()
         (phase,) = [each for each in trainer.phases if each.name == options.phase]

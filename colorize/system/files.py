@@ -13,12 +13,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-if sys.platform != "win32":
+if sys.platform == "win32":
+    import msvcrt
+else:
     import fcntl
 
 # Short, whatever the target is called: a name of 255 bytes leaves no room for more.
 _PREFIX = ".colorize-"
 _ABANDONED_AFTER = 24 * 3600  # seconds without a write
+_WINDOWS_LOCK_SIZE = 1  # bytes
 _TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
 
 
@@ -75,6 +78,41 @@ def clean_stale(folder: str | os.PathLike[str]) -> list[Path]:
     except OSError:
         return []
     return [path for path in left if _remove_if_abandoned(path)]
+
+
+@contextmanager
+def claim(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Within, this process alone has claimed `path`, a file that is made for that and holds the process's number.
+
+    The system ends the claim of a process that dies. The file stays. It is a record lock, which a process does not
+    pass on to its children: workers may outlive a killed process for seconds. A process that claims a path twice gets
+    it twice. Raises `BlockingIOError`, with the other process's number as its text, if another one has it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _try_record_lock(descriptor):
+            holder = ""
+            with suppress(OSError):  # Windows lets nobody read what is locked
+                holder = os.read(descriptor, 20).decode("ascii", "replace")
+            raise BlockingIOError(holder)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_record_lock(descriptor: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, _WINDOWS_LOCK_SIZE)
+        else:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # either, as the system likes
+        return False
+    except OSError:  # a network drive without locks: nobody can be kept out
+        return sys.platform != "win32"
+    return True
 
 
 def discard_unfinished() -> None:

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.requirements import require
+from colorize.training.launch import is_first_process, world_size
 
 _EPILOG = """\
 examples:
@@ -20,9 +21,12 @@ examples:
   python train.py shards/*.tar --run runs/gan --encoder-start hub --adversarial-steps 2000
   python train.py photos/ --run runs/first --resume
   accelerate launch train.py photos/ --run runs/many-gpus
+  torchrun --nproc-per-node 2 train.py photos/ --folder runs/many-cpus --device cpu
 
 exit status: 0 finished, 1 the run failed, 2 wrong options or no photos, 130 interrupted (saved; go on with --resume)
 """
+
+_ALIASES = {"start": ("--start-from",)}  # torchrun takes --start for an option of its own
 
 
 def run() -> NoReturn:
@@ -30,7 +34,7 @@ def run() -> NoReturn:
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.environ.get("WORLD_SIZE", "1") != "1":  # one of several
+    if world_size() > 1:
         # Threads that exchange gradients may still let go of Python's objects while Python unloads itself, which aborts
         # the process. All files are written by now.
         os._exit(status)
@@ -98,7 +102,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if run is None:
         raise ConfigError("--run is missing: the folder for checkpoints, samples and the log")
 
-    from colorize.training.loop import Interrupted, is_first_process, train
+    from colorize.training.loop import Interrupted, train
     from colorize.training.runlog import check_unused
 
     if not options.resume and is_first_process():
@@ -129,7 +133,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "data", nargs="+", metavar="DATA", help="folders of photos (recursive), photos, tar shards of photos"
     )
-    parser.add_argument("--run", metavar="FOLDER", help="folder of this run: config, log, samples, checkpoints")
+    parser.add_argument(
+        *("--run", "--folder"),
+        metavar="FOLDER",
+        help="folder of this run: config, log, samples, checkpoints (torchrun takes --run for an option of its own)",
+    )
     parser.add_argument(
         "--validation", nargs="+", metavar="DATA", help="photos to measure on; they are left out of DATA"
     )
@@ -138,20 +146,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dry-run", action="store_true", help="print the complete config and the data found, and stop")
     group = parser.add_argument_group("settings")
     for field in dataclasses.fields(TrainConfig):
-        name, kind = f"--{_kebab(field.name)}", FIELD_TYPES[field.name]
+        names, kind = (f"--{_kebab(field.name)}", *_ALIASES.get(field.name, ())), FIELD_TYPES[field.name]
         factory = field.default_factory
         default = field.default if factory is dataclasses.MISSING else factory()
         shown = " ".join(default) if isinstance(default, tuple) else json.dumps(default)
         text = f"{field.metadata['help']} [{shown}]".replace("%", "%%")
         extra: dict[str, Any] = {"default": argparse.SUPPRESS, "help": text}
         if kind is bool:
-            group.add_argument(name, action=argparse.BooleanOptionalAction, **extra)
+            group.add_argument(*names, action=argparse.BooleanOptionalAction, **extra)
         elif isinstance(default, tuple):
-            group.add_argument(name, nargs="+", metavar="KIND", **extra)
+            group.add_argument(*names, nargs="+", metavar="KIND", **extra)
         elif isinstance(default, dict):
-            group.add_argument(name, type=_json_object, metavar="JSON", **extra)
+            group.add_argument(*names, type=_json_object, metavar="JSON", **extra)
         else:
-            group.add_argument(name, type=kind, metavar=kind.__name__.upper(), **extra)
+            group.add_argument(*names, type=kind, metavar=kind.__name__.upper(), **extra)
     for former, name in FORMER_NAMES.items():
         if name in FIELD_TYPES:
             hidden: dict[str, Any] = {"default": argparse.SUPPRESS, "help": argparse.SUPPRESS}

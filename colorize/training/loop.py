@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from colorize.models.generator import Generator
 from colorize.models.patchgan import Discriminators
 from colorize.models.weights import save_generator
 from colorize.system.memory import keep_freed_memory
-from colorize.training import runlog
+from colorize.training import launch, runlog
 from colorize.training.augment import Augment
 from colorize.training.building import build, measure_prior
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
@@ -58,13 +57,15 @@ def train(config: TrainConfig, sources: Sources, validation: Sources | None, run
         The path of the last generator.
 
     Raises:
-        TrainingError: a loss is not a number, or the state to resume does not fit.
+        TrainingError: a loss is not a number, the state to resume does not fit, or another process of the run is lost.
         DataError: no photo can be used.
+        ConfigError: another run has the folder, or there are fewer processes than were asked for.
         Interrupted: a signal came; all is saved.
     """
     keep_freed_memory()
-    with _own_accelerate_settings():
-        trainer = _Trainer(config, sources, validation, run, resume=resume)
+    launch.check_world()
+    with _own_accelerate_settings(), ExitStack() as held, launch.lost_process_in_one_line(run):
+        trainer = _Trainer(config, sources, validation, run, held, resume=resume)
         try:
             trainer.run()
         finally:
@@ -74,13 +75,22 @@ def train(config: TrainConfig, sources: Sources, validation: Sources | None, run
 
 class _Trainer:
     def __init__(
-        self, config: TrainConfig, sources: Sources, validation: Sources | None, folder: Path, *, resume: bool
+        self,
+        config: TrainConfig,
+        sources: Sources,
+        validation: Sources | None,
+        folder: Path,
+        held: ExitStack,  # takes what has to be given back at the end
+        *,
+        resume: bool,
     ) -> None:
         self.config, self.folder = config, folder
         self.phases = build_phases(config)
         self.total_steps = sum(phase.steps for phase in self.phases)
         self.data = {"data": sources.describe(), "validation": validation.describe() if validation else None}
         if resume:
+            if launch.is_first_process():
+                held.enter_context(runlog.only_run(folder))
             runlog.check_data(folder, self.data)
         has_state = resume and (folder / runlog.STATE).is_file()  # not if it was killed before the first checkpoint
 
@@ -91,6 +101,7 @@ class _Trainer:
             kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
         )
         self.device = self.accelerator.device
+        launch.check_all_there(self.accelerator.num_processes)
 
         # Networks: the same weights in every process, then random numbers of its own for each.
         torch.manual_seed(config.seed)
@@ -143,6 +154,7 @@ class _Trainer:
         self.log: runlog.RunLog | None = None
         if self.accelerator.is_main_process:
             if not resume:
+                held.enter_context(runlog.only_run(folder))
                 runlog.create_run(folder, config.to_json(), self.data)
             self.log = runlog.RunLog(folder, after_step=self.steps_done)
 
@@ -482,8 +494,3 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
-
-
-def is_first_process() -> bool:
-    """Whether this is the process that talks and writes, among those that `accelerate launch` started."""
-    return os.environ.get("RANK", "0") == "0"

@@ -17,7 +17,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from colorize import photo
 from colorize.errors import ConfigError
 from colorize.system import files
 
+LOCK = ".lock"
 CONFIG = "config.json"
 DATA = "data.json"
 LOG = "log.jsonl"
@@ -34,22 +35,53 @@ LAST = "last.safetensors"
 BEST = "best.safetensors"
 PRETRAINED = "generator.safetensors"
 STATE = "state.safetensors"
+SAMPLES = "samples"
 
 
 def check_unused(folder: Path) -> None:
     """Raise `ConfigError` if `folder` cannot become that of a new run, because there is something in it already."""
-    if folder.is_dir() and not any(folder.iterdir()):
+    if folder.is_dir() and all(path.name == LOCK for path in folder.iterdir()):
         return
     if folder.exists():
         raise ConfigError(f"{folder}: not empty; go on with it by --resume, or choose another folder")
 
 
+@contextmanager
+def only_run(folder: Path) -> Iterator[None]:
+    """Within, no other process trains in `folder`, and what a killed one left half-written is gone.
+
+    Raises `ConfigError` if another one does, or the folder cannot be written to.
+    """
+    with ExitStack() as held:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(files.claim(folder / LOCK))
+        except BlockingIOError as error:
+            holder = f"process {error}" if str(error) else "another process"
+            raise ConfigError(f"{folder}: {holder} is training in it; choose another folder, or wait") from error
+        except OSError as error:
+            raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
+        for each in (folder, folder / SAMPLES):
+            files.clean_stale(each)
+        yield
+
+
 def create_run(folder: Path, config_json: str, data: dict[str, Any]) -> None:
-    """Make the folder of a new run. Raises `ConfigError` if it cannot be written to."""
+    """Fill the folder of a new run.
+
+    Args:
+        folder: one that `only_run` holds.
+        config_json: every setting.
+        data: what it trains and is measured on.
+
+    Raises:
+        ConfigError: there is something in it, or it cannot be written to.
+    """
+    check_unused(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         (folder / DATA).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        (folder / CONFIG).write_text(config_json + "\n", encoding="utf-8")
+        with files.atomic(folder / CONFIG) as file:  # last: a folder with it can be resumed
+            file.write(f"{config_json}\n".encode())
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
 
@@ -75,7 +107,11 @@ class RunLog:
     """Writes log.jsonl and TensorBoard events, from the main process only; `step` counts over all phases."""
 
     def __init__(self, folder: Path, *, after_step: int) -> None:
-        """With `after_step`, what an earlier, killed process wrote beyond its last checkpoint is dropped."""
+        """What an earlier, killed process wrote beyond its last checkpoint, at `after_step`, is dropped.
+
+        Before the first step nothing counts: a run that goes on from there measures step 0 again.
+        """
+        after_step = after_step or -1
         self._path = folder / LOG
         if self._path.exists():
             kept = [line for line in _whole_lines(self._path) if json.loads(line)["step"] <= after_step]
@@ -88,7 +124,7 @@ class RunLog:
             self._events = None
         else:
             self._events = SummaryWriter(str(folder), purge_step=after_step + 1)
-        self._samples = folder / "samples"
+        self._samples = folder / SAMPLES
 
     def scalars(self, step: int, kind: str, values: Mapping[str, Any]) -> None:
         """One line; numbers also go to TensorBoard as `kind/name`."""

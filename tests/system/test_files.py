@@ -224,3 +224,21 @@ def test_file_and_folder_are_on_the_disk_before_it_goes_on(tmp_path: Path, monke
     with files.atomic(tmp_path / "new/a.bin") as file:
         file.write(b"whole")
     assert calls == ["folder", "content", "name", "folder"]
+
+
+@posix_only
+def test_a_claim_ends_with_its_process_though_its_children_live(tmp_path: Path) -> None:
+    code = (
+        "import os, sys, time; from colorize.system import files\n"
+        "with files.claim(sys.argv[1] + '/lock'):\n"
+        "    if os.fork() == 0: time.sleep(2); os._exit(0)\n"
+        "    print('claimed', flush=True); time.sleep(60)"
+    )
+    with python(code, tmp_path) as other:
+        assert line_of(other) == "claimed\n"
+        with pytest.raises(BlockingIOError, match=str(other.pid)), files.claim(tmp_path / "lock"):
+            pass
+        other.kill()
+        other.wait()
+        with files.claim(tmp_path / "lock"):
+            assert (tmp_path / "lock").read_text() == str(os.getpid())

@@ -81,7 +81,7 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
 
     names = {path.name.split(".")[0] if path.name.startswith("events") else path.name for path in run.iterdir()}
     assert names == {
-        *("config.json", "data.json", "log.jsonl", "samples", "events"),
+        *(".lock", "config.json", "data.json", "log.jsonl", "samples", "events"),
         *("last.safetensors", "best.safetensors", "generator.safetensors", "state.safetensors"),
     }
     assert json.loads((run / "config.json").read_text())["adversarial_steps"] == 5
@@ -142,12 +142,12 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_
         "import os, signal, sys; import torch; torch.set_num_threads(1)\n"
         # What a machine that only trains has not got; the run does without.
         "sys.modules.update(dict.fromkeys(['gradio', 'typer', 'rich', 'tensorboard']))\n"
-        "from colorize.training import cli, loop\n"
-        "update = loop._Trainer._update\n"
-        "def die_at_step_9(self, phase):\n"
-        "    if self.steps_done == 8: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return update(self, phase)\n"
-        "loop._Trainer._update = die_at_step_9\n"
+        "from colorize.system import files; from colorize.training import cli, loop\n"
+        "checkpoint = loop._Trainer._checkpoint\n"
+        "def die_at_step_9(self):\n"
+        "    if self.steps_done == 9: files._sync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    checkpoint(self)\n"
+        "loop._Trainer._checkpoint = die_at_step_9\n"
         "cli.main(sys.argv[1:])\n"
     )
     run = tmp_path / "killed"
@@ -155,12 +155,57 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_
     result = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True)
     assert result.returncode == -signal.SIGKILL
     assert log(run)[-1]["step"] == 8  # two steps beyond the last checkpoint
+    assert list(run.glob(".colorize-*.tmp"))  # the one that it was writing
     assert main([*options, "--run", str(run), "--resume"]) == 0
+    assert not list(run.glob(".colorize-*.tmp"))
 
     for name in ("last", "generator", "best", "state"):
         assert same(tmp_path / "whole" / f"{name}.safetensors", run / f"{name}.safetensors"), name
     steps = [(entry["step"], entry["kind"]) for entry in log(run)]
     assert steps == [(entry["step"], entry["kind"]) for entry in log(tmp_path / "whole")]
+
+
+def test_step_0_is_logged_once_however_often_a_run_is_stopped_there(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = tmp_path / "run"
+
+    def killed(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop._Trainer, "_update", killed)
+        assert main([str(shard), "--run", str(run), *SMALL]) == 130
+        assert main([str(shard), "--run", str(run), "--resume"]) == 130
+    assert [entry["step"] for entry in log(run)] == [0]
+    assert main([str(shard), "--run", str(run), "--resume"]) == 0
+    assert [entry["step"] for entry in log(run) if entry["kind"] == "validation"] == [0, 4, 6, 8, 11]
+
+
+def test_a_folder_that_another_process_trains_in_is_refused(
+    finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    resumed, fresh = shutil.copytree(finished, tmp_path / "resumed"), tmp_path / "fresh"
+    fresh.mkdir()
+    program = (
+        "import pathlib, sys, time; from contextlib import ExitStack; from colorize.system import files\n"
+        "with ExitStack() as held:\n"
+        "    for path in sys.argv[1:]: held.enter_context(files.claim(path))\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    locks = [str(folder / ".lock") for folder in (resumed, fresh)]
+    with subprocess.Popen([sys.executable, "-c", program, *locks], cwd=ROOT, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
+        for folder, extra in ((resumed, ["--resume"]), (fresh, SMALL)):
+            assert main([str(shard), "--run", str(folder), *extra]) == 2
+            told = capfd.readouterr().err
+            assert (
+                told == f"train.py: {folder}: process {other.pid} is training in it; choose another folder, or wait\n"
+            )
+        other.kill()
+    assert [path.name for path in fresh.iterdir()] == [".lock"]
+    assert main([str(shard), "--run", str(fresh), *SMALL]) == 0  # the other one is dead
 
 
 def test_a_run_has_its_own_precision_whatever_the_process_did_before(shard: Path, tmp_path: Path) -> None:

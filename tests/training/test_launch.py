@@ -1,0 +1,86 @@
+"""Runs of several processes: what a launcher swallows, what it does not start, and what is left when one is lost."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from torch.distributed.run import get_args_parser
+
+from colorize.errors import ConfigError
+from colorize.training import cli, launch
+from tests.training.test_train import SMALL
+
+ROOT = Path(__file__).parents[2]
+
+
+def passes(option: str) -> bool:
+    """Whether torchrun hands an option behind the program on to it."""
+    try:
+        given = get_args_parser().parse_args(["train.py", "photos", option, "1"])
+    except SystemExit:
+        return False
+    arguments: list[str] = given.training_script_args
+    return arguments == ["photos", option, "1"]
+
+
+def test_every_option_has_a_name_that_torchrun_hands_on() -> None:
+    assert not passes("--run")  # or the aliases can go
+    actions: list[argparse.Action] = cli._parser()._actions
+    lost = [action.option_strings for action in actions if action.option_strings and action.dest != "help"]
+    assert [names for names in lost if not any(map(passes, names))] == []
+
+
+def test_one_process_where_several_were_asked_for_is_refused(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The variables that `accelerate launch --num_processes 2` leaves on a machine without a GPU."""
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "no")
+    launch.check_world()  # one was asked for
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    assert cli.main([str(shard), "--run", str(tmp_path / "run"), *SMALL]) == 2
+    told = capfd.readouterr().err
+    assert told.count("\n") == 1
+    assert "started one, as it does on CPUs; there, use: torchrun --nproc-per-node 2" in told
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    launch.check_world()
+    with pytest.raises(ConfigError, match="1 of 2"):
+        launch.check_all_there(1)
+
+
+@pytest.mark.slow
+def test_when_one_of_two_processes_is_killed_the_other_ends_with_one_line(shard: Path, tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    program = (
+        "import os, signal; from colorize.training import cli, loop; update = loop._Trainer._update\n"
+        "def mortal(self, phase):\n"
+        "    if self.steps_done == 7 and os.environ['RANK'] == '1': os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return update(self, phase)\n"
+        "loop._Trainer._update = mortal; cli.run()"
+    )
+    options = [str(shard), "--folder", str(tmp_path / "run"), *SMALL, "--holdout", "4"]
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *options],
+            cwd=ROOT,
+            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    told = [process.communicate(timeout=120)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, -signal.SIGKILL], told
+    assert "Traceback" not in told[0]
+    assert told[0].splitlines()[-1].startswith("train.py: process 0 of 2 lost another one")
