@@ -65,6 +65,7 @@ from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.requirements import require
 from colorize.study.samples import SAMPLES, sample_folder
 from colorize.system import files
+from colorize.system.threads import use_threads, wait_passively
 
 if TYPE_CHECKING:
     import torch
@@ -500,9 +501,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, metavar="N", help=f"of each arm [{COMMON['adversarial_steps']}]")
     parser.add_argument("--train-only", action="store_true", help="leave measuring to another run of the command")
     parser.add_argument("--quick", action="store_true", help="a few steps of tiny networks: does it all run?")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
+    )
     given = parser.parse_args(arguments)
     try:
         require("study", "the study")
+        wait_passively()
+        use_threads(given.threads)
         study = _study(given, sys.argv[1:] if arguments is None else arguments)
         from colorize.training.loop import Interrupted
 

@@ -21,6 +21,7 @@ from colorize.errors import ColorizeError, ConfigError
 from colorize.evaluation.rounding import rounded
 from colorize.requirements import EXTRAS, require
 from colorize.system import files
+from colorize.system.threads import wait_passively
 
 TOY_PROBLEMS = ("distribution", "saturation", "two-colors")
 _DIGITS = 4  # significant ones in the file
@@ -54,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="[%(default)s]")
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it all run?")
     given = parser.parse_args(arguments)
+    wait_passively()
     try:
         from colorize.study import figures
 

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.requirements import require
+from colorize.system.threads import use_threads, wait_passively
 from colorize.training.launch import is_first_process, world_size
 
 _EPILOG = """\
@@ -59,9 +60,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _main(arguments: Sequence[str] | None) -> int:
     require("train", "training")  # so do the options, which are read from its config
+    wait_passively()
     from colorize.training.config import TrainConfig, read_config
 
     options = _parser().parse_args(arguments)
+    use_threads(options.threads)
     run = Path(options.run) if options.run else None
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(TrainConfig) if f.name in options}
 
@@ -143,6 +146,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--config", metavar="FILE", help="recipe: a JSON file of settings; options go before it")
     parser.add_argument("--resume", action="store_true", help="go on with the run in --run from its last checkpoint")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the complete config and the data found, and stop")
     group = parser.add_argument_group("settings")
     for field in dataclasses.fields(TrainConfig):

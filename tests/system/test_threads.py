@@ -1,0 +1,44 @@
+"""Threads wait asleep, and are as many as were asked for."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from colorize.errors import ConfigError
+from colorize.system.threads import use_threads
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks GNU's OpenMP, which torch has on Linux")
+@pytest.mark.parametrize("program", [["train.py"], ["-m", "colorize.study"]])
+def test_threads_of_training_sleep_while_they_wait_and_are_as_many_as_asked_for(program: list[str]) -> None:
+    asked = ["nowhere", "--threads", "3", "--dry-run"]
+    if "train.py" not in program:
+        asked = ["--out", "nowhere", "--data", "nowhere", "--validation", "nowhere", "--threads", "3"]
+    environment = {**os.environ, "OMP_DISPLAY_ENV": "TRUE", "OMP_NUM_THREADS": "1"}
+    call = [sys.executable, *program, *asked]
+    done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("nowhere: no such file or folder")
+
+
+def test_as_many_threads_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    try:
+        use_threads(0)
+        assert torch.get_num_threads() == before
+        use_threads(3)
+        assert torch.get_num_threads() == 3
+        assert os.environ["OMP_NUM_THREADS"] == "3"
+    finally:
+        torch.set_num_threads(before)
+    with pytest.raises(ConfigError, match="threads must be at least 1, or 0 for all cores, got -1"):
+        use_threads(-1)
