@@ -15,7 +15,6 @@ FORMER_NAMES = {
     "colour": "color",  # of a hint
     "min_colourfulness": "min_colorfulness",  # a setting of training
     "evenness": "source_balance",  # likewise
-    "grey": "gray",  # skipped photos, in the state of a training run
 }
 
 _Value = TypeVar("_Value")

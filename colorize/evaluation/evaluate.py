@@ -236,13 +236,15 @@ class _Remembering:
 def color_photos(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
     """Every photo that can be measured on, in RGB; `skipped` counts the others by `SKIPS`."""
     from colorize.training.config import TrainConfig
-    from colorize.training.data import load_photo, read_unit
+    from colorize.training.data import UnusablePhoto, decode, read_unit
 
     config = TrainConfig(min_side=_SMALLEST)
     for unit in sources.units():
-        for raw in read_unit(unit, skipped):
-            if image := load_photo(raw, config, skipped):
-                yield raw, image
+        for raw in read_unit(unit):
+            try:
+                yield raw, decode(raw, config)
+            except UnusablePhoto as error:
+                skipped[error.reason] += 1
 
 
 def _to_rgb(image: Image.Image) -> Tensor:

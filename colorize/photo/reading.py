@@ -30,22 +30,30 @@ _LEAST_PAGE = 10_000  # pixels that a page counts for
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
 
-def open(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Photo:
+def open(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0) -> Photo:
     """Read a photo from a path or a binary file; of several pages or frames, the first.
 
     Any mode of Pillow's: palettes are resolved, ICC profiles converted to sRGB, orientation applied; what has more than
-    8 bit gets 16. Raises `PhotoError`, naming the file (or `name`), if it is not a photo, is damaged or has more than
-    `MAX_PIXELS` pixels.
+    8 bit gets 16.
+
+    Args:
+        source: a path or a binary file.
+        name: of the file, for errors.
+        least_side: px; a JPEG may come out 2, 4 or 8 times smaller, as its decoder does that quickly, its short side
+            not below this. 0: at full size.
+
+    Raises:
+        PhotoError: it is not a photo, is damaged or has more than `MAX_PIXELS` pixels.
     """
-    with closing(pages(source, name)) as every_page:
+    with closing(pages(source, name, least_side=least_side)) as every_page:
         return next(every_page)
 
 
-def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Generator[Photo]:
+def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0) -> Generator[Photo]:
     """Every page of a photo file, one at a time, as `open` gives the first.
 
     Only TIFF files have pages; of an animation the first frame is the photo. Raises `PhotoError` when it comes to a
-    page that is damaged.
+    page that is damaged. Arguments as those of `open`.
     """
     name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
     try:
@@ -53,9 +61,9 @@ def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Generat
             # Not left to Pillow: it would map uncompressed files into memory, and mix up the rows of TIFF files that
             # lie on their side (12.3).
             with Path(source).open("rb") as file:
-                yield from _pages(file, name)
+                yield from _pages(file, name, least_side)
         else:
-            yield from _pages(source, name)
+            yield from _pages(source, name, least_side)
     except PhotoError:
         raise
     except FileNotFoundError as error:
@@ -74,7 +82,7 @@ def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "") -> Generat
         raise PhotoError(f"{name}: a damaged photo ({one_line(error)})") from error
 
 
-def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
+def _pages(file: IO[bytes], name: str, least_side: int) -> Iterator[Photo]:
     kind, file = guards.check(file, name)
     if extras.is_raw(file, name):
         yield extras.read_raw(file, name)
@@ -88,6 +96,8 @@ def _pages(file: IO[bytes], name: str) -> Iterator[Photo]:
     with silence.suppress_pillow_warnings(), open_again() as image:
         _check_size(image, name)
         unread = tuple(_unread(image))
+        if least_side:
+            image.draft(None, (least_side, least_side))  # nothing happens to other formats
         deep = sixteen_bit.load(image, open_again)
         photo = _own(_photo(image, _file_metadata(image), deep), image)
         photo = replace(photo, unread=photo.unread + unread)

@@ -101,6 +101,8 @@ def _main(arguments: Sequence[str] | None) -> int:
         print(f"data: {sources.count()} photos ({len(sources.shards)} shards, {len(sources.files)} files)")
         held_out = f"one in {config.holdout} of them" if validation is None else f"{validation.count()} photos"
         print(f"validation: {held_out}, at most {config.validation_photos}")
+        for each in filter(None, (sources, validation)):
+            each.check_shards()
         return 0
     if run is None:
         raise ConfigError("--run is missing: the folder for checkpoints, samples and the log")

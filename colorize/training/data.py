@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import itertools
+import math
 import os
 import random
 import re
@@ -18,9 +19,10 @@ import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -31,7 +33,6 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from colorize import photo
 from colorize.color.metrics import colorfulness
 from colorize.errors import DataError, PhotoError
-from colorize.former_names import with_new_names
 from colorize.training.config import TrainConfig
 
 SHARD_SUFFIXES = (".tar",)
@@ -71,6 +72,13 @@ class Sources:
         fingerprint = hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:12]
         return {"shards": shards, "files": len(self.files), "fingerprint": fingerprint}
 
+    def check_shards(self) -> None:
+        """Raise `DataError` if a shard breaks off, as after a download that ended early; nothing is decoded."""
+        broken = [shard for shard in self.shards if not _is_whole(shard)]
+        if broken:
+            told = ", ".join(f"{shard} breaks off after {sum(1 for _ in _members(shard))} photos" for shard in broken)
+            raise DataError(f"{told}: expected whole tar files")
+
     def count(self) -> int:
         """Photos in all, from the shards' tables of contents; nothing is decoded."""
         return len(self.files) + sum(1 for shard in self.shards for _ in _members(shard))
@@ -108,22 +116,21 @@ class RawPhoto(NamedTuple):
     data: bytes | Path
 
 
-def read_unit(unit: Path | tuple[Path, ...], skipped: Counter[str]) -> Iterator[RawPhoto]:
-    """The undecoded photos of a unit. A shard that breaks off counts as one unreadable photo."""
+def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
+    """The undecoded photos of a unit. A shard that breaks off ends with one of its own name that cannot be decoded."""
     if isinstance(unit, tuple):
         for path in unit:
             yield RawPhoto(str(path), _file_key(path), path)
         return
     from webdataset.tariterators import tar_file_expander  # takes seconds
 
-    def broken(_: Exception) -> Literal[False]:
-        skipped["unreadable"] += 1
-        return False
-
+    broken: list[Exception] = []
     with open(unit, "rb") as stream:  # opened here: webdataset itself would run what follows a "pipe:"
         source = [{"url": str(unit), "stream": stream}]
-        for member in tar_file_expander(source, handler=broken, select_files=_is_photo_name, eof_value=None):
+        for member in tar_file_expander(source, handler=broken.append, select_files=_is_photo_name, eof_value=None):
             yield RawPhoto(f"{unit}/{member['fname']}", member["fname"], member["data"])
+    if broken:
+        yield RawPhoto(str(unit), unit.name, b"")
 
 
 def source_of(raw: RawPhoto) -> str:
@@ -168,7 +175,7 @@ class StreamBatch(NamedTuple):
     photos: Tensor  # (B, 3, S, S), uint8, a little larger than the crops
     worker: int
     position: Position  # after this batch
-    skipped: dict[str, int]  # since the stream's last batch
+    skipped: dict[str, str]  # since the stream's last batch: names of photos and why, of `SKIPS`
     error: str  # in place of photos: why there will be none
 
 
@@ -186,58 +193,59 @@ class PhotoStream(IterableDataset[StreamBatch]):
         first: int,
         kept: Mapping[str, float],
     ) -> None:
+        """
+        Args:
+            sources: what is read.
+            config: sizes, filters, seed.
+            hold_out: whether one photo in `config.holdout` is left for measuring.
+            rank: this process among the `world` of the run.
+            world: how many processes there are.
+            positions: where the stream of each worker goes on.
+            first: the worker whose turn it is.
+            kept: the share of each source's photos that is used; a source that is missing is used whole.
+        """
         self.sources, self.config, self.hold_out = sources, config, hold_out
         self.rank, self.world = rank, world
         self.positions, self.first, self.kept = positions, first, kept
 
     def __iter__(self) -> Iterator[StreamBatch]:
+        """Batches without end. If no photo can be trained on, one with an error in place of photos."""
         info = get_worker_info()
         workers = info.num_workers if info else 1
         # DataLoader asks its worker 0 first; after a resume, that has to be the worker whose turn it was.
         worker = ((info.id if info else 0) + self.first) % workers
         stream, streams = self.rank * workers + worker, self.world * workers
-        start = self.positions[worker]
-        skipped: Counter[str] = Counter()
-        batch: list[Tensor] = []
-        epoch = start.epoch
-        while True:
+
+        skipped: dict[str, str] = {}
+        boxes: list[Tensor] = []
+        for position, box in self._boxes(stream, streams, self.positions[worker], skipped):
+            boxes.append(box)
+            if len(boxes) == self.config.batch_size:
+                yield StreamBatch(torch.stack(boxes), worker, position, dict(skipped), "")
+                boxes.clear()
+                skipped.clear()
+        yield StreamBatch(torch.empty(0), worker, Position(), {}, self._why_none())
+
+    def _boxes(
+        self, stream: int, streams: int, start: Position, skipped: dict[str, str]
+    ) -> Iterator[tuple[Position, Tensor]]:
+        """The boxes of a stream from `start` on, epoch after epoch, each with the position after it.
+
+        It ends if there is no photo to train on at all; that a share is without one can be by chance.
+        """
+        for epoch in itertools.count(start.epoch):
             useful = False
-            for passed, raw in enumerate(self._epoch(epoch, stream, streams, skipped), start=1):
-                if epoch == start.epoch and passed <= start.passed:
-                    skipped.clear()  # counted before
-                    continue
+            first = start.passed if epoch == start.epoch else 0
+            photos = enumerate(self._epoch(epoch, stream, streams), start=1)
+            for passed, raw in itertools.islice(photos, first, None):
                 rng = random.Random(f"{self.config.seed} {epoch} {stream} {passed}")
-                if self.hold_out and is_held_out(raw.key, self.config.holdout):
-                    continue
-                if self.kept and rng.random() >= self.kept.get(source_of(raw), 1.0):
-                    continue
-                box = self._decode(raw, rng, skipped)
-                if box is None:
-                    continue
-                useful = True
-                batch.append(box)
-                if len(batch) == self.config.batch_size:
-                    yield StreamBatch(torch.stack(batch), worker, Position(epoch, passed), dict(skipped), "")
-                    batch.clear()
-                    skipped.clear()
-            epoch += 1
-            # A share can be without a usable photo by chance.
-            found: Counter[str] = Counter()
-            if not useful and not self._any_usable(found):
-                break
-        reasons = ", ".join(f"{found[reason]} {reason}" for reason in SKIPS if found[reason]) or "none found"
-        yield StreamBatch(torch.empty(0), worker, Position(epoch, 0), {}, f"no photo can be trained on ({reasons})")
+                if self._is_drawn(raw, rng) and (box := self._box(raw, rng, skipped)) is not None:
+                    useful = True
+                    yield Position(epoch, passed), box
+            if not useful and not self._any_usable():
+                return
 
-    def _any_usable(self, skipped: Counter[str]) -> bool:
-        """Whether there is a photo to train on at all; `skipped` counts why not."""
-        for unit in self.sources.units():
-            for raw in read_unit(unit, skipped):
-                held_out = self.hold_out and is_held_out(raw.key, self.config.holdout)
-                if not held_out and load_photo(raw, self.config, skipped) is not None:
-                    return True
-        return False
-
-    def _epoch(self, epoch: int, stream: int, streams: int, skipped: Counter[str]) -> Iterator[RawPhoto]:
+    def _epoch(self, epoch: int, stream: int, streams: int) -> Iterator[RawPhoto]:
         """This stream's share of an epoch, in its order: whole units if there are enough, else every n-th photo."""
         import webdataset
 
@@ -247,41 +255,92 @@ class PhotoStream(IterableDataset[StreamBatch]):
         by_unit = len(units) >= streams
         if by_unit:
             units = units[share::streams]
-        photos: Iterator[RawPhoto] = (raw for unit in units for raw in read_unit(unit, skipped))
+        photos = itertools.chain.from_iterable(map(read_unit, units))
         if not by_unit:
-            photos = itertools.islice(photos, share, None, streams)
+            photos = itertools.islice(photos, share, None, streams)  # type: ignore[assignment]
         order = random.Random(f"{self.config.seed} {epoch} {share}")
         shuffle = webdataset.shuffle(self.config.shuffle_buffer, initial=self.config.shuffle_buffer, rng=order)
         return iter(shuffle(photos))
 
-    def _decode(self, raw: RawPhoto, rng: random.Random, skipped: Counter[str]) -> Tensor | None:
-        """A random square box (3, S, S) of the photo, or None and a count if it cannot be trained on."""
-        image = load_photo(raw, self.config, skipped)
-        if image is None:
+    def _is_drawn(self, raw: RawPhoto, rng: random.Random) -> bool:
+        """Whether a photo is for training, and its source has not had its share yet."""
+        if self._is_held_out(raw):
+            return False
+        return not self.kept or rng.random() < self.kept.get(source_of(raw), 1.0)
+
+    def _is_held_out(self, raw: RawPhoto) -> bool:
+        return self.hold_out and is_held_out(raw.key, self.config.holdout)
+
+    def _box(self, raw: RawPhoto, rng: random.Random, skipped: dict[str, str]) -> Tensor | None:
+        """A random square box (3, S, S) of the photo; None and an entry in `skipped` if it cannot be trained on."""
+        side = box_side(self.config)
+        try:
+            image = decode(raw, self.config, least_side=math.ceil(side / self.config.zoom))
+        except UnusablePhoto as error:
+            skipped[raw.name] = error.reason
             return None
-        side = round(min(image.size) * rng.uniform(self.config.zoom, 1))
-        left, top = rng.randint(0, image.width - side), rng.randint(0, image.height - side)
-        return square(image, (left, top, left + side, top + side), box_side(self.config))
+        taken = round(min(image.size) * rng.uniform(self.config.zoom, 1))
+        left, top = rng.randint(0, image.width - taken), rng.randint(0, image.height - taken)
+        return square(image, (left, top, left + taken, top + taken), side)
+
+    def _any_usable(self) -> bool:
+        """Whether there is a photo to train on at all."""
+        return any(reason is None for reason in self._reasons())
+
+    def _why_none(self) -> str:
+        counts = Counter(self._reasons())
+        reasons = ", ".join(f"{counts[reason]} {reason}" for reason in SKIPS if counts[reason]) or "none found"
+        return f"no photo can be trained on ({reasons})"
+
+    def _reasons(self) -> Iterator[str | None]:
+        """Of every photo that is not held out, why it cannot be trained on; None if it can."""
+        for raw in itertools.chain.from_iterable(map(read_unit, self.sources.units())):
+            if not self._is_held_out(raw):
+                try:
+                    decode(raw, self.config)
+                except UnusablePhoto as error:
+                    yield error.reason
+                else:
+                    yield None
 
 
 def box_side(config: TrainConfig) -> int:
     return round(config.size * _CROP_MARGIN)
 
 
-def load_photo(raw: RawPhoto, config: TrainConfig, skipped: Counter[str]) -> Image.Image | None:
-    """Decode; None and a count for a photo that cannot be read, is too small or has no color to learn from."""
+class UnusablePhoto(Exception):
+    """A photo that is skipped; `reason` is one of `SKIPS`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def decode(raw: RawPhoto, config: TrainConfig, *, least_side: int = 0) -> Image.Image:
+    """Decode a photo.
+
+    Args:
+        raw: what was read.
+        config: its `min_side` and `min_colorfulness`.
+        least_side: px; a large JPEG may come out smaller, its short side not below this (nor below `min_side`). 0: at
+            full size.
+
+    Returns:
+        Mode RGB.
+
+    Raises:
+        UnusablePhoto: it cannot be read, is too small or has no color to learn from.
+    """
+    source = io.BytesIO(raw.data) if isinstance(raw.data, bytes) else raw.data
     try:
-        image = photo.open(io.BytesIO(raw.data) if isinstance(raw.data, bytes) else raw.data).image.convert("RGB")
-    except PhotoError:
-        skipped["unreadable"] += 1
-        return None
+        image = photo.open(source, least_side=least_side and max(least_side, config.min_side)).image.convert("RGB")
+    except PhotoError as error:
+        raise UnusablePhoto("unreadable") from error
     if min(image.size) < config.min_side:
-        skipped["tiny"] += 1
-        return None
+        raise UnusablePhoto("tiny")
     small = square(image, (0, 0, *image.size), _GRAY_CHECK_SIDE)
     if colorfulness(small[None] / 255).item() < config.min_colorfulness:
-        skipped["gray"] += 1
-        return None
+        raise UnusablePhoto("gray")
     return image
 
 
@@ -292,7 +351,10 @@ def square(image: Image.Image, box: tuple[int, int, int, int], side: int) -> Ten
 
 
 class PhotoBatches:
-    """Endless batches (B, 3, S, S) of uint8 photos; `state()` is where to go on from."""
+    """Endless batches (B, 3, S, S) of uint8 photos.
+
+    `state()` is where to go on from; `skipped` has the names of photos that were skipped, with the reasons.
+    """
 
     def __init__(
         self,
@@ -305,11 +367,21 @@ class PhotoBatches:
         state: dict[str, Any] | None = None,
         pin_memory: bool = False,
     ) -> None:
+        """
+        Args:
+            sources: what is read.
+            config: sizes, filters, seed, workers.
+            hold_out: whether one photo in `config.holdout` is left for measuring.
+            rank: this process among the `world` of the run.
+            world: how many processes there are.
+            state: of an earlier one; None: from the beginning.
+            pin_memory: whether batches are put where a GPU fetches them quickly.
+        """
         workers = max(config.workers, 1)
         state = state or {"positions": [Position()] * workers, "batches": 0, "skipped": {}}
         self._positions = [Position(*each) for each in state["positions"]]
         self._batches = int(state["batches"])
-        self.skipped: Counter[str] = Counter(with_new_names(state["skipped"]))
+        self.skipped = names_of_skipped(state)
         kept = kept_shares(sources, config.source_balance) if config.source_balance else {}
         first = self._batches % workers
         stream = PhotoStream(sources, config, hold_out, rank, world, list(self._positions), first, kept)
@@ -349,21 +421,25 @@ class PhotoBatches:
         }
 
 
+def names_of_skipped(state: Mapping[str, Any]) -> dict[str, str]:
+    """What the state of a `PhotoBatches` says of skipped photos; older states have only counts, which begin anew."""
+    return {name: reason for name, reason in state["skipped"].items() if isinstance(reason, str)}
+
+
 def validation_photos(sources: Sources, config: TrainConfig, *, held_out: bool) -> Tensor:
     """Up to `config.validation_photos` photos, their middle squares, uint8 (N, 3, size, size), always the same ones.
 
     With `held_out`, only those that training leaves out. N may be 0.
     """
     photos: list[Tensor] = []
-    for unit in sources.units():
-        for raw in read_unit(unit, Counter()):
-            if len(photos) == config.validation_photos:
-                return torch.stack(photos)
-            if held_out and not is_held_out(raw.key, config.holdout):
-                continue
-            image = load_photo(raw, config, Counter())
-            if image is not None:
-                photos.append(square(image, middle_square(image), config.size))
+    for raw in itertools.chain.from_iterable(map(read_unit, sources.units())):
+        if len(photos) == config.validation_photos:
+            break
+        if held_out and not is_held_out(raw.key, config.holdout):
+            continue
+        with suppress(UnusablePhoto):
+            image = decode(raw, config, least_side=config.size)
+            photos.append(square(image, middle_square(image), config.size))
     return torch.stack(photos) if photos else torch.empty(0, 3, config.size, config.size, dtype=torch.uint8)
 
 
@@ -374,13 +450,24 @@ def middle_square(image: Image.Image) -> tuple[int, int, int, int]:
 
 
 def _members(shard: Path) -> Iterator[str]:
+    """The names of a shard's photos, up to where it breaks off."""
+    with suppress(tarfile.ReadError), tarfile.open(shard) as archive:
+        for member in archive:
+            if member.isreg() and _is_photo_name(member.name):
+                yield member.name
+
+
+def _is_whole(shard: Path) -> bool:
+    """Whether a shard goes on to a tar file's end, a block of zeros."""
     try:
         with tarfile.open(shard) as archive:
-            for member in archive:
-                if member.isreg() and _is_photo_name(member.name):
-                    yield member.name
+            for _ in archive:
+                pass
+            assert archive.fileobj is not None
+            archive.fileobj.seek(archive.offset)
+            return len(archive.fileobj.read(tarfile.BLOCKSIZE)) == tarfile.BLOCKSIZE
     except tarfile.ReadError:
-        return  # breaks off here; reading counts it
+        return False
 
 
 def _is_photo_name(name: str) -> bool:

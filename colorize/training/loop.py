@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -27,7 +28,7 @@ from colorize.training.augment import Augment
 from colorize.training.building import build, measure_prior
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig
-from colorize.training.data import PhotoBatches, Sources, validation_photos
+from colorize.training.data import SKIPS, PhotoBatches, Sources, names_of_skipped, validation_photos
 from colorize.training.losses import OBJECTIVES
 from colorize.training.measuring import measure, sample_rows
 from colorize.training.minibatch import Batch
@@ -137,6 +138,7 @@ class _Trainer:
         # Where the run stands.
         self.steps_done = 0
         self.photos_seen = 0
+        self.skipped: dict[str, str] = {}  # of all processes at the last checkpoint, and of this one since
         self.best: dict[str, Any] = _no_score("")
         self.measured: dict[str, float] = {}
         data_state = self._restore() if has_state else None
@@ -302,7 +304,9 @@ class _Trainer:
             if D_LOSS in values:
                 values["d_lr"] = self.optimizers.d.param_groups[0]["lr"]
             values["photos_seen"] = self.photos_seen
-            values |= {f"skipped_{reason}": count for reason, count in self.batches.skipped.items()}
+            self.skipped |= self.batches.skipped
+            counts = Counter(self.skipped.values())
+            values |= {f"skipped_{reason}": counts[reason] for reason in SKIPS if counts[reason]}
             self.log.scalars(self.steps_done, "train", values)
 
     def _validate(self, phase: Phase) -> None:
@@ -349,6 +353,9 @@ class _Trainer:
         if not self.accelerator.is_main_process:
             return
         save_generator(self.folder / runlog.LAST, self._averaged(), self._record())
+        for process in processes:
+            self.skipped |= process["data"]["skipped"]
+        runlog.write_skipped(self.folder, self.skipped)
         save_state(  # last: what --resume finds is never ahead of the rest
             self.folder / runlog.STATE,
             {
@@ -382,6 +389,8 @@ class _Trainer:
             )
         self.steps_done, self.photos_seen = state["steps_done"], state["photos_seen"]
         self.best, self.measured = state["best"], state["measured"]
+        for process in state["processes"]:
+            self.skipped |= names_of_skipped(process["data"])
         self.generator.load_state_dict(state["generator"])
         self.discriminator.load_state_dict(state["discriminator"])
         self.ema.load_state_dict(state["ema"])

@@ -3,6 +3,7 @@
 config.json            every setting
 data.json              what it trains and is measured on
 log.jsonl              one JSON object per line: losses, rates, skipped photos; measurements on the validation photos
+skipped.jsonl          the photos that cannot be trained on and why, if there are any
 events.out.tfevents.*  the same for TensorBoard, where that is installed
 samples/step-*.png     the same validation photos each time: gray, colored, true
 last.safetensors       the newest generator: the moving average, ready for `colorize --model`
@@ -31,6 +32,7 @@ LOCK = ".lock"
 CONFIG = "config.json"
 DATA = "data.json"
 LOG = "log.jsonl"
+SKIPPED = "skipped.jsonl"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 PRETRAINED = "generator.safetensors"
@@ -95,6 +97,14 @@ def check_data(folder: Path, data: dict[str, Any]) -> None:
     for name, now in data.items():
         if began.get(name) != now:
             raise ConfigError(f"{folder}: began with other photos, {name} {_short(began.get(name))}, now {_short(now)}")
+
+
+def write_skipped(folder: Path, skipped: Mapping[str, str]) -> None:
+    """List the photos that were skipped so far, by name, each with its reason."""
+    if skipped:
+        with files.atomic(folder / SKIPPED) as file:
+            for name, reason in sorted(skipped.items()):
+                file.write((json.dumps({"reason": reason, "name": name}) + "\n").encode())
 
 
 def _short(described: dict[str, Any] | None) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import tarfile
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from colorize.errors import DataError
@@ -16,8 +18,10 @@ from colorize.training.augment import Augment
 from colorize.training.config import TrainConfig
 from colorize.training.data import (
     PhotoBatches,
+    RawPhoto,
     Sources,
     box_side,
+    decode,
     find_sources,
     is_held_out,
     kept_shares,
@@ -41,7 +45,7 @@ def fingerprints(photos: list[Tensor]) -> list[float]:
 
 
 def names_of_an_epoch(sources: Sources) -> list[str]:
-    return [raw.key for unit in sources.units() for raw in read_unit(unit, Counter())]
+    return [raw.key for unit in sources.units() for raw in read_unit(unit)]
 
 
 def test_folders_are_searched_recursively_and_shards_by_their_contents(photo_folder: Path, shard: Path) -> None:
@@ -60,7 +64,11 @@ def test_batches_are_uint8_boxes_and_what_is_of_no_use_is_counted(kind: str, pho
     for batch in islice(stream, GOOD // 4 + 1):  # more than one epoch, so every photo has been looked at
         assert batch.dtype == torch.uint8
         assert batch.shape == (4, 3, box_side(settings), box_side(settings))
-    assert {"unreadable", "gray", "tiny"} <= set(stream.skipped)
+    names = {"bad.png": "unreadable", "gray.png": "gray", "tiny.png": "tiny"}
+    assert {Path(name).name: reason for name, reason in stream.skipped.items()} == names
+    list(islice(stream, 2 * GOOD // 4))  # they come again, and count once
+    assert len(stream.skipped) == 3
+    assert stream.state()["skipped"] == stream.skipped
 
 
 def test_the_order_depends_on_the_seed_alone(shard: Path) -> None:
@@ -150,7 +158,41 @@ def test_a_shard_that_breaks_off_gives_what_it_has_and_is_counted(shard: Path) -
     shard.write_bytes(content[: len(content) // 2])
     stream = batches(find_sources([shard]), config())
     list(islice(stream, 6))
-    assert stream.skipped["unreadable"] >= 1
+    assert stream.skipped[str(shard)] == "unreadable"
+
+
+def test_shards_that_break_off_anywhere_are_found_without_decoding(shard: Path) -> None:
+    content = shard.read_bytes()
+    find_sources([shard]).check_shards()
+    with tarfile.open(shard) as archive:
+        members = archive.getmembers()
+    last = members[-1]
+    end = last.offset_data + -(-last.size // 512) * 512
+    for length in (last.offset_data + 10, last.offset + 100, end, members[3].offset):
+        shard.write_bytes(content[:length])
+        with pytest.raises(DataError, match=r"photos\.tar breaks off after \d+ photos: expected whole tar files"):
+            find_sources([shard]).check_shards()
+
+
+def test_a_large_jpeg_is_decoded_smaller_where_that_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    color_photo(0).resize((1600, 1200), Image.Resampling.BICUBIC).save(path, quality=95)
+    raw = RawPhoto("large", "large", path)
+    whole, settings = decode(raw, config()), config(min_side=300)
+    assert whole.size == (1600, 1200)
+    assert decode(raw, settings, least_side=100).size == (400, 300)  # min_side is more than asked for
+    small = decode(raw, config(), least_side=140)
+    assert small.size == (200, 150)
+    same = np.asarray(whole.resize(small.size, Image.Resampling.BOX)).astype(int) - np.asarray(small)
+    assert np.abs(same).mean() < 2
+    assert next(batches(find_sources([tmp_path]), config(batch_size=1))).shape == (1, 3, 18, 18)
+
+
+def test_a_state_that_counted_skipped_photos_without_their_names_goes_on(shard: Path) -> None:
+    stream = batches(find_sources([shard]), config())
+    next(stream)
+    state = stream.state() | {"skipped": {"grey": 3, "tiny": 1}}
+    assert batches(find_sources([shard]), config(), state=state).skipped == {}
 
 
 def test_empty_and_wrong_data_are_one_clear_line(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
 
     names = {path.name.split(".")[0] if path.name.startswith("events") else path.name for path in run.iterdir()}
     assert names == {
-        *(".lock", "config.json", "data.json", "log.jsonl", "samples", "events"),
+        *(".lock", "config.json", "data.json", "log.jsonl", "skipped.jsonl", "samples", "events"),
         *("last.safetensors", "best.safetensors", "generator.safetensors", "state.safetensors"),
     }
     assert json.loads((run / "config.json").read_text())["adversarial_steps"] == 5
@@ -95,6 +95,12 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
     assert all(train[-1][name] > 0 for name in (*losses, "g_lr", "d_lr", "photos_per_s"))
     # 4 steps of G and 2 of D take one batch each; 5 alternations with 2 updates of D take two.
     assert train[-1]["photos_seen"] == 2 * (4 + 2 + 5 * 2)
+    skipped = [json.loads(line) for line in (run / "skipped.jsonl").read_text().splitlines()]
+    assert {entry["name"]: entry["reason"] for entry in skipped} == {
+        f"{shard}/bad.png": "unreadable",
+        f"{shard}/gray.png": "gray",
+    }  # tiny.png is among those that are held out
+    assert [train[-1][f"skipped_{reason}"] for reason in ("unreadable", "gray")] == [1, 1]
     measured = [entry for entry in entries if entry["kind"] == "validation"]
     assert [entry["step"] for entry in measured] == [0, 4, 6, 8, 11]
 
@@ -270,6 +276,9 @@ def test_dry_run_prints_the_config_and_the_data_and_writes_nothing(
     assert "data: 46 photos (1 shards, 23 files)" in out[end:]
     assert "validation: one in 50 of them" in out[end:]
     assert not run.exists()
+    shard.write_bytes(shard.read_bytes()[:5000])
+    assert main([str(shard), "--dry-run"]) == 2
+    assert "photos.tar breaks off after" in capfd.readouterr().err
 
 
 def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults(
