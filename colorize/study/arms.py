@@ -185,13 +185,14 @@ def all_runs(arms: Sequence[str] = (), seeds: int = 2) -> tuple[Run, ...]:
 def train_arm(study: Study, run: Run) -> None:
     """Train one arm, or what is missing of it. Raises `Interrupted` after a signal, when all is saved."""
     from colorize.training import runlog
+    from colorize.training.config import TrainConfig, read_config
     from colorize.training.loop import train
 
     folder = study.folder(run)
     config = study.config(run)
     record = folder / ARM_RECORD
     resume = (folder / runlog.CONFIG).is_file()
-    if resume and json.loads((folder / runlog.CONFIG).read_text(encoding="utf-8")) != json.loads(config.to_json()):
+    if resume and TrainConfig(**read_config(folder / runlog.CONFIG)) != config:
         raise ConfigError(f"{folder}: was begun with other settings; choose another --out")
     start, before = time.monotonic(), json.loads(record.read_text())["seconds"] if record.is_file() else 0.0
     try:

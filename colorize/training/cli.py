@@ -61,14 +61,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     require("train", "training")  # so do the options, which are read from its config
     wait_passively()
-    from colorize.training.config import TrainConfig, read_config
+    from colorize.training.config import CHANGEABLE, STEPS, TrainConfig, read_config
 
     options = _parser().parse_args(arguments)
     use_threads(options.threads)
     run = Path(options.run) if options.run else None
     given = {f.name: getattr(options, f.name) for f in dataclasses.fields(TrainConfig) if f.name in options}
 
-    # Options over recipe over defaults; a resumed run keeps what it began with.
+    # Options over recipe over defaults; a resumed run keeps what it began with, but for some settings.
     if options.resume:
         if run is None:
             raise ConfigError("--resume needs --run, the folder to go on with")
@@ -78,11 +78,12 @@ def _main(arguments: Sequence[str] | None) -> int:
             raise ConfigError(f"{run}: nothing to resume, there is no {CONFIG}")
         if options.config:
             raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
-        config = TrainConfig(**read_config(run / CONFIG))
+        began = TrainConfig(**read_config(run / CONFIG))
+        config = dataclasses.replace(began, **given)
         for name, value in given.items():
-            began = getattr(config, name)
-            if getattr(dataclasses.replace(config, **{name: value}), name) != began:
-                raise ConfigError(f"--{_kebab(name)} {value}: the run began with {began}, and goes on as it began")
+            before = getattr(began, name)
+            if getattr(config, name) != before and name not in (*STEPS, *CHANGEABLE):
+                raise ConfigError(f"--{_kebab(name)} {value}: the run began with {before}, and goes on as it began")
     else:
         config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
 
@@ -147,7 +148,11 @@ def _parser() -> argparse.ArgumentParser:
         "--validation", nargs="+", metavar="DATA", help="photos to measure on; they are left out of DATA"
     )
     parser.add_argument("--config", metavar="FILE", help="recipe: a JSON file of settings; options go before it")
-    parser.add_argument("--resume", action="store_true", help="go on with the run in --run from its last checkpoint")
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --run from its last checkpoint, with more steps if some are given",
+    )
     parser.add_argument(
         "--threads",
         type=int,

@@ -18,6 +18,9 @@ from colorize.models.patchgan import DISCRIMINATORS, DiscriminatorNorm, Discrimi
 from colorize.training.losses import OBJECTIVES
 from colorize.training.schedules import SCHEDULES
 
+# What may be another when a run is resumed: steps of phases as `check_longer` says, and these.
+CHANGEABLE = ("patience", "log_interval", "validate_interval", "checkpoint_interval", "keep_every")
+STEPS = ("generator_steps", "discriminator_steps", "adversarial_steps")
 PRECISIONS = ("auto", "bf16", "fp32")
 DEVICES = ("auto", "cpu")
 
@@ -144,6 +147,7 @@ class TrainConfig:
     log_interval: int = _option(20, "steps between lines in the log", least=1)
     validate_interval: int = _option(500, "steps between measurements on the validation photos", least=1)
     checkpoint_interval: int = _option(250, "steps between checkpoints that --resume can go on from", least=1)
+    keep_every: int = _option(0, "steps between generators that are kept for good, in checkpoints/; 0: none", least=0)
     extra: dict[str, Any] = _option({}, "settings of losses, phases and augmentations of your own, as JSON")
 
     def __post_init__(self) -> None:
@@ -186,21 +190,37 @@ class TrainConfig:
 
 
 def read_config(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """The settings in a JSON file, for `TrainConfig(**settings)`. Raises `ConfigError` if it is not such a file."""
+    """The settings in a JSON file, for `TrainConfig(**settings)`.
+
+    `"inherits": FILE`, beside it, brings the settings that the file does not have itself. A setting goes as a whole,
+    `losses` too. Raises `ConfigError` if it is not such a file.
+    """
+    return _read_recipe(Path(path), ())
+
+
+def _read_recipe(path: Path, heirs: tuple[Path, ...]) -> dict[str, Any]:
     try:
-        settings = json.loads(Path(path).read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise ConfigError(f"{path}: expected JSON ({error})") from error
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: expected a JSON object with settings, got {type(settings).__name__}")
+    parent = settings.pop("inherits", None)
     settings = with_new_losses(with_new_names(settings))
     known = {field.name for field in dataclasses.fields(TrainConfig)}
     for name in settings:
         if name not in known:
             raise ConfigError(f"{path}: unknown setting {name!r}")
-    return settings
+    if parent is None:
+        return settings
+    if not isinstance(parent, str):
+        raise ConfigError(f"{path}: inherits must be the name of a file, got {parent!r}")
+    heirs = (*heirs, path.resolve())
+    if (path.parent / parent).resolve() in heirs:
+        raise ConfigError(f"{path}: inherits from {parent}, which inherits from it")
+    return _read_recipe(path.parent / parent, heirs) | settings
 
 
 _TYPE_NAMES = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}

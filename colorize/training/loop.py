@@ -27,12 +27,13 @@ from colorize.training import launch, runlog
 from colorize.training.augment import Augment
 from colorize.training.building import build, measure_prior
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
-from colorize.training.config import TrainConfig
+from colorize.training.config import TrainConfig, read_config
 from colorize.training.data import SKIPS, PhotoBatches, Sources, names_of_skipped, validation_photos
 from colorize.training.losses import OBJECTIVES
-from colorize.training.measuring import measure, sample_rows
+from colorize.training.measuring import measure, sample_photos
 from colorize.training.minibatch import Batch
-from colorize.training.phases import AdversarialPhase, Optimizers, Phase, build_phases
+from colorize.training.phases import AdversarialPhase, Optimizers, Phase, build_phases, check_longer
+from colorize.training.provenance import program
 from colorize.training.step import D_LOSS, Losses, Step
 from colorize.training.terms import TermContext, build_terms
 
@@ -142,6 +143,8 @@ class _Trainer:
         self.best: dict[str, Any] = _no_score("")
         self.measured: dict[str, float] = {}
         data_state = self._restore() if has_state else None
+        began = TrainConfig(**read_config(folder / runlog.CONFIG)) if resume else config
+        check_longer(began, config, self.steps_done)
 
         # Photos.
         self.augment = Augment(config, self.device)
@@ -159,6 +162,7 @@ class _Trainer:
                 held.enter_context(runlog.only_run(folder))
                 runlog.create_run(folder, config.to_json(), self.data)
             self.log = runlog.RunLog(folder, after_step=self.steps_done)
+            self._note_start(began)
 
         # Last, as it has workers that have to be stopped.
         self.batches = PhotoBatches(
@@ -170,6 +174,16 @@ class _Trainer:
             state=data_state,
             pin_memory=self.device.type == "cuda",
         )
+
+    def _note_start(self, began: TrainConfig) -> None:
+        """Which program goes on from where, and with which settings, if they have changed."""
+        where = {"processes": self.accelerator.num_processes, "device": self.device.type}
+        runlog.write_start(self.folder, {"step": self.steps_done, **program(), **where})
+        before = vars(began)
+        changed = {name: value for name, value in vars(self.config).items() if value != before[name]}
+        if changed and self.log:
+            runlog.change_config(self.folder, self.config.to_json())
+            self.log.scalars(self.steps_done, "changed", changed)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 
@@ -219,6 +233,8 @@ class _Trainer:
                 sums = _Sums()
             if self.steps_done % self.config.validate_interval == 0 or last:
                 self._validate(phase)
+            if self.config.keep_every and self.steps_done % self.config.keep_every == 0 and self.log:
+                save_generator(runlog.kept(self.folder, self.steps_done), self._averaged(), self._record())
             if last and phase.name == "generator" and self.accelerator.is_main_process:
                 save_generator(self.folder / runlog.PRETRAINED, self._averaged(), self._record())
             if self.steps_done % self.config.checkpoint_interval == 0 or last or stopping:
@@ -229,7 +245,7 @@ class _Trainer:
     def _begin_phase(self, phase: Phase) -> None:
         if self.steps_done:
             self.generator.load_state_dict(self.ema.module.state_dict())
-            self.optimizers.g = phase.generator_optimizer(self.generator) or self.optimizers.g
+        self.optimizers.g = phase.generator_optimizer(self.generator) or self.optimizers.g
         self._share_buffers()
         self.ema.n_averaged.zero_()
         if phase.trains_generator:
@@ -319,7 +335,7 @@ class _Trainer:
         self.report.line(
             f"validation {self.steps_done}: " + ", ".join(f"{k} {v:.4g}" for k, v in self.measured.items())
         )
-        self.log.samples(self.steps_done, sample_rows(self._averaged(), self.validation[:_SAMPLES].to(self.device)))
+        self.log.samples(self.steps_done, sample_photos(self._averaged(), self.validation[:_SAMPLES].to(self.device)))
         if not phase.trains_generator or self.steps_done == 0:
             return
         self.best["misses"] += 1
@@ -396,7 +412,8 @@ class _Trainer:
         self.ema.load_state_dict(state["ema"])
         for phase in self._begun_phases():
             self.optimizers.g = phase.generator_optimizer(self.generator) or self.optimizers.g
-        load_optimizer(self.optimizers.g, state["g_optimizer"])
+        if self.steps_done:
+            load_optimizer(self.optimizers.g, state["g_optimizer"])
         load_optimizer(self.optimizers.d, state["d_optimizer"])
         rng = state["processes"][mine]["rng"]
         torch.set_rng_state(rng["cpu"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from colorize.color.lightness import merge, to_levels
@@ -71,15 +72,15 @@ def dead_share(features: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def sample_rows(generator: Generator, photos: Tensor) -> Tensor:
-    """uint8 (3 N, 3, S, S): each of the photos (N, 3, S, S) gray, colored and true."""
+def sample_photos(generator: Generator, photos: Tensor) -> NDArray[np.uint8]:
+    """(N, 3, S, S, 3): each of the photos, uint8 (N, 3, S, S), gray, colored and true."""
     l = to_batch(to_float(photos, photos.device)).l
     predicted = predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
     truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
-    rows = []
+    samples = []
     for levels, mine, true in zip(to_levels(truth), predicted, truth, strict=True):
-        rows += [np.repeat(levels[..., None], 3, axis=2), merge(levels, mine), true]
-    return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2)
+        samples.append([np.repeat(levels[..., None], 3, axis=2), merge(levels, mine), true])
+    return np.array(samples)
 
 
 def predict(generator: Generator, l: Tensor, hints: Tensor | None = None) -> Tensor:

@@ -170,6 +170,33 @@ def total_steps(config: TrainConfig) -> int:
     return sum(phase.steps for phase in build_phases(config))
 
 
+def check_longer(began: TrainConfig, now: TrainConfig, steps_done: int) -> None:
+    """Whether a run may go on with more steps than it began with.
+
+    Steps may be added to the phase that it stands in or has just finished, and to later ones. Those before stay: what
+    came after them was made from them.
+
+    Args:
+        began: the run's config so far.
+        now: what it should go on with.
+        steps_done: where it stands.
+
+    Raises:
+        ConfigError: a phase gets fewer steps, or one that is over gets more.
+    """
+    end = 0
+    for kind in PHASES:
+        before, after = kind(began).steps, kind(now).steps
+        end += before
+        if after < before:
+            raise ConfigError(f"{kind.name}-steps {after}: the run began with {before}; expected as many or more")
+        if after > before and steps_done > end:
+            raise ConfigError(
+                f"{kind.name}-steps {after}: that phase is over, and what came after was made from it; "
+                f"expected {before}, as the run began. A new run can --start from one of its generators"
+            )
+
+
 def parameter_groups(generator: Generator, config: TrainConfig, rate: float) -> list[dict[str, object]]:
     """G's parameters that are trained, each group with its `peak` rate: a trained encoder learns more slowly."""
     fast: list[nn.Parameter] = []

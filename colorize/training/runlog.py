@@ -6,6 +6,8 @@ log.jsonl              one JSON object per line: losses, rates, skipped photos; 
 skipped.jsonl          the photos that cannot be trained on and why, if there are any
 events.out.tfevents.*  the same for TensorBoard, where that is installed
 samples/step-*.png     the same validation photos each time: gray, colored, true
+checkpoints/step-*     generators kept on the way, with --keep-every
+starts.jsonl           of each start and resume: the step, versions, the program's commit, threads
 last.safetensors       the newest generator: the moving average, ready for `colorize --model`
 best.safetensors       the best on the validation photos, of the newest phase that trained G
 generator.safetensors  as it was before the first adversarial step
@@ -22,11 +24,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from colorize import photo
 from colorize.errors import ConfigError
 from colorize.system import files
+from colorize.training.grids import sample_grid
 
 LOCK = ".lock"
 CONFIG = "config.json"
@@ -38,6 +42,8 @@ BEST = "best.safetensors"
 PRETRAINED = "generator.safetensors"
 STATE = "state.safetensors"
 SAMPLES = "samples"
+KEPT = "checkpoints"
+STARTS = "starts.jsonl"
 
 
 def check_unused(folder: Path) -> None:
@@ -63,7 +69,7 @@ def only_run(folder: Path) -> Iterator[None]:
             raise ConfigError(f"{folder}: {holder} is training in it; choose another folder, or wait") from error
         except OSError as error:
             raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
-        for each in (folder, folder / SAMPLES):
+        for each in (folder, folder / SAMPLES, folder / KEPT):
             files.clean_stale(each)
         yield
 
@@ -82,10 +88,26 @@ def create_run(folder: Path, config_json: str, data: dict[str, Any]) -> None:
     check_unused(folder)
     try:
         (folder / DATA).write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        with files.atomic(folder / CONFIG) as file:  # last: a folder with it can be resumed
-            file.write(f"{config_json}\n".encode())
+        change_config(folder, config_json)  # last: a folder with it can be resumed
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be used as run folder ({error.strerror})") from error
+
+
+def change_config(folder: Path, config_json: str) -> None:
+    """Put other settings in the place of those that the run in `folder` began with."""
+    with files.atomic(folder / CONFIG) as file:
+        file.write(f"{config_json}\n".encode())
+
+
+def kept(folder: Path, step: int) -> Path:
+    """Where the generator of a step is kept for good."""
+    return folder / KEPT / f"step-{step:07d}.safetensors"
+
+
+def write_start(folder: Path, start: Mapping[str, Any]) -> None:
+    """Add a line about a process that begins or goes on with a run."""
+    with (folder / STARTS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(start) + "\n")
 
 
 def check_data(folder: Path, data: dict[str, Any]) -> None:
@@ -124,9 +146,9 @@ class RunLog:
         after_step = after_step or -1
         self._path = folder / LOG
         if self._path.exists():
-            kept = [line for line in _whole_lines(self._path) if json.loads(line)["step"] <= after_step]
+            good = [line for line in _whole_lines(self._path) if json.loads(line)["step"] <= after_step]
             with files.atomic(self._path) as file:
-                file.write("".join(kept).encode())
+                file.write("".join(good).encode())
         self._file = self._path.open("a", encoding="utf-8")
         try:
             from torch.utils.tensorboard import SummaryWriter
@@ -146,15 +168,12 @@ class RunLog:
                 if isinstance(value, int | float):
                     self._events.add_scalar(f"{kind}/{name}", value, step)
 
-    def samples(self, step: int, rows: Tensor) -> None:
-        """uint8 (N, 3, H, W) in threes: gray, colored, true; four photos side by side."""
-        from torchvision.transforms.functional import to_pil_image
-        from torchvision.utils import make_grid
-
-        grid = make_grid(rows, nrow=12, padding=2)
-        photo.save(photo.Photo(to_pil_image(grid)), self._samples / f"step-{step:07d}.png")
+    def samples(self, step: int, samples: NDArray[np.uint8]) -> None:
+        """A grid of (N, 3, S, S, 3), as `sample_grid` draws it."""
+        grid = sample_grid(samples)
+        photo.save(photo.Photo(grid), self._samples / f"step-{step:07d}.png")
         if self._events:
-            self._events.add_image("samples", grid, step)
+            self._events.add_image("samples", np.asarray(grid), step, dataformats="HWC")
 
     def close(self) -> None:
         self._file.close()

@@ -69,6 +69,31 @@ def test_a_wrong_recipe_names_the_file(tmp_path: Path, text: str, told: str) -> 
         read_config(tmp_path / "missing.json")
 
 
+def test_a_recipe_inherits_what_it_does_not_say_itself(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "first.json").write_text('{"ndf": 5, "g_lr": 0.5, "losses": {"l1": 1.0, "mse": 1.0}}')
+    (tmp_path / "deep/second.json").write_text('{"inherits": "../first.json", "g_lr": 0.25, "losses": {"huber": 1.0}}')
+    (tmp_path / "third.json").write_text('{"inherits": "deep/second.json", "d_lr": 0.125}')
+    read = read_config(tmp_path / "third.json")
+    assert read == {"ndf": 5, "g_lr": 0.25, "d_lr": 0.125, "losses": {"huber": 1.0}}  # losses go as a whole
+
+
+@pytest.mark.parametrize(
+    ("parent", "told"),
+    [
+        ('"heir.json"', r"heir\.json: inherits from heir\.json, which inherits from it"),
+        ('"other.json"', r"other\.json: inherits from heir\.json, which inherits from it"),
+        ('"missing.json"', r"missing\.json: cannot be read"),
+        ("7", r"heir\.json: inherits must be the name of a file, got 7"),
+    ],
+)
+def test_a_recipe_that_cannot_inherit_names_the_file(tmp_path: Path, parent: str, told: str) -> None:
+    (tmp_path / "heir.json").write_text(f'{{"inherits": {parent}}}')
+    (tmp_path / "other.json").write_text('{"inherits": "heir.json"}')
+    with pytest.raises(ConfigError, match=told):
+        read_config(tmp_path / "heir.json")
+
+
 def test_every_setting_says_what_it_is() -> None:
     for field in dataclasses.fields(TrainConfig):
         assert len(field.metadata["help"]) > 10

@@ -81,7 +81,7 @@ def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capf
 
     names = {path.name.split(".")[0] if path.name.startswith("events") else path.name for path in run.iterdir()}
     assert names == {
-        *(".lock", "config.json", "data.json", "log.jsonl", "skipped.jsonl", "samples", "events"),
+        *(".lock", "config.json", "data.json", "log.jsonl", "skipped.jsonl", "starts.jsonl", "samples", "events"),
         *("last.safetensors", "best.safetensors", "generator.safetensors", "state.safetensors"),
     }
     assert json.loads((run / "config.json").read_text())["adversarial_steps"] == 5
@@ -147,7 +147,7 @@ def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_
     killer = (
         "import os, signal, sys; import torch; torch.set_num_threads(1)\n"
         # What a machine that only trains has not got; the run does without.
-        "sys.modules.update(dict.fromkeys(['gradio', 'typer', 'rich', 'tensorboard']))\n"
+        "sys.modules.update(dict.fromkeys(['gradio', 'typer', 'rich', 'tensorboard', 'torchvision']))\n"
         "from colorize.system import files; from colorize.training import cli, loop\n"
         "checkpoint = loop._Trainer._checkpoint\n"
         "def die_at_step_9(self):\n"
@@ -339,6 +339,44 @@ def test_a_resumed_run_refuses_other_settings(
     assert "--batch-size 9: the run began with 2, and goes on as it began" in capfd.readouterr().err
     assert main([str(shard), "--run", str(run), "--resume", *SMALL]) == 0  # the same ones are no difference
     assert same(finished / "last.safetensors", run / "last.safetensors")
+
+
+def test_a_finished_run_goes_on_with_more_steps_as_if_it_had_had_them_from_the_beginning(
+    shard: Path, tmp_path: Path
+) -> None:
+    alone = [*SMALL, "--discriminator-steps", "0", "--adversarial-steps", "0", "--schedule", "constant"]
+    assert main([str(shard), "--run", str(tmp_path / "whole"), *alone, "--generator-steps", "7"]) == 0
+    run = tmp_path / "longer"
+    assert main([str(shard), "--run", str(run), *alone]) == 0
+    more = ["--generator-steps", "7", "--keep-every", "3"]
+    assert main([str(shard), "--run", str(run), "--resume", *more]) == 0
+    assert same(tmp_path / "whole/last.safetensors", run / "last.safetensors")
+    assert [path.name for path in (run / "checkpoints").iterdir()] == ["step-0000006.safetensors"]
+    assert load_generator(run / "checkpoints/step-0000006.safetensors")[1].training["steps"] == 6
+    assert json.loads((run / "config.json").read_text())["generator_steps"] == 7
+    assert {"step": 4, "kind": "changed", "generator_steps": 7, "keep_every": 3} in log(run)
+    starts = [json.loads(line) for line in (run / "starts.jsonl").read_text().splitlines()]
+    assert [(start["step"], start["torch"]) for start in starts] == [(0, torch.__version__), (4, torch.__version__)]
+    assert main([str(shard), "--run", str(run), "--resume", "--adversarial-steps", "1"]) == 0  # a phase that it had not
+    assert log(run)[-1]["phase"] == "adversarial"
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--generator-steps", "6"], "generator-steps 6: that phase is over, and what came after was made from it"),
+        (["--adversarial-steps", "3"], "adversarial-steps 3: the run began with 5; expected as many or more"),
+    ],
+)
+def test_a_phase_that_is_over_gets_no_more_steps_and_none_gets_fewer(
+    more: list[str], told: str, finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    before = {path: path.read_bytes() for path in run.rglob("*.json*")}
+    capfd.readouterr()
+    assert main([str(shard), "--run", str(run), "--resume", *more]) == 2
+    assert told in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in run.rglob("*.json*")} == before
 
 
 def test_a_resumed_run_refuses_other_photos_wherever_they_lie(
