@@ -93,6 +93,7 @@ def test_the_core_alone_colors_photos_from_python(run: Run) -> None:
     [
         ([ROOT / "train.py", "photos", "--run", "run"], "train"),
         ([ROOT / "train.py", "--help"], "train"),
+        (["-m", "colorize.training.shards", "photos", "--out", "out"], "train"),
         ([ROOT / "app.py"], "web"),
         (["-m", "colorize.export"], "export"),
         (["-m", "colorize.evaluation.evaluate", "photos"], "train"),

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from colorize.errors import ConfigError, DataError
+from colorize.requirements import require
 from colorize.system import files
 from colorize.system.cores import CORES
 
@@ -174,6 +175,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.add_argument(option, dest=f"set_{name}", type=type(default), default=default, metavar="X", help=text)
     given = parser.parse_args(arguments)
     try:
+        require("train", "making shards")
         from colorize.training.data import SKIPS, find_sources
 
         settings = ShardSettings(**{name: getattr(given, f"set_{name}") for name in helps})
