@@ -42,6 +42,7 @@ from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_
 from colorize.options import ColorizeOptions
 from colorize.requirements import require
 from colorize.system import files
+from colorize.system.threads import use_threads, wait_passively
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -303,9 +304,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--pictures", type=Path, metavar="FOLDER", help="save gray, result and truth side by side there"
     )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
+    )
     given = parser.parse_args(arguments)
     try:
         require("train", "evaluating a model")
+        wait_passively()
+        use_threads(given.threads)
         for path in filter(None, (given.json, given.html)):  # told before the work
             if not path.parent.is_dir():
                 raise ConfigError(f"{path}: there is no folder {path.parent}")

@@ -17,13 +17,17 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks GNU's OpenMP, which torch has on Linux")
-@pytest.mark.parametrize("program", [["train.py"], ["-m", "colorize.study"]])
-def test_threads_of_training_sleep_while_they_wait_and_are_as_many_as_asked_for(program: list[str]) -> None:
-    asked = ["nowhere", "--threads", "3", "--dry-run"]
-    if "train.py" not in program:
-        asked = ["--out", "nowhere", "--data", "nowhere", "--validation", "nowhere", "--threads", "3"]
+@pytest.mark.parametrize(
+    "program",
+    [
+        ["train.py", "nowhere", "--dry-run"],
+        ["-m", "colorize.study", "--out", "nowhere", "--data", "nowhere", "--validation", "nowhere"],
+        ["-m", "colorize.evaluation.evaluate", "nowhere"],
+    ],
+)
+def test_threads_sleep_while_they_wait(program: list[str]) -> None:
     environment = {**os.environ, "OMP_DISPLAY_ENV": "TRUE", "OMP_NUM_THREADS": "1"}
-    call = [sys.executable, *program, *asked]
+    call = [sys.executable, *program, "--threads", "3"]
     done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
     assert done.stderr.splitlines()[-1].endswith("nowhere: no such file or folder")
