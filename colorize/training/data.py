@@ -15,6 +15,7 @@ import os
 import random
 import re
 import statistics
+import sys
 import tarfile
 import zlib
 from collections import Counter
@@ -390,7 +391,7 @@ class PhotoBatches:
             batch_size=None,  # the streams make whole batches
             num_workers=config.workers,
             prefetch_factor=4 if config.workers else None,
-            worker_init_fn=_ignore_interrupt,
+            worker_init_fn=_set_up_worker,
             pin_memory=pin_memory,
             generator=torch.Generator(),  # its own, so that the run's random state does not depend on it
         )
@@ -474,9 +475,16 @@ def _is_photo_name(name: str) -> bool:
     return not os.path.basename(name).startswith(".") and os.path.splitext(name)[1].lower() in photo.SUFFIXES
 
 
-def _ignore_interrupt(_: int) -> None:
-    """Ctrl-C, and a SIGTERM to all, reach workers too; the main process finishes its step and stops them."""
+def _set_up_worker(_: int) -> None:
+    """Ctrl-C, and a SIGTERM to all, reach workers too; the main process finishes its step and stops them.
+
+    A worker whose main process was killed ends by itself, and its last broken connection is nobody's concern.
+    """
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    tell = sys.excepthook
+    sys.excepthook = lambda kind, error, trace: (
+        None if issubclass(kind, ConnectionError | EOFError) else tell(kind, error, trace)
+    )
