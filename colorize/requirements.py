@@ -15,7 +15,7 @@ _TRAIN = ("torch", "torchvision", "kornia", "accelerate", "webdataset")  # a run
 
 # The import names that an extra of pyproject.toml must bring.
 EXTRAS = {
-    "web": ("gradio", "prometheus_client"),
+    "web": ("gradio", "prometheus_client", "bcrypt"),
     "torch": ("torch",),
     "train": _TRAIN,
     "export": (*_TRAIN, "onnx", "onnxscript"),

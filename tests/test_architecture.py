@@ -52,7 +52,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cli": set(),
     "cli.command": {"typer"},
     "cli.terminal": {"rich"},
-    "web": {"gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
+    "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     "study": {"torch", "accelerate", "numpy", "PIL", "rich", "matplotlib", "jinja2", "markdown_it"},
     "evaluation": {"torch", "torchvision", "numpy", "PIL", "jinja2"},
     "export": {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},

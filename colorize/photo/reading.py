@@ -27,6 +27,7 @@ _PNG_CHUNK = 1 << 23
 _PIXELS_AT_ONCE = 1 << 18
 _HEADER = 1 << 22  # bytes of a JPEG in which its size has to stand
 _LEAST_PAGE = 10_000  # pixels that a page counts for
+_DEEP = 3  # pixels of 8 bit that one of more counts for: 16 bytes of memory where the other takes 5
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
 
@@ -169,6 +170,7 @@ class Header:
     pixels: int  # of its first page
     suffix: str  # of its results, whatever the file is called
     only_read: str = ""  # its format, where its results have another
+    deep: bool = False  # whether it has more than 8 bit per channel
 
 
 def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
@@ -186,7 +188,8 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
                 return None
             with silence.suppress_pillow_warnings(), Image.open(file, formats=_readers(kind)) as image:
                 kind = image.format or ""
-                return Header(image.width * image.height, suffix_of(kind), kind if is_only_read(kind) else "")
+                only_read = kind if is_only_read(kind) else ""
+                return Header(image.width * image.height, suffix_of(kind), only_read, sixteen_bit.is_deep(image))
     except Exception:  # noqa: BLE001  # a damaged file makes decoders raise nearly anything, and nothing is lost yet
         return None
 
@@ -194,10 +197,11 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
 def count_pixels(source: str | os.PathLike[str], most: int) -> int:
     """Pixels of all pages together, by the headers alone: what work a file will be. Counting stops beyond `most`.
 
-    A page counts for 10,000 or more, since even an empty one takes time. 0 for what is no photo: `open` will tell why.
+    A page counts for 10,000 or more, since even an empty one takes time, and a pixel of more than 8 bit for three,
+    since it takes so much more time and memory. 0 for what is no photo: `open` will tell why.
     """
     first = header(source)
-    total = max(first.pixels, _LEAST_PAGE) if first else 0
+    total = max(first.pixels * (_DEEP if first.deep else 1), _LEAST_PAGE) if first else 0
     with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
         if guards.kind_of(file) == "TIFF" and not extras.is_raw(file, str(source)):
             with silence.suppress_pillow_warnings(), Image.open(file, formats=_readers("TIFF")) as image:
@@ -205,7 +209,8 @@ def count_pixels(source: str | os.PathLike[str], most: int) -> int:
                 next(every_page)
                 while 0 < total <= most and not next(every_page).claims_too_much:
                     image.seek(image.tell() + 1)
-                    total += max(image.width * image.height, _LEAST_PAGE)
+                    weight = _DEEP if sixteen_bit.is_deep(image) else 1
+                    total += max(image.width * image.height * weight, _LEAST_PAGE)
     return total
 
 

@@ -93,3 +93,8 @@ def _layout(image: Image.Image) -> str:
 
 def _with_layout(args: Any, layout: str) -> Any:
     return (layout, *args[1:]) if isinstance(args, tuple) else layout
+
+
+def is_deep(image: Image.Image) -> bool:
+    """Whether an image that has been opened, and not loaded, has more than 8 bit per channel."""
+    return image.mode.startswith(("I", "F")) or ";16" in _layout(image)

@@ -7,7 +7,6 @@ import logging
 import os
 import socket
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,11 +14,13 @@ from typing import Any, NamedTuple
 from colorize.errors import ColorizeError, ConfigError
 from colorize.options import ENGINES
 from colorize.requirements import require
-from colorize.web.limits import Limits
+from colorize.web.folder import delete, own_folder
+from colorize.web.limits import MB, Limits
 
 PROGRAM = "colorize-app"
 _FIRST_PORT = 7860
 _LAST_PORT = _FIRST_PORT + 99
+_FILES = 4096  # that may be open
 _LIMITS = Limits()
 
 
@@ -46,14 +47,21 @@ OPTIONS = (
     Option("port", int, "N", None, f"port; without it the first free one from {_FIRST_PORT}"),
     Option("model", Path, "FILE", None, "another model than the one that comes with it"),
     Option("engine", str, "NAME", ENGINES[0], f"what runs the network: {', '.join(ENGINES)}"),
-    Option("auth-file", Path, "FILE", None, "lines of NAME:PASSWORD; then only these may in"),
+    Option("allowed-host", str, "NAMES", None, "names it is asked by, with commas, besides localhost and --host's"),
+    Option("auth-file", Path, "FILE", None, "accounts as `htpasswd -B` writes them; then only these may in"),
     Option("root-path", str, "PATH", None, "where a reverse proxy shows the page, for instance /colorize"),
     Option("max-upload", int, "MB", _LIMITS.upload, "largest upload"),
-    Option("max-pixels", int, "MILLIONS", _LIMITS.pixels, "largest photo, all its pages together"),
+    Option(
+        "max-pixels",
+        int,
+        "MILLIONS",
+        _LIMITS.pixels,
+        "largest photo, all its pages together, up to 175; a pixel of 16 bit counts as three",
+    ),
     Option("queue", int, "N", _LIMITS.queue, "jobs that may wait, of all clients"),
     Option("per-client", int, "N", _LIMITS.per_client, "jobs of one client that wait or run; its uploads at once"),
     Option("max-batch", int, "N", _LIMITS.batch, "photos of one batch"),
-    Option("max-seconds", int, "S", _LIMITS.seconds, "longest that one batch, or one upload, may take"),
+    Option("max-seconds", int, "S", _LIMITS.seconds, "longest that one job, or one upload, may take"),
     Option("max-storage", int, "MB", _LIMITS.storage, "room for uploads and results, of all clients"),
     Option("keep", int, "MINUTES", _LIMITS.kept, "how long uploads and results are kept"),
 )
@@ -116,29 +124,53 @@ def _serve(options: argparse.Namespace) -> None:
     )
     if options.port is not None and not 1 <= options.port <= 65535:
         raise ConfigError(f"--port must be from 1 to 65535, got {options.port}")
+    from colorize.photo.formats import MAX_PIXELS
     from colorize.web.accounts import Accounts
 
+    if limits.pixels > (most := MAX_PIXELS // 1_000_000):
+        raise ConfigError(f"--max-pixels must be {most} at most: larger photos are not opened, got {limits.pixels}")
     accounts = None if options.auth_file is None else Accounts.from_file(options.auth_file)
-    # The folder is ours alone: uploads and results end with the program.
-    with _listening(options.host, options.port) as listener, tempfile.TemporaryDirectory(prefix="colorize-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder  # gradio makes its own at import
+    with _listening(options.host, options.port) as listener, own_folder() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # gradio makes its own at import
         for name in ("http_proxy", "https_proxy", "all_proxy"):  # nothing is fetched, but gradio would prepare for it
             os.environ.pop(name, None)
             os.environ.pop(name.upper(), None)
 
         from colorize.coloring.colorizer import Colorizer
         from colorize.system.memory import keep_freed_memory
-        from colorize.web.service import Server, Service
+        from colorize.web.hosts import Hosts
+        from colorize.web.server import Server
+        from colorize.web.service import Service
         from colorize.web.store import Store
         from colorize.web.studio import Studio
 
         keep_freed_memory()
-        studio = Studio(Colorizer.load(options.model, engine=options.engine), Store(Path(folder)), limits)
-        service = Service(studio, limits=limits, accounts=accounts, root_path=options.root_path)
+        studio = Studio(
+            Colorizer.load(options.model, engine=options.engine), Store(folder, limits.storage * MB), limits
+        )
+        hosts = Hosts(options.host, (options.allowed_host or "").split(","))
+        service = Service(studio, limits=limits, accounts=accounts, hosts=hosts, root_path=options.root_path)
         logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
         host = f"[{options.host}]" if ":" in options.host else options.host
         print(f"Colorize is at http://{host}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
-        Server(service, log_config=None).run(sockets=[listener])
+        _allow_many_files()
+
+        def end_at_once(signal: int) -> None:  # whatever threads are in the middle of
+            delete(folder)
+            os._exit(128 + signal)
+
+        Server(service, end_at_once, log_config=None).run(sockets=[listener])
+
+
+def _allow_many_files() -> None:
+    """Each connection is one, and the usual limit is not much more than connections are taken."""
+    if os.name == "posix":
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        most = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+        if soft != resource.RLIM_INFINITY and soft < most:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _listening(host: str, port: int | None) -> socket.socket:

@@ -10,17 +10,15 @@ from typing import Any, Literal
 import gradio as gr
 from gradio import FileData
 from gradio.events import api
-from gradio.utils import get_function_description
 
 from colorize.errors import ColorizeError, PhotoError
 from colorize.options import ColorizeOptions
-from colorize.web.studio import Given, Studio, wish_of
+from colorize.web.gradio_internals import describe_endpoints
+from colorize.web.studio import Given, wish_of
 from colorize.web.texts import Texts, in_language_of
+from colorize.web.work import Work
 
 _DEFAULTS = ColorizeOptions()
-PHOTO_QUEUE, BATCH_QUEUE = "photo", "batch"  # a batch keeps nobody's single photo waiting
-PHOTOS_AT_ONCE = 2  # one decodes or encodes while the other is in the network
-BATCHES_AT_ONCE = 1
 
 
 def words(request: gr.Request) -> Texts:
@@ -37,10 +35,10 @@ def told() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def add_endpoints(page: gr.Blocks, studio: Studio) -> None:
+def add_endpoints(page: gr.Blocks, work: Work) -> None:
     """To a page, within its `with`."""
 
-    def colorize(
+    async def colorize(
         photo: FileData,
         request: gr.Request,
         strength: float = _DEFAULTS.strength,
@@ -64,10 +62,11 @@ def add_endpoints(page: gr.Blocks, studio: Studio) -> None:
         """
         texts = words(request)
         with told():
-            done = studio.colorize(_path(photo), strength, size, format, texts, wish_of(hints or [], variant, texts))
+            wish = wish_of(hints or [], variant, texts)
+            done = await work.colorize(request, _path(photo), strength, size, format, texts, wish)
         return _file(done.download)
 
-    def uncertainty(photo: FileData, request: gr.Request, size: int = _DEFAULTS.size) -> FileData:
+    async def uncertainty(photo: FileData, request: gr.Request, size: int = _DEFAULTS.size) -> FileData:
         """Tell where the model is unsure of a photo's colours.
 
         Parameters:
@@ -79,9 +78,9 @@ def add_endpoints(page: gr.Blocks, studio: Studio) -> None:
         """
         texts = words(request)
         with told():
-            return _file(studio.uncertainty(_path(photo), size, texts))
+            return _file(await work.uncertainty(request, _path(photo), size, texts))
 
-    def colorize_batch(
+    async def colorize_batch(
         photos: list[FileData],
         request: gr.Request,
         strength: float = _DEFAULTS.strength,
@@ -99,21 +98,17 @@ def add_endpoints(page: gr.Blocks, studio: Studio) -> None:
         """
         texts = words(request)
         with told():
+            if not isinstance(photos, list):
+                raise PhotoError("expected a list of uploaded files")
             given = [Given(path, path.name) for path in map(_path, photos)]
-            *_, progress = studio.colorize_batch(given, strength, size, texts)
+            *_, progress = [each async for each in work.colorize_batch(request, given, strength, size, texts)]
             if progress.zip is None:
                 raise PhotoError("; ".join(f"{name}: {reason}" for name, reason in progress.failed.items()))
         return _file(progress.zip), [{"name": name, "reason": reason} for name, reason in progress.failed.items()]
 
-    api(colorize, concurrency_limit=PHOTOS_AT_ONCE, concurrency_id=PHOTO_QUEUE)
-    api(uncertainty, concurrency_limit=PHOTOS_AT_ONCE, concurrency_id=PHOTO_QUEUE)
-    api(colorize_batch, concurrency_limit=BATCHES_AT_ONCE, concurrency_id=BATCH_QUEUE)
-    for endpoint in page.fns.values():  # gradio would call what they take and give "1st", "2nd" …
-        assert endpoint.fn
-        _, parameters, returned = get_function_description(endpoint.fn)
-        taken = [text for name, text in parameters.items() if name != "request"]
-        for component, text in zip([*endpoint.inputs, *endpoint.outputs], [*taken, *returned], strict=False):
-            setattr(component, "label", text)  # noqa: B010 (which not every block has)
+    for endpoint in (colorize, uncertainty, colorize_batch):
+        api(endpoint, concurrency_limit=None)  # `Work` decides whose turn it is
+    describe_endpoints(page)
 
 
 def _path(uploaded: object) -> Path:

@@ -9,24 +9,29 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from http import HTTPStatus
-from typing import Any, NamedTuple, Protocol
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from colorize.web.accounts import Accounts
+from colorize.web.accounts import Accounts, TooManyTriesError
+from colorize.web.addresses import network_of
+from colorize.web.hosts import Hosts, comes_from_elsewhere
 from colorize.web.limits import Limits
 from colorize.web.metrics import Metrics
-from colorize.web.store import Store
+from colorize.web.requests import API, Refusal, Requests
+from colorize.web.store import Store, shown_name
 from colorize.web.texts import Texts, in_language_of
+from colorize.web.turns import Jobs, QueuedJob
+from colorize.web.work import JOB
 
-API = "/gradio_api"
 CLIENT = "colorize.client"  # in a request's scope: whose it is
 
-_OPEN = frozenset({"/healthz", "/metrics"})  # also without a password: they tell numbers only
+HEALTH = "/healthz"
+
+_OPEN = frozenset({HEALTH, "/metrics"})  # also without a password: they tell numbers only
 _GET = re.compile(
     r"/|/healthz|/metrics|/favicon\.ico|/manifest\.json|/robots\.txt|/theme\.css|/config/?"
     r"|/(?:assets|static|svelte)/.*|/study/[\w.-]+"
@@ -38,35 +43,9 @@ _JOB = re.compile(rf"{API}/(?:queue/join|call/(?:v2/)?\w+)/?")
 _POST = re.compile(rf"{API}/(?:upload|cancel|reset)/?|{_JOB.pattern}")
 _UPLOAD = f"{API}/upload"
 _LARGEST_BODY = 1_000_000  # bytes of anything but an upload
-_TOO_LARGE = object()
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    # The page's own scripts are inline and made at run time; that nothing comes from elsewhere is what this is for.
-    "Content-Security-Policy": "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:; frame-ancestors 'self'",
-}
-
-
-class Jobs(Protocol):
-    """What is going on, by client."""
-
-    closing: bool  # no new ones are taken
-
-    def waiting(self) -> int: ...
-
-    def of(self, client: str) -> int: ...
-
-
-class Refusal(NamedTuple):
-    """An answer that is not what was asked for, in the asker's language."""
-
-    status: int
-    text: str
-    headers: dict[str, str] | None = None
-
-    def response(self) -> Response:
-        # Both names: gradio's clients look for the one, FastAPI's for the other.
-        return JSONResponse({"detail": self.text, "error": self.text}, self.status, self.headers)
+_BODY_SECONDS = 30  # that it may take to come
+_MOST_REQUESTS = 200  # of one address at a time, however many a proxy passes on
+_TOO_LARGE, _TOO_SLOW = object(), object()
 
 
 class Guard:
@@ -80,6 +59,8 @@ class Guard:
         limits: Limits,
         metrics: Metrics,
         jobs: Jobs,
+        requests: Requests,
+        hosts: Hosts,
         accounts: Accounts | None = None,
     ) -> None:
         self._app = app
@@ -87,20 +68,35 @@ class Guard:
         self._limits = limits
         self._metrics = metrics
         self._jobs = jobs
+        self._requests = requests
+        self._hosts = hosts
         self._accounts = accounts
         self._one_by_one = asyncio.Lock()  # between counting a client's jobs and taking another one
+        self._under_way: Counter[str] = Counter()  # requests, by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
         if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self._app(scope, receive, send)
             return  # no websockets
+        address = network_of(scope["client"][0] if scope.get("client") else "")
+        self._under_way[address] += 1
+        try:
+            await self._answer(scope, receive, send, address)
+        finally:
+            self._under_way[address] -= 1
+            self._under_way += Counter()  # forget who has none
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         headers = Headers(scope=scope)
         texts = in_language_of(headers.get("accept-language", ""))
-        send = _with_headers(send)
-        refusal = self._asked_wrongly(scope, headers, texts)
+        if scope["path"] != HEALTH and self._under_way[address] > _MOST_REQUESTS:
+            refusal: Refusal | None = Refusal(HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_requests"])
+        else:
+            refusal = self._misdirected(scope, headers, texts) or await self._not_let_in(scope, headers, texts, address)
+        refusal = refusal or self._asked_wrongly(scope, headers, texts)
         if refusal is None and scope["method"] == "POST" and scope["path"].rstrip("/") != _UPLOAD:
-            content = _parsed(await _body(receive))
+            content = await _content(receive)
             async with self._one_by_one:
                 refusal = self._content_refused(scope, content, texts)
                 if refusal is None:
@@ -113,31 +109,52 @@ class Guard:
         self._metrics.refused.labels(refusal.status).inc()
         await refusal.response()(scope, receive, send)
 
+    def _misdirected(self, scope: Scope, headers: Headers, texts: Texts) -> Refusal | None:
+        """Whether a request is for somebody of another name."""
+        name = None if scope["path"] == HEALTH else self._hosts.refused(headers)
+        if name is None:
+            return None
+        return Refusal(HTTPStatus.MISDIRECTED_REQUEST, texts["other_host"].format(name=shown_name(name)[:200]))
+
+    async def _not_let_in(self, scope: Scope, headers: Headers, texts: Texts, address: str) -> Refusal | None:
+        """Whether a request lacks the password that it needs. Notes whose it is."""
+        scope[CLIENT] = address
+        if self._accounts is None or scope["path"] in _OPEN:
+            return None
+        try:
+            who = await self._accounts.who(headers.get("authorization", ""), address)
+        except TooManyTriesError as error:
+            told = texts["too_many_tries"].format(seconds=error.seconds)
+            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, told, {"Retry-After": str(error.seconds)})
+        if who is None:
+            wanted = {"WWW-Authenticate": 'Basic realm="Colorize", charset="UTF-8"'}
+            return Refusal(HTTPStatus.UNAUTHORIZED, texts["password_needed"], wanted)
+        scope[CLIENT] = who
+        return None
+
     def _asked_wrongly(self, scope: Scope, headers: Headers, texts: Texts) -> Refusal | None:
-        """What is wrong with a request before its body is read. Notes whose it is."""
-        scope[CLIENT] = scope["client"][0] if scope.get("client") else ""
+        """What is wrong with a request before its body is read."""
         method, path = scope["method"], scope["path"]
-        if self._accounts is not None and path not in _OPEN:
-            who = self._accounts.who(headers.get("authorization", ""))
-            if who is None:
-                wanted = {"WWW-Authenticate": 'Basic realm="Colorize", charset="UTF-8"'}
-                return Refusal(HTTPStatus.UNAUTHORIZED, texts["password_needed"], wanted)
-            scope[CLIENT] = who
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
         if allowed is None or not allowed.fullmatch(path):
             return Refusal(HTTPStatus.NOT_FOUND, texts["not_found"])
-        if method == "POST" and headers.get("sec-fetch-site") == "cross-site":
+        if method == "POST" and comes_from_elsewhere(headers):
             return Refusal(HTTPStatus.FORBIDDEN, texts["other_site"])
+        if method != "POST":
+            return self._requests.wrong_question(scope, texts)
         return None
 
     def _content_refused(self, scope: Scope, content: object, texts: Texts) -> Refusal | None:
         """What is wrong with a body, and whether there is room for the job that it asks for."""
         if content is _TOO_LARGE:
             return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, texts["body_too_large"])
+        if content is _TOO_SLOW:
+            return Refusal(HTTPStatus.REQUEST_TIMEOUT, texts["upload_too_slow"])
         if not isinstance(content, dict):
             return Refusal(HTTPStatus.BAD_REQUEST, texts["not_json"])
-        if not _JOB.fullmatch(scope["path"]):
-            return None
+        wrong = self._requests.wrong_body(scope["path"], content, texts)
+        if wrong or not _JOB.fullmatch(scope["path"]):
+            return wrong
         if any(not isinstance(path, str) or self._store.find(path) is None for path in _paths(content)):
             return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, texts["no_such_upload"])
         soon = {"Retry-After": "10"}
@@ -147,8 +164,11 @@ class Guard:
             return Refusal(
                 HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_jobs"].format(count=self._limits.per_client), soon
             )
-        if self._jobs.waiting() >= self._limits.queue:
+        if self._jobs.is_full(self._limits.queue):
             return Refusal(HTTPStatus.SERVICE_UNAVAILABLE, texts["queue_full"], soon)
+        if self._store.is_full():
+            return Refusal(HTTPStatus.INSUFFICIENT_STORAGE, texts["storage_full"], soon)
+        scope[JOB] = QueuedJob(scope[CLIENT])
         return None
 
 
@@ -165,8 +185,13 @@ def _paths(content: object) -> Iterator[object]:
             rest.extend(each)
 
 
-def _parsed(body: bytes | None) -> object:
-    """What a body says; `_TOO_LARGE` for None, None if it is no JSON."""
+async def _content(receive: Receive) -> object:
+    """What a body says; `_TOO_LARGE` or `_TOO_SLOW` for one that is, None if it is no JSON."""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = await _body(receive)
+    except TimeoutError:
+        return _TOO_SLOW
     if body is None:
         return _TOO_LARGE
     try:
@@ -199,14 +224,3 @@ def _again(body: bytes, receive: Receive) -> Receive:
         return {"type": "http.request", "body": body, "more_body": False}
 
     return again
-
-
-def _with_headers(send: Send) -> Callable[[Any], Any]:
-    async def with_headers(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            there = {name.lower() for name, _ in message["headers"]}
-            ours = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items()]
-            message["headers"] = [*message["headers"], *(each for each in ours if each[0] not in there)]
-        await send(message)
-
-    return with_headers

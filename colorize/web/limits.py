@@ -18,7 +18,7 @@ class Limits:
     queue: int = 64  # jobs that wait, of all clients
     per_client: int = 8  # jobs of one client that wait or run, and its uploads at a time
     batch: int = 200  # photos of one batch
-    seconds: int = 900  # one batch, or one upload, takes
+    seconds: int = 900  # one job, or one upload, takes
     storage: int = 20_000  # MB of uploads and results, of all clients
     kept: int = 60  # minutes, then an upload or a result is deleted
 

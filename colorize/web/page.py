@@ -8,19 +8,22 @@ page's state in `document.body.dataset`: `colorize` is what it does (empty, work
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from colorize import photo
-from colorize.errors import ColorizeError
+from colorize.errors import ColorizeError, ConfigError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
-from colorize.web.endpoints import BATCH_QUEUE, BATCHES_AT_ONCE, PHOTO_QUEUE, PHOTOS_AT_ONCE, add_endpoints, words
+from colorize.web.endpoints import add_endpoints, told, words
+from colorize.web.gradio_internals import as_given
+from colorize.web.store import shown_name
 from colorize.web.studio import FORMATS, SIZES, Given, Progress, Studio, wish_of
 from colorize.web.study import FIGURE, study_files
-from colorize.web.texts import languages
+from colorize.web.texts import Texts, languages
+from colorize.web.work import Work
 
 _PARTS = Path(__file__).parent / "parts"
 _DEFAULTS = ColorizeOptions()
@@ -45,10 +48,10 @@ _FAILED = "() => document.dispatchEvent(new CustomEvent('colorize:failed', {deta
 _Value = dict[str, Any]  # what a part of our own takes and gives
 
 
-def build_page(studio: Studio) -> gr.Blocks:
+def build_page(studio: Studio, work: Work) -> gr.Blocks:
     """The page for one studio, with the endpoints for programs."""
     t = gr.I18n(**languages())
-    page = _Page(studio)
+    page = _Page(work)
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
     with blocks:
         _part("header")
@@ -93,17 +96,18 @@ def build_page(studio: Studio) -> gr.Blocks:
                             gr.Button(t("batch_again"), elem_id="again")
             with gr.Tab(t("tab_how")):
                 _part("how", figure=FIGURE if study_files() else "")
-        add_endpoints(blocks, studio)
+        for component in (strength, format_, size):
+            as_given(component)
+        add_endpoints(blocks, work)
 
         # Our own parts show how far it is, and see to it that one waits for the other.
-        common = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
-        alone = common | {"concurrency_id": PHOTO_QUEUE, "concurrency_limit": PHOTOS_AT_ONCE}
-        together = common | {"concurrency_id": BATCH_QUEUE, "concurrency_limit": BATCHES_AT_ONCE}
+        common: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
+        common |= {"concurrency_limit": None}  # `Work` decides whose turn it is
         settings = [photos, strength, size]
         under_way = {
-            "one": photos.one(page.colorize, [*settings, format_], compared, **alone),
-            "others": photos.others(page.others, settings, others, **alone),
-            "many": photos.many(page.colorize_batch, settings, gallery, **together),
+            "one": photos.one(page.colorize, [*settings, format_], compared, **common),
+            "others": photos.others(page.others, settings, others, **common),
+            "many": photos.many(page.colorize_batch, settings, gallery, **common),
         }
         for kind, event in under_way.items():
             event.failure(None, js=_FAILED % kind)
@@ -113,7 +117,7 @@ def build_page(studio: Studio) -> gr.Blocks:
 
 def _part(name: str, **props: Any) -> gr.HTML:
     """A part of our own. Nothing is filled into its HTML: what comes from users is put in as text, by its script."""
-    script = (_PARTS / "common.js").read_text(encoding="utf-8")
+    script = "".join((_PARTS / shared).read_text(encoding="utf-8") for shared in ("common.js", "gradio.js"))
     own = _PARTS / f"{name}.js"
     if own.is_file():
         script += own.read_text(encoding="utf-8")
@@ -142,62 +146,97 @@ def _examples(studio: Studio) -> list[_Value]:
     ]
 
 
+class _Asked(NamedTuple):
+    """What the part that takes photos has sent."""
+
+    time: Any  # by which it knows the answer
+    batch: Any
+    photos: list[Given]
+    hints: Any
+    variant: Any
+    tiles: bool
+    refused: list[dict[str, str]]  # photos that the server refused already, when they were sent
+
+
+def _asked(value: object, texts: Texts, *, single: bool = False) -> _Asked:
+    """Of what a client sends, which may be anything. Raises `ConfigError` for what is not the page's."""
+    try:
+        if not isinstance(value, dict):
+            raise TypeError("not what the page sends")
+        photos = [Given(Path(each["path"]), str(each["name"])) for each in value["photos"]]
+        if single and len(photos) != 1:
+            raise ValueError("not a single photo")
+        refused = [{"name": str(each["name"]), "reason": str(each["reason"])} for each in value.get("refused", [])]
+        tiles = bool(value.get("tiles"))
+        return _Asked(value["time"], value.get("batch"), photos, value["hints"], value["variant"], tiles, refused)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(texts["wrong_request"]) from error
+
+
 class _Page:
     """What the page does, as named functions."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, work: Work) -> None:
+        self._work = work
 
-    def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
+    async def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
         """One photo: what to show, or why there is nothing to show."""
-        (each,) = photos["photos"]
         texts = words(request)
+        with told():
+            asked = _asked(photos, texts, single=True)
+        path, name = asked.photos[0]
         try:
-            wish = wish_of(photos["hints"], photos["variant"], texts)
-            done = self._studio.colorize(Path(each["path"]), strength, size, format_, texts, wish)
+            wish = wish_of(asked.hints, asked.variant, texts)
+            done = await self._work.colorize(request, path, strength, size, format_, texts, wish)
         except ColorizeError as error:
-            return {"time": photos["time"], "complaint": str(error)}
+            return {"time": asked.time, "complaint": str(error)}
         width, height = done.size
         return {
-            "time": photos["time"],
-            "photo": each["path"],
-            "name": each["name"],
+            "time": asked.time,
+            "photo": str(path),
+            "name": shown_name(name),
             "before": str(done.before),
             "after": str(done.after),
             "download": str(done.download),
-            "hints": photos["hints"],
-            "variant": photos["variant"],
+            "hints": asked.hints,
+            "variant": asked.variant,
             "format": format_,
             "width": width,
             "height": height,
             "had_colour": done.had_colour,
         }
 
-    def others(self, photos: _Value, strength: float, size: int, request: gr.Request) -> Iterator[_Value]:
-        """What else a photo's colours may be: what there is to show, again after each."""
-        (each,) = photos["photos"]
-        own = {"time": photos["time"], "photo": each["path"], "hints": photos["hints"]}
+    async def others(self, photos: _Value, strength: float, size: int, request: gr.Request) -> AsyncIterator[_Value]:
+        """What else a photo's colors may be: what there is to show, again after each."""
         texts = words(request)
+        with told():
+            asked = _asked(photos, texts, single=True)
+        path = asked.photos[0].path
+        own = {"time": asked.time, "photo": str(path), "hints": asked.hints}
         shown: _Value = {}
         try:
-            wish = wish_of(photos["hints"], photos["variant"], texts)
-            for others in self._studio.others(Path(each["path"]), strength, size, texts, wish, tiles=photos["tiles"]):
+            wish = wish_of(asked.hints, asked.variant, texts)
+            async for others in self._work.others(request, path, strength, size, texts, wish, tiles=asked.tiles):
                 shown = own | {"unsure": str(others.unsure), "tiles": [str(tile) for tile in others.tiles]}
                 yield shown | {"ended": False}
             yield shown | {"ended": True}
         except ColorizeError as error:
             yield own | {"complaint": str(error)}
 
-    def colorize_batch(self, photos: _Value, strength: float, size: int, request: gr.Request) -> Iterator[_Value]:
+    async def colorize_batch(
+        self, photos: _Value, strength: float, size: int, request: gr.Request
+    ) -> AsyncIterator[_Value]:
         """Many photos: what there is to show, again after each."""
-        given = [Given(Path(each["path"]), each["name"]) for each in photos["photos"]]
-        refused = photos["refused"]  # by the server already, when they were sent
-        own = {"time": photos["time"], "batch": photos["batch"]}
-        if not given:
+        texts = words(request)
+        with told():
+            asked = _asked(photos, texts)
+        refused = [{"name": shown_name(each["name"]), "reason": each["reason"]} for each in asked.refused]
+        own = {"time": asked.time, "batch": asked.batch}
+        if not asked.photos:
             yield _shown(Progress(0), refused) | own | {"ended": True}
             return
         try:
-            for progress in self._studio.colorize_batch(given, strength, size, words(request)):
+            async for progress in self._work.colorize_batch(request, asked.photos, strength, size, texts):
                 yield _shown(progress, refused) | own | {"ended": False}
             yield _shown(progress, refused) | own | {"ended": True}
         except ColorizeError as error:

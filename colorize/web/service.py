@@ -10,13 +10,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import gradio as gr
-import uvicorn
 from fastapi import FastAPI, Request
-from gradio.queueing import Event
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
@@ -24,20 +20,23 @@ from starlette.types import Message
 
 from colorize import __version__
 from colorize.web.accounts import Accounts
-from colorize.web.guard import API, CLIENT, Guard, Refusal
+from colorize.web.document import Documents
+from colorize.web.gradio_internals import Queue
+from colorize.web.guard import CLIENT, Guard
+from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
 from colorize.web.metrics import CONTENT_TYPE_LATEST
 from colorize.web.page import LOOKS, build_page
-from colorize.web.store import safe_name
+from colorize.web.requests import API, Refusal, Requests
+from colorize.web.store import Room, StoreFullError, safe_name
 from colorize.web.studio import Studio
 from colorize.web.study import study_files
 from colorize.web.texts import by_locale, in_language_of
+from colorize.web.work import BATCHES_AT_ONCE, JOB, PHOTOS_AT_ONCE, Work
 
 _SWEPT_EVERY = 60  # seconds
 _FORM_OVERHEAD = 100_000  # bytes of a form around its files
-_MOST_CONNECTIONS = 1000
 _SESSIONS = 500  # whose settings gradio remembers; each takes some 100 KB
-_LAST_WORDS = 3  # seconds to hand out the last results
 # Nothing is told to gradio's makers, and no statistics are made after each job, of all jobs before it.
 _GRADIO = {
     "GRADIO_ANALYTICS_ENABLED": "False",
@@ -48,33 +47,17 @@ _GRADIO = {
 _SHOWN = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 
-class GradioJobs:
-    """What gradio's queue holds. The one place that looks into it."""
-
-    def __init__(self, page: gr.Blocks) -> None:
-        self._page = page
-        self.closing = False
-
-    def waiting(self) -> int:
-        return len(self._page._queue)
-
-    def running(self) -> int:
-        return sum(len(events) for events in self._page._queue.active_jobs if events)
-
-    def of(self, client: str) -> int:
-        return Counter(event.request.scope.get(CLIENT) for event in self._events())[client]
-
-    def _events(self) -> list[Event]:
-        queue = self._page._queue
-        waiting = [event for each in queue.event_queue_per_concurrency_id.values() for event in each.queue]
-        return waiting + [event for events in queue.active_jobs if events for event in events]
-
-
 class Service:
     """One server's parts, put together. `app` is what an ASGI server runs."""
 
     def __init__(
-        self, studio: Studio, *, limits: Limits, accounts: Accounts | None = None, root_path: str | None = None
+        self,
+        studio: Studio,
+        *,
+        limits: Limits,
+        accounts: Accounts | None = None,
+        hosts: Hosts | None = None,
+        root_path: str | None = None,
     ) -> None:
         self._studio = studio
         self._store = studio.store
@@ -82,9 +65,13 @@ class Service:
         self._metrics = studio.metrics
         self._uploading: Counter[str] = Counter()
         os.environ |= _GRADIO | {"GRADIO_TEMP_DIR": str(self._store.folder)}
-        page = build_page(studio)
+        work = Work(studio)
+        page = build_page(studio, work)
         page.state_session_capacity = _SESSIONS
-        self.jobs = GradioJobs(page)
+        self.queue = queue = Queue(page)
+        queue.hold_at_once(limits.queue + PHOTOS_AT_ONCE + BATCHES_AT_ONCE)
+        self.jobs = work.jobs
+        self.jobs.asked_for = lambda: (scope[JOB] for scope in queue.scopes() if JOB in scope)
         self._metrics.watch(self.jobs.waiting, self.jobs.running)
         app = FastAPI(lifespan=self._lifespan, openapi_url=None)
         app.add_api_route("/healthz", self._health)
@@ -105,14 +92,17 @@ class Service:
             i18n=gr.I18n(**by_locale()),
             **LOOKS,
         )
-        self.app = Guard(
+        guard = Guard(
             app,
             store=self._store,
             limits=limits,
             metrics=self._metrics,
             jobs=self.jobs,
+            requests=Requests(page, queue),
+            hosts=hosts or Hosts(),
             accounts=accounts,
         )
+        self.app = Documents(guard)
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -165,7 +155,7 @@ class Service:
         too_large = Refusal(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, texts["upload_too_large"].format(size=self._limits.upload)
         )
-        announced = int(request.headers.get("content-length", "0"))
+        announced = int(request.headers.get("content-length", "0"))  # which h11 has seen to
         self._uploading[client] += 1
         try:
             if announced > largest + _FORM_OVERHEAD:
@@ -173,11 +163,13 @@ class Service:
             elif self._uploading[client] > self._limits.per_client:
                 count = self._limits.per_client
                 refusal = Refusal(HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_uploads"].format(count=count))
-            elif await asyncio.to_thread(self._store.used) + announced > self._limits.storage * MB:
-                refusal = Refusal(HTTPStatus.INSUFFICIENT_STORAGE, texts["storage_full"])
             else:
-                async with asyncio.timeout(self._limits.seconds):
-                    return JSONResponse([str(path) for path in await self._taken(request, largest + _FORM_OVERHEAD)])
+                with self._store.room(announced) as room:
+                    async with asyncio.timeout(self._limits.seconds):
+                        paths = await self._taken(request, largest + _FORM_OVERHEAD, room)
+                return JSONResponse([str(path) for path in paths])
+        except StoreFullError:
+            refusal = Refusal(HTTPStatus.INSUFFICIENT_STORAGE, texts["storage_full"])
         except _TooLargeError:
             refusal = too_large
         except TimeoutError:
@@ -190,7 +182,7 @@ class Service:
         self._metrics.refused.labels(refusal.status).inc()
         return refusal.response()
 
-    async def _taken(self, request: Request, largest: int) -> list[Path]:
+    async def _taken(self, request: Request, largest: int, room: Room) -> list[Path]:
         received = 0
         receive = request.receive
 
@@ -200,6 +192,8 @@ class Service:
             received += len(message.get("body", b""))
             if received > largest:  # whatever its headers say
                 raise _TooLargeError
+            if received > room.size:
+                room.take(received - room.size)
             return message
 
         paths = []
@@ -209,6 +203,7 @@ class Service:
                     path = self._store.new_folder() / safe_name(value.filename or "")
                     with path.open("xb") as file:
                         await asyncio.to_thread(shutil.copyfileobj, value.file, file)
+                    self._store.count(path.parent)
                     paths.append(path)
         if not paths:
             raise HTTPException(HTTPStatus.BAD_REQUEST)
@@ -217,31 +212,3 @@ class Service:
 
 class _TooLargeError(Exception):
     """More bytes than an upload may have."""
-
-
-class Server(uvicorn.Server):
-    """Ends, at the first signal, when what is waiting and running is done, and takes nothing new meanwhile."""
-
-    def __init__(self, service: Service, **settings: Any) -> None:
-        super().__init__(
-            uvicorn.Config(
-                service.app,
-                limit_concurrency=_MOST_CONNECTIONS,
-                timeout_graceful_shutdown=_LAST_WORDS,
-                server_header=False,
-                ws="none",
-                **settings,
-            )
-        )
-        self._jobs = service.jobs
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's own)
-        if self._jobs.closing:  # the second signal: at once
-            self.force_exit = True
-            self.should_exit = True
-        self._jobs.closing = True
-
-    async def on_tick(self, counter: int) -> bool:
-        if self._jobs.closing and not self._jobs.waiting() and not self._jobs.running():
-            self.should_exit = True
-        return await super().on_tick(counter)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,12 +23,14 @@ from colorize.options import VARIANTS_RANGE, ColorizeOptions
 from colorize.photo import Photo
 from colorize.web.limits import Limits
 from colorize.web.metrics import Metrics
-from colorize.web.store import Store, safe_name
+from colorize.web.store import Room, Store, StoreFullError, safe_name
 from colorize.web.texts import Texts
+from colorize.web.turns import QueuedJob
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
 SIZES = (64, 512)  # what is offered of `ColorizeOptions.size`: more takes seconds a photo, and gains nothing
 _MILLION = 1_000_000
+_BYTES_A_PIXEL = {"JPEG": 2, "PNG": 4, "TIFF": 4}  # that a result and its pictures to look at take at most
 _TILE = 480  # px, the long side of small pictures
 _MOST_HINTS = 2000
 _OTHERS = 6  # variants that are shown beside the first colouring
@@ -129,72 +132,125 @@ class Studio:
         return self._colorizer.has_variants
 
     def colorize(
-        self, source: Path, strength: float, size: int, format_: str, texts: Texts, wish: Wish = _NO_WISH
+        self,
+        source: Path,
+        strength: float,
+        size: int,
+        format_: str,
+        texts: Texts,
+        wish: Wish = _NO_WISH,
+        job: QueuedJob | None = None,
     ) -> Coloured:
-        """One photo. Raises `ColorizeError` in the user's words."""
+        """One photo. Raises `ColorizeError` in the user's words, `StoppedError` if nobody waits any longer."""
+        job = job or QueuedJob()
         with self._counted("photo"):
             options = self._options(strength, size, texts)
-            if format_ not in FORMATS:
+            if format_ not in list(FORMATS):  # a list: a client may send what has no hash
                 raise ConfigError(texts["unknown_format"])
             with self._told(texts):
                 if wish.variant and not self.has_variants:
                     raise ConfigError(texts["no_variants"])
-                self._check_size(source, texts)
-                folder = self.store.new_folder()
-                download = folder / f"{source.stem}{plan.RESULT_MARK}{FORMATS[format_]}"
-                original = photo.open(source)
-                photo.save_preview(original, folder / "before.jpg")
-                self._colorizer.colorize_file(
-                    source,
-                    download,
-                    strength=options.strength,
-                    size=options.size,
-                    hints=wish.hints or None,
-                    seed=wish.variant or None,
-                )
-                after = download
-                if format_ != "JPEG":
-                    after = folder / "after.jpg"
-                    photo.save_preview(photo.open(download), after)
+                count = self._check_size(source, texts)
+                with self._results(texts) as (folder, room):
+                    coloured = self._coloured(source, folder, room, options, format_, wish, job, count)
             self.metrics.photos.labels("done").inc()
-            had_colour = recognize(original) is Original.COLORED
-            return Coloured(folder / "before.jpg", after, download, original.size, had_colour)
+            return coloured
+
+    def _coloured(
+        self,
+        source: Path,
+        folder: Path,
+        room: Room,
+        options: ColorizeOptions,
+        format_: str,
+        wish: Wish,
+        job: QueuedJob,
+        pixels: int,
+    ) -> Coloured:
+        """One photo's results in `folder`. One picture at a time is in memory."""
+        before, after = folder / "before.jpg", folder / "after.jpg"
+        download = folder / f"{source.stem}{plan.RESULT_MARK}{FORMATS[format_]}"
+        job.check()
+        original = photo.open(source)
+        room.take(pixels * _BYTES_A_PIXEL[format_])
+        job.check()
+        photo.save_preview(original, before)
+        size, had_colour = original.size, recognize(original) is Original.COLORED
+        del original
+        job.check()
+        self._colorizer.colorize_file(
+            source,
+            download,
+            strength=options.strength,
+            size=options.size,
+            hints=wish.hints or None,
+            seed=wish.variant or None,
+        )
+        job.check()
+        if format_ == "JPEG":
+            after = download
+        else:
+            photo.save_preview(photo.open(download), after)
+        return Coloured(before, after, download, size, had_colour)
 
     def others(
-        self, source: Path, strength: float, size: int, texts: Texts, wish: Wish, *, tiles: bool
-    ) -> Iterator[Others]:
+        self,
+        source: Path,
+        strength: float,
+        size: int,
+        texts: Texts,
+        wish: Wish,
+        *,
+        tiles: bool,
+        job: QueuedJob | None = None,
+    ) -> Generator[Others, None, None]:
         """Where the model is unsure of a photo, then its variants as `tiles`: what there is, again after each.
 
-        Raises `ColorizeError` in the user's words.
+        Raises `ColorizeError` in the user's words, `StoppedError` if nobody waits any longer.
         """
+        job = job or QueuedJob()
         with self._counted("others"), self._told(texts):
             options = self._options(strength, size, texts)
             self._check_size(source, texts)
+            job.check()
             image, hints = photo.open(source).image, wish.hints or None
-            folder = self.store.new_folder()
-            others = Others(folder / "unsure.jpg")
-            unsure = self._colorizer.uncertainty(image, size=options.size, hints=hints)
-            photo.save_preview(Photo(unsure), others.unsure, longest=_TILE)
-            yield others
-            for variant in range(_OTHERS + 1 if tiles else 0):
-                coloured = self._colorizer(
-                    image, strength=options.strength, size=options.size, hints=hints, seed=variant or None
-                )
-                others.tiles.append(folder / f"{variant}.jpg")
-                photo.save_preview(Photo(coloured), others.tiles[-1], longest=_TILE)
+            job.check()
+            with self._results(texts) as (folder, room):
+                room.take((_OTHERS + 2) * _TILE**2)
+                others = Others(folder / "unsure.jpg")
+                unsure = self._colorizer.uncertainty(image, size=options.size, hints=hints)
+                photo.save_preview(Photo(unsure), others.unsure, longest=_TILE)
                 yield others
+                for variant in range(_OTHERS + 1 if tiles else 0):
+                    job.check()
+                    coloured = self._colorizer(
+                        image, strength=options.strength, size=options.size, hints=hints, seed=variant or None
+                    )
+                    others.tiles.append(folder / f"{variant}.jpg")
+                    photo.save_preview(Photo(coloured), others.tiles[-1], longest=_TILE)
+                    yield others
 
-    def uncertainty(self, source: Path, size: int, texts: Texts) -> Path:
-        """Where the model is unsure of a photo, in full size. Raises `ColorizeError` in the user's words."""
+    def uncertainty(self, source: Path, size: int, texts: Texts, job: QueuedJob | None = None) -> Path:
+        """Where the model is unsure of a photo, in full size.
+
+        Raises `ColorizeError` in the user's words, `StoppedError` if nobody waits any longer.
+        """
+        job = job or QueuedJob()
         with self._counted("others"), self._told(texts):
             options = self._options(_DEFAULTS.strength, size, texts)
-            self._check_size(source, texts)
+            count = self._check_size(source, texts)
+            job.check()
             unsure = self._colorizer.uncertainty(photo.open(source).image, size=options.size)
-            target = self.store.new_folder() / f"{source.stem}-unsure.png"
-            photo.save(Photo(unsure), target)
+            job.check()
+            with self._results(texts) as (folder, room):
+                room.take(count)
+                target = folder / f"{source.stem}-unsure.png"
+                photo.save(Photo(unsure), target)
             return target
 
-    def colorize_batch(self, given: Sequence[Given], strength: float, size: int, texts: Texts) -> Iterator[Progress]:
+    def colorize_batch(
+        self, given: Sequence[Given], strength: float, size: int, texts: Texts, job: QueuedJob | None = None
+    ) -> Generator[Progress, None, None]:
         """Many photos: how far it is, after each. One that fails stands beside the rest.
 
         Raises `ColorizeError` for more photos than a batch may have, and if two would become one file.
@@ -203,7 +259,7 @@ class Studio:
         if not 1 <= len(given) <= self.limits.batch:
             raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
         with self._counted("batch"):
-            yield from self._batch(given, options, texts)
+            yield from self._batch(given, options, texts, job or QueuedJob())
 
     @contextmanager
     def _told(self, texts: Texts) -> Iterator[None]:
@@ -223,41 +279,61 @@ class Studio:
         except TypeError as error:  # a client may send anything
             raise ConfigError(texts["out_of_range"].format(name="size", low=low, high=high)) from error
 
-    def _batch(self, given: Sequence[Given], options: ColorizeOptions, texts: Texts) -> Iterator[Progress]:
-        folder = self.store.new_folder()
+    def _batch(
+        self, given: Sequence[Given], options: ColorizeOptions, texts: Texts, job: QueuedJob
+    ) -> Generator[Progress, None, None]:
         progress = Progress(len(given))
-        sources = self._laid_out(given, folder / "photos")
-        jobs = self._planned(sources, folder, progress, texts)
-        yield progress
-        results = folder / "results"
-        for result in self._run(jobs, options):
-            name = result.job.source.relative_to(folder / "photos").as_posix()
-            if result.outcome is pipeline.Outcome.DONE:
-                tile = folder / f"{len(progress.done)}.jpg"
-                photo.save_preview(photo.open(result.job.target), tile, longest=_TILE)
-                progress.done[name] = Done(tile, result.job.target)
-                self.metrics.photos.labels("done").inc()
-            else:
-                self._fail(progress, name, self.store.untold(result.message).removeprefix(f"photos/{name}: "))
-            yield progress
-        for name in sources.keys() - progress.done.keys() - progress.failed.keys():
-            self._fail(progress, name, texts["out_of_time"].format(seconds=self.limits.seconds))
-        if progress.done:
-            progress.zip = folder / _ZIP_NAME
-            with zipfile.ZipFile(progress.zip, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
-                for target in sorted(path for path in results.rglob("*") if path.is_file()):
-                    archive.write(target, target.relative_to(results).as_posix())
+        with self._results(texts) as (folder, room):
+            photos, results = folder / "photos", folder / "results"
+            try:
+                sources = self._laid_out(given, photos)
+                jobs = self._planned(sources, folder, progress, texts)
+                yield progress
+                not_reached = texts["out_of_time"].format(seconds=self.limits.seconds)
+                for result in self._run(jobs, options, job):
+                    name = result.job.source.relative_to(photos).as_posix()
+                    try:
+                        self._take_in(result, name, progress, folder, room)
+                    except StoreFullError:
+                        not_reached = texts["storage_full"]
+                        job.stop.set()
+                        result.job.target.unlink()
+                        self._fail(progress, name, not_reached)
+                    yield progress
+                for name in sources.keys() - progress.done.keys() - progress.failed.keys():
+                    self._fail(progress, name, not_reached)
+                if progress.done:
+                    progress.zip = _zipped(results, folder / _ZIP_NAME)
+            finally:
+                shutil.rmtree(photos, ignore_errors=True)  # second names for uploads
         yield progress
 
-    def _run(self, jobs: list[plan.Job], options: ColorizeOptions) -> Iterator[pipeline.Result]:
-        """As long as there is time; those under way are finished then."""
-        stop = threading.Event()
-        timer = threading.Timer(self.limits.seconds, stop.set)
+    def _take_in(self, result: pipeline.Result, name: str, progress: Progress, folder: Path, room: Room) -> None:
+        """Note how a photo of a batch ended. Raises `StoreFullError` if there is no room for its result."""
+        if result.outcome is not pipeline.Outcome.DONE:
+            self._fail(progress, name, self.store.untold(result.message).removeprefix(f"photos/{name}: "))
+            return
+        target = result.job.target
+        room.take(2 * target.stat().st_size + _TILE**2)  # there, and in the ZIP file
+        tile = folder / f"{len(progress.done)}.jpg"
+        photo.save_preview(photo.open(target), tile, longest=_TILE)
+        progress.done[name] = Done(tile, target)
+        self.metrics.photos.labels("done").inc()
+
+    def _run(self, jobs: list[plan.Job], options: ColorizeOptions, job: QueuedJob) -> Iterator[pipeline.Result]:
+        """As long as there is time and somebody waits; those under way are finished then."""
+        timer = threading.Timer(self.limits.seconds, job.stop.set)
         timer.start()
+        running = pipeline.run(jobs, lambda: self._colorizer, options, stop=job.stop)
         try:
-            yield from pipeline.run(jobs, lambda: self._colorizer, options, stop=stop)
-        finally:  # also when the user cancels
+            # `yield from` would close it before its threads have stopped.
+            for result in running:  # noqa: UP028
+                yield result
+        finally:
             timer.cancel()
+            job.stop.set()
+            for _ in running:
+                pass
 
     def _laid_out(self, given: Sequence[Given], folder: Path) -> dict[str, Path]:
         """The photos under their own names in `folder`, by their names, each a second name for the same file."""
@@ -294,10 +370,29 @@ class Studio:
                 planned.append(found[path])
         return planned
 
-    def _check_size(self, source: Path, texts: Texts) -> None:
+    def millions_of_pixels(self, source: Path) -> float:
+        """Of a photo, all its pages together, as far as that is told before it is opened."""
+        return photo.count_pixels(source, self.limits.pixels * _MILLION) / _MILLION
+
+    @contextmanager
+    def _results(self, texts: Texts) -> Iterator[tuple[Path, Room]]:
+        """Within, a folder for results, and room in the store, which has to be taken before they are written."""
+        folder = self.store.new_folder()
+        try:
+            with self.store.room() as room:
+                try:
+                    yield folder, room
+                finally:
+                    self.store.count(folder)
+        except StoreFullError as error:
+            raise PhotoError(texts["storage_full"]) from error
+
+    def _check_size(self, source: Path, texts: Texts) -> int:
+        """How many pixels a photo has, one of 16 bit counted as three. Raises `PhotoError` for too many."""
         most = self.limits.pixels * _MILLION
         if (count := photo.count_pixels(source, most)) > most:
             raise PhotoError(texts["too_many_pixels"].format(count=f"{count / _MILLION:.0f}", most=self.limits.pixels))
+        return count
 
     def _fail(self, progress: Progress, name: str, reason: str) -> None:
         progress.failed[name] = reason
@@ -313,3 +408,11 @@ class Studio:
         finally:
             self.metrics.requests.labels(kind, outcome).inc()
             self.metrics.seconds.labels(kind).observe(time.monotonic() - start)
+
+
+def _zipped(folder: Path, target: Path) -> Path:
+    """A ZIP file of all that lies in a folder."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            archive.write(path, path.relative_to(folder).as_posix())
+    return target

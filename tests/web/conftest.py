@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gc
 import io
@@ -10,15 +11,17 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import bcrypt
 import httpx
 import numpy as np
 import pytest
 import uvicorn
+from gradio_client import Client
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,8 +31,10 @@ from starlette.routing import Route
 from colorize.color.units import FloatArray
 from colorize.coloring.colorizer import Colorizer
 from colorize.web.accounts import Accounts
-from colorize.web.limits import Limits
-from colorize.web.service import Server, Service
+from colorize.web.hosts import Hosts
+from colorize.web.limits import MB, Limits
+from colorize.web.server import Server
+from colorize.web.service import Service
 from colorize.web.store import Store
 from colorize.web.studio import Studio
 from tests.stand_ins import StandInEngine, one_color
@@ -40,6 +45,7 @@ LEAKS = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
+Result = TypeVar("Result")
 FILE = {"_type": "gradio.FileData"}
 
 
@@ -50,8 +56,10 @@ class RedEngine(StandInEngine):
         super().__init__(one_color(0.5, 0.3))
         self.go = threading.Event()
         self.go.set()
+        self.begun = 0  # predictions
 
     def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+        self.begun += 1
         assert self.go.wait(30)
         return super().predict(l, hints, seed)
 
@@ -105,14 +113,14 @@ def running(
     accounts: Accounts | None = None,
     root_path: str | None = None,
     colorizer: Colorizer | None = None,
+    hosts: Hosts | None = None,
 ) -> Iterator[Running]:
     engine = RedEngine()
     before = dict(os.environ)
     limits = limits or Limits()
-    store = Store(folder)
-    service = Service(
-        Studio(colorizer or Colorizer(engine), store, limits), limits=limits, accounts=accounts, root_path=root_path
-    )
+    store = Store(folder, limits.storage * MB)
+    studio = Studio(colorizer or Colorizer(engine), store, limits)
+    service = Service(studio, limits=limits, accounts=accounts, hosts=hosts, root_path=root_path)
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(service, log_config=None)
     thread = threading.Thread(target=server.run, args=([listener],))
@@ -172,6 +180,30 @@ def grey(width: int = 60, height: int = 40, format_: str = "PNG", **settings: An
     content = io.BytesIO()
     image.save(content, format_, **settings)
     return content.getvalue()
+
+
+@contextmanager
+def gradio_client(server: Running, **headers: str) -> Iterator[Client]:
+    """gradio's client leaves its event loop and connections open: collected here, where that is known."""
+    client = Client(server.url, headers=headers, verbose=False, analytics_enabled=False)
+    yield client
+    client.close()
+    del client
+    gc.collect()
+
+
+def finish(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """What a coroutine gives. Not `asyncio.run`, after which gradio would make event loops that nobody closes."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
+
+
+def account(name: str, password: str) -> tuple[str, str]:
+    """A name and the hash of its password, as quick as bcrypt can be."""
+    return name, bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
 
 
 def basic(name: str, password: str) -> str:

@@ -20,9 +20,11 @@ import pytest
 from PIL import Image
 
 from colorize.coloring.colorizer import Colorizer
+from colorize.web.hosts import Hosts
 from colorize.web.texts import languages
 from tests.stand_ins import TwoHalves
 from tests.web.conftest import LEAKS, Running, behind_a_proxy, grey, running
+from tests.web.test_proxies import caddy, nginx
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
@@ -550,6 +552,23 @@ def test_behind_a_reverse_proxy_in_a_place_of_its_own(browser: Any, tmp_path: Pa
         visit.result("a.png")
         assert visit.page.evaluate("document.querySelector('.canvas .after').naturalWidth") == 60
         assert visit.download(".download")[0] == "a-color.jpg"
+        visit.choose(("a.png", grey()), ("b.png", grey()))
+        visit.batch(2, 2)
+        visit.check()
+        context.close()
+
+
+@pytest.mark.parametrize("proxy", [caddy, nginx], ids=["caddy", "nginx"])
+def test_behind_a_real_proxy_with_tls_on_another_port(browser: Any, tmp_path: Path, proxy: Any) -> None:
+    store, folder = tmp_path / "store", tmp_path / "proxy"
+    store.mkdir()
+    folder.mkdir()
+    with running(store, hosts=Hosts("127.0.0.1", ["localhost"])) as server, proxy(server, folder) as url:
+        context = browser.new_context(**DEVICES["desk"], locale="en-GB", ignore_https_errors=True)
+        visit = Visit(context, server, "desk-tls", f"{url}/")
+        visit.choose(("a.png", grey()))
+        visit.result("a.png")
+        assert visit.page.evaluate("document.querySelector('.canvas .after').naturalWidth") == 60
         visit.choose(("a.png", grey()), ("b.png", grey()))
         visit.batch(2, 2)
         visit.check()

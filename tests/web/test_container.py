@@ -25,6 +25,7 @@ pytestmark = LEAKS
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
 INSTRUCTIONS = re.findall(r"^([A-Z]+) ((?:.*\\\n)*.*)", DOCKERFILE, re.MULTILINE)
 VARIABLES = {option.variable for option in OPTIONS}
 
@@ -74,23 +75,33 @@ def test_variables_are_those_of_the_options_and_the_port_is_the_same_everywhere(
     settings = dict(each.split("=", 1) for each in variables.split())
     ours = {name for name in settings if name.startswith("COLORIZE_")}
     assert ours <= VARIABLES
-    compose = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))
-    service = compose["services"]["colorize"]
-    assert set(service["environment"]) <= VARIABLES
+    service = COMPOSE["services"]["colorize"]
+    assert {name for name in service["environment"] if name.startswith("COLORIZE_")} <= VARIABLES
     assert set(re.findall(r"COLORIZE_\w+", (ROOT / "compose.yaml").read_text(encoding="utf-8"))) <= VARIABLES
     port = settings["COLORIZE_PORT"]
     assert of("EXPOSE") == [port]
     assert f":{port}/healthz" in of("HEALTHCHECK")[0]
-    assert service["ports"] == [f"127.0.0.1:{port}:{port}"]  # this computer alone, until somebody decides otherwise
+    assert f"colorize:{port}}}" in (ROOT / "Caddyfile").read_text(encoding="utf-8")
 
 
-def test_the_compose_file_gives_no_more_than_is_needed() -> None:
-    service = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["colorize"]
+def test_only_caddy_is_reached_from_outside_and_from_this_computer_alone_until_somebody_decides_otherwise() -> None:
+    caddy, colorize = (COMPOSE["services"][name] for name in ("caddy", "colorize"))
+    assert caddy["ports"] == ["${BIND:-127.0.0.1}:80:80", "${BIND:-127.0.0.1}:443:443"]
+    assert "ports" not in colorize
+    assert colorize["networks"] == ["behind"]
+    assert COMPOSE["networks"]["behind"] == {"internal": True}
+    assert colorize["environment"]["COLORIZE_ALLOWED_HOST"] == caddy["environment"]["DOMAIN"]
+    assert "./Caddyfile:/etc/caddy/Caddyfile:ro" in caddy["volumes"]
+
+
+@pytest.mark.parametrize("name", ["caddy", "colorize"])
+def test_the_compose_file_gives_no_more_than_is_needed(name: str) -> None:
+    service = COMPOSE["services"][name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
-    assert service["mem_limit"]
-    assert service["volumes"] == ["temporary:/tmp"]
+    assert service["mem_limit"] and service["pids_limit"]
+    assert COMPOSE["services"]["colorize"]["volumes"] == ["temporary:/tmp"]
 
 
 def test_the_health_check_tells_a_server_that_is_there_from_one_that_is_not(server: Running) -> None:

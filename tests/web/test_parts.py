@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from colorize.errors import ConfigError
-from colorize.web.accounts import Accounts
 from colorize.web.limits import Limits
 from colorize.web.store import Store, safe_name
 from colorize.web.texts import in_language_of, languages
@@ -66,30 +65,6 @@ def test_the_store_untells_its_folders(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.new_folder()
     assert store.untold(f"{folder}/a.png and {folder}/b.png: bad") == "a.png and b.png: bad"
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("", "found none"),
-        ("# nobody\n", "found none"),
-        ("anna\n", "line 1: expected NAME:PASSWORD"),
-        ("anna:x\nanna:y\n", "line 2: expected NAME:PASSWORD, each name once"),
-        (":x\n", "line 1"),
-        ("anna:\n", "line 1"),
-    ],
-)
-def test_accounts_that_are_none_are_told_by_line_without_passwords(tmp_path: Path, text: str, told: str) -> None:
-    path = tmp_path / "accounts"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ConfigError, match=told) as caught:
-        Accounts.from_file(path)
-    assert str(caught.value).startswith(str(path))
-
-
-def test_an_account_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
-        Accounts.from_file(tmp_path / "none")
 
 
 def test_a_limit_below_1_is_told() -> None:

@@ -5,7 +5,8 @@ const [locale, language] = navigator.languages
   .map(wanted => languages.find(([, each]) => each.locales.split(' ').includes(wanted)))
   .find(Boolean) ?? ['en', props.texts.en];
 const t = (key, values = {}) => language[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
-const api = `${window.gradio_config.root}/gradio_api`;
+const root = new URL('.', document.baseURI).href.replace(/\/$/, '');  // of the page, wherever a proxy shows it
+const api = `${root}/gradio_api`;
 const fileUrl = path => `${api}/file=${path.split('/').map(encodeURIComponent).join('/')}`;
 const find = selector => element.querySelector(selector);
 const setState = state => { document.body.dataset.colorize = state; };

@@ -184,23 +184,9 @@ document.addEventListener('colorize:failed', ({detail}) => {
   document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint: t('went_wrong')}}));
 });
 
-// Why the server would not have a job is told here, not by gradio, which would say it in English.
-const fetched = window.fetch;
-window.fetch = async (...request) => {
-  const join = String(request[0]?.url ?? request[0]).includes('/queue/join');
-  const refuse = complaint => {
-    const {time} = JSON.parse(request[1].body).data[0];
-    document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint, refused: true}}));
-  };
-  try {
-    const answer = await fetched(...request);
-    if (join && !answer.ok) refuse((await answer.clone().json().catch(() => ({}))).detail ?? t('went_wrong'));
-    return answer;
-  } catch (error) {
-    if (join) refuse(t('no_answer'));
-    throw error;
-  }
-};
+onJobRefused(({time}, complaint) => {
+  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint, refused: true}}));
+});
 
 document.addEventListener('click', event => {
   if (!event.target.closest('#cancel')) return;  // gradio cancels what the server has

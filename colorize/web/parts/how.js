@@ -1,5 +1,5 @@
 // The study's own page and figure, where the server has them.
-const study = `${window.gradio_config.root}/study`;
+const study = `${root}/study`;
 if (props.figure) {
   Object.assign(find('.study img'), {src: `${study}/${props.figure}`, alt: t('how_shapes_alt')});
   find('.study a').href = `${study}/index.html`;

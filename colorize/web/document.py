@@ -1,0 +1,108 @@
+"""The page as a document: whose it is, what may run in it, and sent compressed."""
+
+from __future__ import annotations
+
+import secrets
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from colorize.web.gradio_internals import with_nonces, with_own_preview
+from colorize.web.requests import API
+
+# What gradio's page needs. Scripts: its own files, those in the document by their nonce, and `eval`, by which it makes
+# functions of what parts of one's own bring along (`new Function`). Styles: it writes them into the document.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
+    "base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
+)
+# Everything else: documents without scripts, should anybody look at them.
+_OTHER_POLICY = (
+    "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Content-Security-Policy": _OTHER_POLICY,
+}
+_PREVIEW = """
+<title>Colorize</title>
+<meta name="description" content="Believable color for grayscale photographs">
+<meta property="og:type" content="website">
+<meta property="og:title" content="Colorize">
+<meta property="og:description" content="Believable color for grayscale photographs">
+<meta name="twitter:card" content="summary">
+"""
+_COMPRESSED_ALREADY = (f"{API}/file=", f"{API}/upload")
+_LEAST = 1000  # bytes that are worth it
+_LEVEL = 6
+
+
+class Documents:
+    """ASGI middleware: headers of ours on every answer, the page with its own preview and policy, all compressed."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain = app
+        self._compressed = GZipMiddleware(app, minimum_size=_LEAST, compresslevel=_LEVEL)
+        self._page = GZipMiddleware(_Page(app), minimum_size=_LEAST, compresslevel=_LEVEL)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or path.startswith(_COMPRESSED_ALREADY) or path.endswith(".jpg"):
+            app = self._plain
+        else:
+            app = self._page if path == "/" else self._compressed
+        await app(scope, receive, with_headers(send))
+
+
+class _Page:
+    """ASGI middleware around what gives the page."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        start: Message = {}
+        body = b""
+
+        async def gather(message: Message) -> None:
+            nonlocal start, body
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                await _send_page(start, body, send)
+
+        await self._app(scope, receive, gather)
+
+
+async def _send_page(start: Message, body: bytes, send: Send) -> None:
+    headers = MutableHeaders(raw=list(start["headers"]))
+    if headers.get("content-type", "").startswith("text/html") and start["status"] == 200:
+        nonce = secrets.token_urlsafe(16)
+        body = with_nonces(with_own_preview(body.decode(), _PREVIEW), nonce).encode()
+        headers["Content-Security-Policy"] = _PAGE_POLICY.format(nonce=nonce)
+        headers["Cache-Control"] = "no-cache"  # a nonce is for once
+        if body:  # HEAD has none, and tells the length of what it would be
+            headers["Content-Length"] = str(len(body))
+    await send({**start, "headers": headers.raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+def with_headers(send: Send) -> Send:
+    """Send answers with headers of ours, where they have none of that name."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            there = Headers(raw=list(message["headers"]))
+            ours = [(name.lower().encode(), value.encode()) for name, value in _HEADERS.items() if name not in there]
+            message = {**message, "headers": [*message["headers"], *ours]}
+        await send(message)
+
+    return send_with_headers

@@ -1,0 +1,196 @@
+"""What listens: connections that nobody can hog, and how the server ends."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+
+from colorize.web.addresses import Proxies, network_of
+from colorize.web.guard import HEALTH
+from colorize.web.service import Service
+
+_MOST_CONNECTIONS = 1000
+_MOST_OF_ONE = 200  # connections of one address: a school has one, a browser opens six
+_HEAD_SECONDS = 10.0  # from the first byte of a request, or from connecting, to the end of its headers
+_STALLED_SECONDS = 60.0  # in which somebody takes none of an answer
+_LAST_WORDS = 3  # seconds to hand out the last results
+
+
+class Server(uvicorn.Server):
+    """Ends, at the first signal, when what is waiting and running is done, and takes nothing new meanwhile."""
+
+    def __init__(self, service: Service, at_once: Callable[[int], None] | None = None, **settings: Any) -> None:
+        """`at_once` ends the program at a second signal, whose number it gets."""
+        super().__init__(
+            _Config(
+                service.app,
+                http=_Protocol,
+                timeout_graceful_shutdown=_LAST_WORDS,
+                server_header=False,
+                ws="none",
+                **settings,
+            )
+        )
+        self._jobs = service.jobs
+        self._at_once = at_once
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's own)
+        if self._jobs.closing:  # the second signal: at once
+            self.force_exit = True
+            self.should_exit = True
+            if self._at_once:
+                self._at_once(sig)
+        self._jobs.closing = True
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._jobs.closing and not self._jobs.waiting() and not self._jobs.running():
+            self.should_exit = True
+        return await super().on_tick(counter)
+
+
+class _Config(uvicorn.Config):
+    """With what the connections of one server share."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.open_connections = _Connections(Proxies(self.forwarded_allow_ips))
+
+
+class _Connections:
+    """Those that are open. Where there are too many, the one that has asked nothing for longest makes room."""
+
+    def __init__(self, proxies: Proxies) -> None:
+        self._proxies = proxies  # which speak for many: the guard counts the requests of those
+        self._open: dict[_Protocol, str] = {}  # in the order in which they came; to whom they count
+        self._of: Counter[str] = Counter()
+
+    def add(self, connection: _Protocol) -> bool:
+        """Take a new one; False if there is no room for what it may ask."""
+        address = connection.client[0] if connection.client else ""
+        whose = "" if address in self._proxies else network_of(address)
+        self._open[connection] = whose
+        self._of[whose] += 1
+        fits = not whose or self._of[whose] <= _MOST_OF_ONE or self._drop_one_of(whose, connection)
+        return fits and (len(self._open) <= _MOST_CONNECTIONS or self._drop_one_of(None, connection))
+
+    def discard(self, connection: _Protocol) -> None:
+        whose = self._open.pop(connection, None)
+        if whose is not None:
+            self._of[whose] -= 1
+            self._of += Counter()  # forget who has none
+
+    def _drop_one_of(self, whose: str | None, new: _Protocol) -> bool:
+        """Close the oldest that waits for nothing, of an address or of all; False if there is none.
+
+        Those that have never asked anything go before those of a browser that may go on.
+        """
+        idle = [each for each, of in self._open.items() if each is not new and whose in (None, of) and each.is_idle]
+        dropped = next((each for each in idle if each.is_silent), None) or next(iter(idle), None)
+        if dropped is None:
+            return False
+        self.discard(dropped)
+        dropped.transport.abort()
+        return True
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, with a time for headers and for taking answers, and with room made by those who are silent."""
+
+    config: _Config
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._head = _Timer(self._give_up)
+        self._stalled = _Timer(self._give_up)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being answered."""
+        return not self._is_answering() and not self.transport.get_write_buffer_size()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has ever been asked."""
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that it is always there
+        return cycle is None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        if not self.config.open_connections.add(self):
+            self.app = _only_health(self.app)
+        self._head.start(_HEAD_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.config.open_connections.discard(self)
+        self._head.stop()
+        self._stalled.stop()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_answering():
+            self._head.start(_HEAD_SECONDS)
+        super().data_received(data)
+        if self._is_answering():
+            self._head.stop()
+
+    def on_response_complete(self) -> None:
+        self._head.stop()  # uvicorn has a timer of its own until the next request begins
+        super().on_response_complete()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled.start(_STALLED_SECONDS)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stalled.stop()
+
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that it is always there
+        return cycle is not None and not cycle.response_complete
+
+    def _give_up(self) -> None:
+        self.transport.abort()
+
+
+class _Timer:
+    """Calls something, unless it is stopped in time."""
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self, seconds: float) -> None:
+        """Unless it runs already."""
+        if self._handle is None:
+            self._handle = asyncio.get_running_loop().call_later(seconds, self._call)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+
+def _only_health(app: ASGIApp) -> ASGIApp:
+    """An app that is too busy for anything but telling that it is alive."""
+    told = "Too many connections. Try again in a moment."
+    body = json.dumps({"detail": told, "error": told}).encode()
+    headers = [(b"content-type", b"application/json"), (b"retry-after", b"10"), (b"connection", b"close")]
+
+    async def busy(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == HEALTH:
+            await app(scope, receive, send)
+            return
+        headers_ = [*headers, (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": 503, "headers": headers_})
+        await send({"type": "http.response.body", "body": body})
+
+    return busy
