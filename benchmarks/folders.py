@@ -83,9 +83,10 @@ def ways(
     from PIL import Image
 
     from colorize import photo
-    from colorize.coloring.colorizer import _shrink
+    from colorize.coloring.conditions import NO_CONDITIONS
+    from colorize.coloring.prediction import predict, view
 
-    small = [_shrink(photo.open(source), options.size) for source in sources]
+    views = [view(photo.open(source), options.size, NO_CONDITIONS) for source in sources]
 
     def whole() -> None:
         for result in color(sources[0].parent, target, colorizer, options):
@@ -96,8 +97,8 @@ def ways(
             Image.open(source).load()
 
     def network() -> None:
-        for start in range(0, len(small), BATCH):
-            colorizer._predict(small[start : start + BATCH])
+        for start in range(0, len(views), BATCH):
+            predict(colorizer.engine, views[start : start + BATCH])
 
     def encode() -> None:
         for image in results:

@@ -72,12 +72,13 @@ def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
     """Milliseconds of each part and of the whole, in this process."""
     from PIL import Image
 
-    from colorize.coloring.colorizer import _shrink
+    from colorize.coloring.conditions import NO_CONDITIONS
+    from colorize.coloring.prediction import predict, view
     from colorize.photo import Photo
 
     colorizer = load(options)
     gray = photo(megapixels)
-    small = _shrink(Photo(gray), options.size)
+    seen = view(Photo(gray), options.size, NO_CONDITIONS)
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "gray.jpg", Path(folder) / "color.jpg"
         gray.save(source, quality=92)
@@ -86,7 +87,7 @@ def times(megapixels: float, options: argparse.Namespace) -> dict[str, float]:
             result.load()
         ways: dict[str, Callable[[], object]] = {
             "decode": lambda: Image.open(source).load(),
-            "network": partial(colorizer._predict, [small]),
+            "network": partial(predict, colorizer.engine, [seen]),
             "encode": lambda: result.save(io.BytesIO(), "JPEG", quality=95, subsampling=0),
             "whole": partial(colorizer.colorize_file, source, target, size=options.size),
         }

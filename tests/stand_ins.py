@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from colorize.batch.pipeline import PhotoColorizer
 from colorize.color.units import FloatArray
+from colorize.coloring.conditions import Conditions
+from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 
 
@@ -23,16 +25,16 @@ class StandInEngine:
         self.stride = stride
         self.asked: list[tuple[int, ...]] = []
         self.bins: FloatArray | None = None
-        self.takes_hints = False
+        self.takes: frozenset[str] = frozenset()
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         self.asked.append(l.shape)
         assert l.dtype == np.float32
         assert l.shape[1] == 1
         assert l.shape[2] % self.stride == l.shape[3] % self.stride == 0
         return np.concatenate([self.answer(each[None]) for each in l]).astype(np.float32)
 
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         raise NotImplementedError
 
 
@@ -42,11 +44,11 @@ class TwoHalves(StandInEngine):
     def __init__(self, stride: int = 32, cell: int = 8) -> None:
         super().__init__(lambda l: l, stride)
         self.bins = self.colors = np.array([[0.5, 0.3], [0.2, -0.7]], np.float32)
-        self.takes_hints = True
+        self.takes = frozenset({"hints"})
         self.cell = cell
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
-        ab = np.empty((len(l), 2, *l.shape[2:]), np.float32)
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        ab, hints = np.empty((len(l), 2, *l.shape[2:]), np.float32), conditions.hints
         for photo, index, half in self._halves(ab):
             colors = self.colors.T
             if hints is not None and hints[index, 2, :, half].any():
@@ -54,8 +56,8 @@ class TwoHalves(StandInEngine):
             photo[:, :, half] = colors.mean(axis=1)[:, None, None]
         return ab
 
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
-        ab = self.predict(l, hints)[:, :, :: self.cell, :: self.cell]  # (B, 2, H', W')
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        ab = self.predict(l, conditions)[:, :, :: self.cell, :: self.cell]  # (B, 2, H', W')
         distances = np.square(ab[:, None] - self.colors[None, :, :, None, None]).sum(axis=2)
         return np.where(
             np.ptp(distances, axis=1, keepdims=True) < 1e-6, 0.5, distances == distances.min(axis=1, keepdims=True)
@@ -87,12 +89,15 @@ class StandInColorizer:
         self.refuse = refuse
         self.groups: list[list[tuple[int, int]]] = []
 
-    def colorize_photos(
-        self, photos: Sequence[Photo], *, strength: float, size: int, seed: int | None = None
+    def color(
+        self,
+        photos: Sequence[Photo],
+        options: ColorizeOptions,
+        conditions: Sequence[Conditions],  # red is red
     ) -> list[Photo]:
         self.groups.append([photo.size for photo in photos])
         for photo in photos:
-            if error := self.refuse(photo, size):
+            if error := self.refuse(photo, options.size):
                 raise error
         return [photo.with_colors(self._red(photo.image.convert("L"))) for photo in photos]
 
@@ -117,9 +122,11 @@ class _Held:
         self._free = count
         self._lock = threading.Lock()
 
-    def colorize_photos(self, photos: Sequence[Photo], **options: Any) -> Sequence[Photo]:
+    def color(
+        self, photos: Sequence[Photo], options: ColorizeOptions, conditions: Sequence[Conditions]
+    ) -> Sequence[Photo]:
         with self._lock:
             self._free -= len(photos)
             if self._free <= 0:
                 sys.stdin.read()
-        return self._colorizer.colorize_photos(photos, **options)
+        return self._colorizer.color(photos, options, conditions)

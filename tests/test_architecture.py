@@ -50,6 +50,7 @@ LIBRARIES: dict[str, set[str]] = {
     "app.py": set(),
     "package": set(),
     "cli": set(),
+    "cli.arguments": {"typer"},
     "cli.command": {"typer"},
     "cli.terminal": {"rich"},
     "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},

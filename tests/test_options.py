@@ -34,6 +34,18 @@ def test_a_size_outside_its_range_is_told_with_what_came(size: Any) -> None:
     assert str(raised.value) == f"size must be a whole number from 32 to 2048, got {size!r}"
 
 
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("quality", [0, 101, 50.5, "90", True]), ("variants", [-1, 100, 1.5, None]), ("format", ["gif", "", "JPG"])],
+)
+def test_other_values_outside_their_range_are_told_with_what_came(option: str, values: list[Any]) -> None:
+    for value in values:
+        with pytest.raises(ConfigError) as raised:
+            ColorizeOptions(**{option: value})
+        assert option in str(raised.value)
+        assert repr(value) in str(raised.value)
+
+
 def test_options_do_not_change_once_checked() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         ColorizeOptions().strength = 7.0  # type: ignore[misc]

@@ -8,8 +8,8 @@ from enum import Enum
 from itertools import islice, zip_longest
 
 from colorize import photo
-from colorize.batch.pipeline import is_done
 from colorize.batch.plan import Job
+from colorize.batch.results import is_done
 from colorize.coloring.fidelity import Fidelity, compare
 from colorize.errors import PhotoError
 

@@ -17,7 +17,9 @@ from pathlib import Path
 
 from colorize import photo
 from colorize.errors import ConfigError, DataError
+from colorize.options import ColorizeOptions
 
+_DEFAULTS = ColorizeOptions()
 RESULT_MARK = "-color"  # NAME-color.EXT beside NAME.EXT
 VARIANT_MARK = "-variant-"  # and NAME-color-variant-1.EXT
 
@@ -64,35 +66,44 @@ class _Folder:
     results: list[str] = field(default_factory=list)
     variants: int = 0  # of each name, which then comes once more for each
 
-    def settle(self, marked: bool, file_format: str | None, variants: int) -> None:
-        """Name the results."""
-        if variants:
-            self.variants, self.names = variants, [name for name in self.names for _ in range(1 + variants)]
+    def settle(self, marked: bool, options: ColorizeOptions) -> None:
+        """Name the results; `marked` if they lie beside their sources."""
+        self.variants = options.variants
+        if self.variants:
+            self.names = [name for name in self.names for _ in range(1 + self.variants)]
         self.results = [
-            _result_name(name, marked, file_format, index % (1 + variants)) for index, name in enumerate(self.names)
+            _result_name(name, marked, options.format, index % (1 + self.variants))
+            for index, name in enumerate(self.names)
         ]
 
 
 def plan(
     paths: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str] | None = None,
-    file_format: str | None = None,
-    variants: int = 0,
+    options: ColorizeOptions = _DEFAULTS,
     *,
     may_be_empty: bool = False,
 ) -> Plan:
-    """One job per photo in `paths`, files and folders (recursive), in a fixed order; and one for each of its variants.
+    """Make one job per photo, in a fixed order, and one for each of its variants. Nothing is written.
 
-    With `output` the results go there, a folder's tree kept; without, beside their sources as NAME-color.EXT. With
-    `file_format`, one of `options.FORMATS`, they have that format. A result whose format is not its source's keeps the
-    source's whole name: old.gif-color.png. A variant's name ends in -variant-N. One whose name would be too long has it
+    Without `output` a result lies beside its source as NAME-color.EXT. A result whose format is not its source's keeps
+    the source's whole name: old.gif-color.png. A variant's name ends in -variant-N. A name that would be too long is
     cut, with a code in place of the rest. Hidden files, earlier results and what lies in `output` are no sources; links
     to folders are followed only where they are named. A folder that may not be searched is a job with a `problem`.
-    Nothing is written.
 
-    Raises `DataError` for a path that does not exist and, unless it `may_be_empty`, if there is no photo at all;
-    `ConfigError` for an empty path, if `output` is a file, or if two results, or a result and a source, would be the
-    same file, also where only case or Unicode form tell them apart and the drive does not.
+    Args:
+        paths: photos, and folders of them, which are searched with all that is in them.
+        output: the folder for the results, in which a folder's tree is kept.
+        options: of which format and variants matter here.
+        may_be_empty: whether it is all right that there is no photo.
+
+    Returns:
+        The plan.
+
+    Raises:
+        DataError: a path does not exist, or there is no photo.
+        ConfigError: a path is empty, `output` is a file, or two results, or a result and a source, would be the same
+            file, also where only case or Unicode form tell them apart and the drive does not.
     """
     if output is not None and os.path.exists(output) and not os.path.isdir(output):
         raise ConfigError(f"{Path(output)}: expected a folder for the results, this is a file")
@@ -102,7 +113,7 @@ def plan(
     search.run()
     for entry in search.entries:
         if isinstance(entry, _Folder):
-            entry.settle(output is None, file_format, variants)
+            entry.settle(output is None, options)
     found = Plan(search.entries, search.left_out)
     if not len(found) and not may_be_empty:
         raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
@@ -247,31 +258,42 @@ def _shortened(base: str) -> str:
 
 def _check_targets(folders: Sequence[_Folder]) -> None:
     """Refuse results that would be the same file, and results that would replace a source."""
-    sources: defaultdict[str, list[_Folder]] = defaultdict(list)
-    targets: defaultdict[str, list[_Folder]] = defaultdict(list)
-    for folder in folders:
-        sources[_alike(os.path.realpath(folder.source))].append(folder)
-        targets[_alike(os.path.realpath(folder.target))].append(folder)
+    sources, targets = _by_place(folders, "source"), _by_place(folders, "target")
     for place, into in targets.items():
         # By far most folders end here, and then nothing is kept of their names.
         results = {_alike(result) for folder in into for result in folder.results}
         if len(results) < sum(len(folder.results) for folder in into):
-            _check_pairs((source, target) for folder in into for source, target in _pairs(folder))
-        if not results.isdisjoint(_alike(name) for folder in sources.get(place, ()) for name in folder.names):
-            named = {_alike(name): Path(folder.source, name) for folder in sources[place] for name in folder.names}
-            for source, target in (pair for folder in into for pair in _pairs(folder)):
-                if (other := named.get(_alike(target.name))) and _are_one(target, other):
-                    raise ConfigError(f"{target}: the result of {source} would replace a source; choose another folder")
+            _refuse_same_target(into)
+        from_here = sources.get(place, ())
+        if not results.isdisjoint(_alike(name) for folder in from_here for name in folder.names):
+            _refuse_replaced_source(into, from_here)
 
 
-def _check_pairs(pairs: Iterable[tuple[Path, Path]]) -> None:
+def _by_place(folders: Sequence[_Folder], end: str) -> dict[str, list[_Folder]]:
+    """By their source or target, so that names which some file system takes for one are one."""
+    places: defaultdict[str, list[_Folder]] = defaultdict(list)
+    for folder in folders:
+        places[_alike(os.path.realpath(getattr(folder, end)))].append(folder)
+    return places
+
+
+def _refuse_same_target(into: Sequence[_Folder]) -> None:
+    """Raise `ConfigError` if two sources have one target among those of these folders, which are at one place."""
     taken: dict[str, tuple[Path, Path]] = {}
-    for source, target in pairs:
+    for source, target in chain.from_iterable(map(_pairs, into)):
         other, theirs = taken.setdefault(_alike(target.name), (source, target))
         if other != source and _are_one(target, theirs):
             raise ConfigError(
                 f"{other} and {source} would both become {target}; choose another folder or name for one of them"
             )
+
+
+def _refuse_replaced_source(into: Sequence[_Folder], sources: Sequence[_Folder]) -> None:
+    """Raise `ConfigError` if a target of the former is a source of the latter, which are at one place."""
+    named = {_alike(name): Path(folder.source, name) for folder in sources for name in folder.names}
+    for source, target in chain.from_iterable(map(_pairs, into)):
+        if (other := named.get(_alike(target.name))) and _are_one(target, other):
+            raise ConfigError(f"{target}: the result of {source} would replace a source; choose another folder")
 
 
 def _pairs(folder: _Folder) -> Iterator[tuple[Path, Path]]:

@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from colorize.batch.pipeline import Outcome, Result
+from colorize.batch.results import Outcome, Result
 from colorize.errors import DataError
 
 _START = b'{"source": '

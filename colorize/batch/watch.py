@@ -10,9 +10,10 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from colorize.batch.pipeline import is_done
 from colorize.batch.plan import Job, plan
+from colorize.batch.results import is_done
 from colorize.errors import ConfigError, DataError
+from colorize.options import ColorizeOptions
 
 _PAUSE = 1.0  # seconds between two looks, at least
 _LOOKING = 0.1  # the share of the time that may go into looking
@@ -24,16 +25,29 @@ _Signature = tuple[int, int]  # bytes and time of the last change of a file
 def arrivals(
     paths: Sequence[str | os.PathLike[str]],
     output: str | os.PathLike[str] | None,
-    file_format: str | None,
+    options: ColorizeOptions,
     stop: threading.Event,
     *,
-    overwrite: bool = False,
     pause: float = _PAUSE,
 ) -> Iterator[list[Job]]:
-    """The jobs of each look, as `plan` makes them, until `stop` is set. Raises what `plan` raises at the first look.
+    """Look for new photos again and again.
 
     A photo is given once it is complete: not empty, and the same at two looks. It is given again when it has changed,
-    if it failed (it may have been incomplete all the same) and, with `overwrite`, also if it was done.
+    if it failed (it may have been incomplete all the same) and, with `options.overwrite`, also if it was done.
+
+    Args:
+        paths: as of `plan`.
+        output: as of `plan`.
+        options: as of `plan`.
+        stop: ends it.
+        pause: seconds between two looks, at least.
+
+    Returns:
+        The jobs of each look.
+
+    Raises:
+        ConfigError: as `plan`, at the first look.
+        DataError: as `plan`, at the first look.
     """
     given: dict[Path, _Signature | None] = {}  # None: for good
     before: dict[Path, _Signature | None] | None = None
@@ -41,7 +55,7 @@ def arrivals(
     while not stop.is_set():
         start = time.monotonic()
         try:
-            jobs = list(plan(paths, output, file_format, may_be_empty=True))
+            jobs = list(plan(paths, output, options, may_be_empty=True))
         except (ConfigError, DataError) as error:
             if before is None:
                 raise
@@ -52,7 +66,7 @@ def arrivals(
         for job in jobs:
             if job.problem or given.get(job.source, ()) is None:
                 continue
-            if not overwrite and is_done(job):
+            if not options.overwrite and is_done(job):
                 if job.source not in given:
                     ready.append(job)
                 given[job.source] = None

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from colorize.batch.check import Verdict, check
-from colorize.batch.pipeline import Outcome, PhotoColorizer, Result, is_done, run, run_stream
+from colorize.batch.pipeline import PhotoColorizer, run, run_stream
 from colorize.batch.plan import Job, Plan
 from colorize.batch.report import Report
+from colorize.batch.results import Outcome, Result, is_done
+from colorize.cli.summary import Summary
 from colorize.cli.terminal import (
     INTERRUPTED,
     OK,
@@ -23,9 +24,10 @@ from colorize.cli.terminal import (
     print_status,
     write_out,
 )
+from colorize.coloring.conditions import Conditions
 from colorize.coloring.tint import Original
 from colorize.errors import ConfigError, DataError, PhotoError
-from colorize.options import ColorizeOptions, ResultOptions
+from colorize.options import ColorizeOptions
 from colorize.system import files
 
 
@@ -36,75 +38,67 @@ class Session:
         self,
         load: Callable[[], PhotoColorizer],
         options: ColorizeOptions,
-        written: ResultOptions,
+        conditions: Conditions,
         interrupt: Interrupt,
-        *,
-        overwrite: bool = False,
-        skip_color: bool = False,
     ) -> None:
+        """Nothing is loaded or written yet.
+
+        Args:
+            load: gives the colorizer, when there is a photo to do.
+            options: of all photos.
+            conditions: of all photos.
+            interrupt: what Ctrl-C does.
+        """
         self._load_model = load
         self._options = options
-        self._written = written
+        self._conditions = conditions
         self._interrupt = interrupt
-        self._overwrite = overwrite
-        self._skip_color = skip_color
         self._report: Report | None = None
         self._colorizer: PhotoColorizer | None = None
-        self._began = time.monotonic()
-        self._counts: Counter[Outcome] = Counter()
-        self._other_suffixes: defaultdict[str, Counter[str]] = defaultdict(Counter)  # of results, of their sources
-        self._dropped_metadata: Counter[str] = Counter()
-        self._in_color = 0  # of those that were colorized
+        self._summary = Summary(options)
         self._shown = Lines()
         self._report_failed = False
         self._nobody_reads = False
-        self._disk_full = False
 
     def run(self, batches: Iterable[Iterable[Job]], total: int | None, report: Path | None = None) -> int:
-        """Do them and give the exit status. `total` is None where nobody knows how many jobs there will be."""
+        """Do jobs.
+
+        Args:
+            batches: the jobs, as they become known.
+            total: how many there will be; None if nobody knows.
+            report: a file that each result is appended to.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            DataError: the report cannot be written.
+        """
         stop = self._interrupt.stop
         if report:
             self._report = Report(report)
         try:
             with display(total) as self._shown, self._interrupt.gently(self._shown.finishing):
                 for jobs in batches:
-                    for result in run(
-                        jobs,
-                        self._load,
-                        self._options,
-                        self._written,
-                        overwrite=self._overwrite,
-                        skip_color=self._skip_color,
-                        stop=stop,
-                    ):
+                    for result in run(jobs, self._load, self._options, self._conditions, stop=stop):
                         self._take(result)
         except KeyboardInterrupt:
             stop.set()
         finally:
             if self._report:
                 self._report.close()
-        if stop.is_set() and not (self._nobody_reads or self._disk_full):
-            further = "--overwrite begins anew" if self._overwrite else "the same command goes on from here"
-            print_status(f"interrupted, {self._counts[Outcome.DONE]} colorized; {further}")
-            if self._interrupt.twice:  # threads may be writing for some time yet
-                files.discard_unfinished()
-                end_by_interrupt()
-            return INTERRUPTED
-        if total != 1 or self._counts[Outcome.SKIPPED] or self._counts[Outcome.LEFT]:
-            self._sum_up()
-        if total == 1 and self._counts[Outcome.SKIPPED]:
-            print_status("--overwrite colors it again")
-        if self._disk_full:
-            print_status("stopped, for the disk is full; with more room the same command goes on from here")
-        if self._in_color:
-            print_status(f"{self._in_color} had colors already and got new ones; --skip-color leaves such photos alone")
-        for suffix, of_sources in self._other_suffixes.items():
-            those = f"{', '.join(sorted(of_sources))} {'is' if len(of_sources) == 1 else 'are'}"
-            print_status(f"{of_sources.total()} written as {suffix}: {those} only read")
-        for what, count in self._dropped_metadata.items():
-            print_status(f"{count} written without {what}")
-        all_well = not (self._counts[Outcome.FAILED] or self._report_failed or self._nobody_reads)
-        return OK if all_well else SOME_FAILED
+        if stop.is_set() and not (self._nobody_reads or self._summary.disk_full):
+            return self._end_interrupted()
+        for line in self._summary.lines(total):
+            print_status(line)
+        return SOME_FAILED if self._summary.failed or self._report_failed or self._nobody_reads else OK
+
+    def _end_interrupted(self) -> int:
+        print_status(self._summary.interrupted())
+        if self._interrupt.twice:  # threads may be writing for some time yet
+            files.discard_unfinished()
+            end_by_interrupt()
+        return INTERRUPTED
 
     def preview(self, jobs: Plan) -> int:
         """Print what would be done, and give the exit status."""
@@ -114,7 +108,7 @@ class Session:
             if job.problem:
                 print_status(job.problem)
                 counts["cannot be done"] += 1
-            elif is_done(job) and not self._overwrite:
+            elif is_done(job) and not self._options.overwrite:
                 counts["already there"] += 1
             else:
                 counts["to do"] += 1
@@ -144,7 +138,9 @@ class Session:
         if sys.stdout.isatty():
             raise ConfigError("expected standard output to go into a file or a program, not onto the terminal")
         try:
-            result, content = run_stream(sys.stdin.buffer, "standard input", self._load, self._options, self._written)
+            result, content = run_stream(
+                sys.stdin.buffer, "standard input", self._load, self._options, self._conditions
+            )
         except PhotoError as error:
             print_status(str(error))
             return SOME_FAILED
@@ -162,40 +158,26 @@ class Session:
             self._shown.doing("loading the model")
             self._colorizer = self._interrupt.at_once(self._load_model)
             self._shown.doing("")
-            self._began = time.monotonic()
+            self._summary.restart_clock()
         return self._colorizer
 
     def _take(self, result: Result) -> None:
-        shown = self._shown
-        self._counts[result.outcome] += 1
-        self._disk_full |= result.disk_full
+        self._summary.add(result)
         if result.message:
-            shown.print_status(result.message)
-        if self._report:
-            try:
-                self._report.add(result)
-            except DataError as error:  # the photos matter more
-                shown.print_status(f"{error}; it goes on without")
-                self._report.close()
-                self._report, self._report_failed = None, True
-        if result.outcome is Outcome.DONE:
-            source, target = result.job.source, result.job.target
-            self._dropped_metadata.update(result.dropped_metadata)
-            self._in_color += result.original is Original.COLORED and result.job.seed is None
-            if source.suffix != target.suffix and not self._written.format:
-                self._other_suffixes[target.suffix][source.suffix.lower() or "no suffix"] += 1
-            if not shown.result(str(target)) and not self._nobody_reads:
-                shown.print_status("standard output takes no more: finishing the photo at hand")
-                self._nobody_reads = True
-                self._interrupt.stop.set()
-        shown.advance()
+            self._shown.print_status(result.message)
+        self._append_to_report(result)
+        if result.outcome is Outcome.DONE and not (self._shown.result(str(result.job.target)) or self._nobody_reads):
+            self._shown.print_status("standard output takes no more: finishing the photo at hand")
+            self._nobody_reads = True
+            self._interrupt.stop.set()
+        self._shown.advance()
 
-    def _sum_up(self) -> None:
-        done = self._counts[Outcome.DONE]
-        text = ", ".join(f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome])
-        rate = done / max(time.monotonic() - self._began, 1e-3)
-        print_status(f"{text or 'nothing colorized'}{f' ({rate:.{_decimals(rate)}f} photos/s)' if done > 1 else ''}")
-
-
-def _decimals(rate: float) -> int:
-    return 0 if rate >= 10 else 1 if rate >= 1 else 2
+    def _append_to_report(self, result: Result) -> None:
+        if not self._report:
+            return
+        try:
+            self._report.add(result)
+        except DataError as error:  # the photos matter more
+            self._shown.print_status(f"{error}; it goes on without")
+            self._report.close()
+            self._report, self._report_failed = None, True

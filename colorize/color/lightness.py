@@ -23,7 +23,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from colorize.color.units import AB_RANGE, L_HALF_RANGE, FloatArray, Levels
+from colorize.color.units import (
+    AB_RANGE,
+    L_HALF_RANGE,
+    LAST_LEVEL,
+    LAST_LEVEL_16,
+    FloatArray,
+    Levels,
+    srgb_decode,
+    srgb_encode,
+)
 
 # XYZ of linear sRGB, of which the middle row is luminance, and its inverse; the white point.
 _XYZ_OF_RGB = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
@@ -34,7 +43,6 @@ _Y_RED, _Y_GREEN, _Y_BLUE = (float(weight) for weight in _XYZ_OF_RGB[1])
 _KNEE = 6 / 29  # below it the cube root of L*a*b* is a straight line
 _CHROMA_STEP = 1.0  # a* and b* are rounded to multiples of this: by 0.4 ΔE on average, too little to be seen
 _MOST_STEPS = 128  # of that size on each side of gray: more than sRGB has
-_LAST_8, _LAST_16 = 255, 65535
 _PAIRS = 1 << 14  # of them worked out at once: what this takes fits into the processor's cache
 _LEVELS_AT_ONCE = 8  # worked out together: where one is met its neighbors will be
 _BINS = 1 << 16  # of the tables that are looked up by a value in [0, 1]
@@ -55,11 +63,6 @@ def to_levels(pixels: Levels) -> Levels:
     return _nearest_levels(_luminance(pixels), _last_level(pixels))
 
 
-def to_8_bit(levels: Levels) -> NDArray[np.uint8]:
-    """The 8-bit gray levels nearest in L*."""
-    return levels if levels.dtype == np.uint8 else _level_of_16_bit()[levels]
-
-
 def lightness_of(rgb: Levels) -> FloatArray:
     """L* in [0, 100] of gray levels (H, W) or of colors (H, W, 3), uint8 or uint16."""
     if rgb.ndim == 2:
@@ -69,7 +72,7 @@ def lightness_of(rgb: Levels) -> FloatArray:
 
 def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
     """`ab` (…, 2) of sRGB colors (…, 3)."""
-    linear = _decode(rgb / _LAST_8)
+    linear = srgb_decode(rgb / LAST_LEVEL)
     x, y, z = np.moveaxis(linear @ _XYZ_OF_RGB.T, -1, 0)
     roots = [_root(each) for each in (x / _WHITE_X, y, z / _WHITE_Z)]
     a, b = 500 * (roots[0] - roots[1]), 200 * (roots[1] - roots[2])
@@ -115,7 +118,7 @@ class Merger:
         index, b = (each.astype(np.int32) for each in steps)
         index *= 2 * _MOST_STEPS
         index += b
-        index *= _LAST_8 + 1
+        index *= LAST_LEVEL + 1
         index += levels
         return _look_up(index.reshape(-1)).reshape(*levels.shape, 4)
 
@@ -138,7 +141,7 @@ def _table() -> NDArray[np.uint32]:
     64 MB, of which what is never touched costs nothing (of NumPy's own arrays it would be pages of 2 MB that are
     touched). Threads share it: whichever comes first, they write the same.
     """
-    return np.frombuffer(mmap.mmap(-1, 4 * (2 * _MOST_STEPS) ** 2 * (_LAST_8 + 1)), np.uint32)
+    return np.frombuffer(mmap.mmap(-1, 4 * (2 * _MOST_STEPS) ** 2 * (LAST_LEVEL + 1)), np.uint32)
 
 
 def _learn(index: NDArray[np.int32]) -> None:
@@ -147,7 +150,7 @@ def _learn(index: NDArray[np.int32]) -> None:
     missing = np.unique(index // _LEVELS_AT_ONCE)
     most = _PAIRS // _LEVELS_AT_ONCE
     for some in np.split(missing, range(most, len(missing), most)):
-        chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, _LAST_8 + 1)  # (n, 1)
+        chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, LAST_LEVEL + 1)  # (n, 1)
         levels = (level + np.arange(_LEVELS_AT_ONCE)).astype(np.uint8)
         colors = _merge(levels, *_chroma(np.divmod(chroma, 2 * _MOST_STEPS)))
         blocks[some] = colors.view(np.uint32)[..., 0]
@@ -207,12 +210,12 @@ def _luminance(rgb: Levels) -> FloatArray:
 
 
 def _last_level(levels: Levels) -> int:
-    return _LAST_8 if levels.dtype == np.uint8 else _LAST_16
+    return LAST_LEVEL if levels.dtype == np.uint8 else LAST_LEVEL_16
 
 
 def _nearest_levels(luminance: FloatArray, last: int) -> Levels:
     """The gray levels from 0 to `last` whose L* is nearest to that of the luminance."""
-    if last > _LAST_8:
+    if last > LAST_LEVEL:
         return np.searchsorted(_level_bounds(last), luminance, side="right").astype(np.uint16)
     # The table gives the level at the lower end of a bin; no bin holds more than one bound.
     levels = _level_of_bin()[(luminance * np.float32(_BINS - 1)).astype(np.uint16)]
@@ -223,9 +226,9 @@ def _nearest_levels(luminance: FloatArray, last: int) -> Levels:
 def _encode(linear: FloatArray, last: int) -> Levels:
     """Linear light to the nearest levels from 0 to `last`; below 0 and above 1 to the first and the last."""
     linear = np.clip(linear, 0, 1)
-    if last > _LAST_8:
-        curve = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.power(linear, np.float32(1 / 2.4)) - 0.055)
-        return np.rint(curve * np.float32(last)).astype(np.uint16)
+    if last > LAST_LEVEL:
+        levels: NDArray[np.uint16] = np.rint(srgb_encode(linear) * np.float32(last)).astype(np.uint16)
+        return levels
     linear *= np.float32(_BINS - 1)
     linear += np.float32(0.5)
     return _encoded_bin()[linear.astype(np.uint16)]
@@ -242,11 +245,6 @@ def _cube(root: FloatArray) -> FloatArray:
     return cube
 
 
-def _decode(encoded: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Linear light of sRGB values in [0, 1] (IEC 61966-2-1)."""
-    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
-
-
 def _root(luminance: NDArray[np.float64]) -> NDArray[np.float64]:
     """f of L*a*b*: the cube root, near black a straight line."""
     return np.where(luminance > _KNEE**3, np.cbrt(luminance), luminance / (3 * _KNEE**2) + 4 / 29)
@@ -258,23 +256,23 @@ def _lightness(luminance: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @cache
 def _luminance_of_level(last: int) -> FloatArray:
-    return _decode(np.arange(last + 1) / last).astype(np.float32)
+    return srgb_decode(np.arange(last + 1) / last).astype(np.float32)
 
 
 @cache
 def _root_of_level(last: int) -> FloatArray:
-    return _root(_decode(np.arange(last + 1) / last)).astype(np.float32)
+    return _root(srgb_decode(np.arange(last + 1) / last)).astype(np.float32)
 
 
 @cache
 def _l_of_level(last: int) -> FloatArray:
-    return (_lightness(_decode(np.arange(last + 1) / last)) / L_HALF_RANGE - 1).astype(np.float32)
+    return (_lightness(srgb_decode(np.arange(last + 1) / last)) / L_HALF_RANGE - 1).astype(np.float32)
 
 
 @cache
 def _level_bounds(last: int) -> FloatArray:
     """Luminance (last + 1,) halfway in L* between each gray level and the next; after the last there is none."""
-    lightness = _lightness(_decode(np.arange(last + 1) / last))
+    lightness = _lightness(srgb_decode(np.arange(last + 1) / last))
     root = ((lightness[:-1] + lightness[1:]) / 2 + 16) / 116
     bounds = np.where(root > _KNEE, root**3, (root - 4 / 29) * 3 * _KNEE**2)
     return np.append(bounds, np.inf).astype(np.float32)
@@ -282,16 +280,11 @@ def _level_bounds(last: int) -> FloatArray:
 
 @cache
 def _level_of_bin() -> NDArray[np.uint8]:
-    return np.searchsorted(_level_bounds(_LAST_8), np.arange(_BINS) / (_BINS - 1), side="right").astype(np.uint8)
-
-
-@cache
-def _level_of_16_bit() -> NDArray[np.uint8]:
-    return np.searchsorted(_level_bounds(_LAST_8), _luminance_of_level(_LAST_16), side="right").astype(np.uint8)
+    return np.searchsorted(_level_bounds(LAST_LEVEL), np.arange(_BINS) / (_BINS - 1), side="right").astype(np.uint8)
 
 
 @cache
 def _encoded_bin() -> NDArray[np.uint8]:
     """The level nearest in linear light, of the bin around each value."""
-    linear = _luminance_of_level(_LAST_8)
+    linear = _luminance_of_level(LAST_LEVEL)
     return np.searchsorted((linear[:-1] + linear[1:]) / 2, np.arange(_BINS) / (_BINS - 1)).astype(np.uint8)

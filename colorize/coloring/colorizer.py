@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +12,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize import photo
-from colorize.color.lightness import Merger, levels_to_l, steps_of, to_8_bit, to_levels
-from colorize.color.units import FloatArray, Levels
-from colorize.color.upsample import Upsampler
+from colorize.color.units import LAST_LEVEL
+from colorize.coloring.conditions import NO_CONDITIONS, Conditions
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.choice import open_engine
-from colorize.coloring.hints import Hints, enforce_hints, hint_array
-from colorize.coloring.variants import color_std, draw_hints
+from colorize.coloring.hints import Hints
+from colorize.coloring.painting import paint
+from colorize.coloring.prediction import predict, stack, view
+from colorize.coloring.variants import color_std
 from colorize.errors import ConfigError, PhotoError, WeightsError
 from colorize.models.modelfile import SHIPPED_MODEL, ModelInfo
 from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 
 _DEFAULTS = ColorizeOptions()
-_LAST_LEVEL = 255
 _VERY_UNSURE = 50.0  # ΔE; white in the map of uncertainty
-_LONGEST = 4  # the network sees at most this many times `size` on the long side
-_LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
-_STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
 
 
 class Colorizer:
@@ -41,22 +36,35 @@ class Colorizer:
     >>> color = colorizer(gray)  # PIL image in, PIL image out
 
     The lightness of every pixel is that of the original: its L*, to the nearest gray level, is the same. The network
-    decides only color. A photo that has color already gets new one. Safe to share between threads.
+    decides only color. A photo that has color already gets new colors. Safe to share between threads.
     """
 
     def __init__(self, engine: Engine, info: ModelInfo | None = None) -> None:
-        """For an engine of one's own; `load` is the usual way."""
+        """Wrap an engine of one's own; `load` is the usual way.
+
+        Args:
+            engine: what runs the network.
+            info: what its model file says of itself.
+        """
         self.engine = engine
         self.info = info
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: str = "auto") -> Colorizer:
-        """The shipped model, or one in a file, on a device: auto, cpu, cuda or mps; by an engine: auto, torch, onnx
-        or int8.
+        """Load a model. Needs no network.
 
-        "auto" chooses as `open_engine` tells: on a CPU the exported graph that is beside the model file, if there is
-        one. Needs no network. Raises `WeightsError` for a file that is not a model, `ConfigError` for a device or an
-        engine that is not there.
+        Args:
+            model: a model file; None is the model that comes with the program.
+            device: auto, cpu, cuda or mps.
+            engine: auto, torch, onnx or int8. "auto" chooses as `open_engine` tells: on a CPU the exported graph beside
+                the model file, if there is one.
+
+        Returns:
+            The colorizer.
+
+        Raises:
+            WeightsError: the file is not a model.
+            ConfigError: the device or the engine is not there.
         """
         if model is None and not SHIPPED_MODEL.is_file():
             raise WeightsError(f"{SHIPPED_MODEL}: the model that comes with the program is missing; install it again")
@@ -65,7 +73,7 @@ class Colorizer:
     @property
     def takes_hints(self) -> bool:
         """Whether the model has learned to obey hints."""
-        return self.engine.takes_hints
+        return "hints" in self.engine.takes
 
     @property
     def has_variants(self) -> bool:
@@ -81,16 +89,25 @@ class Colorizer:
         hints: Hints | None = None,
         seed: int | None = None,
     ) -> Image.Image:
-        """Color an image of any mode and size from 1×1 up; gives RGB of the same size, the right way up.
+        """Color an image.
 
-        `strength` is a factor on the chroma, 0 (gray) to 2. `size`: the network sees the photo at about size × size
-        pixels, its aspect kept. `hints`: colors of some places, `Hint` points in pixels of the upright image, or an
-        image of its size that is transparent elsewhere. `seed`: another coloring that the model finds possible, the
-        same one each time; where `has_variants` is false, under the network's own noise, if it has any. Raises
-        `ConfigError` for values outside their range, and for hints to a model that does not take them.
+        Args:
+            image: of any mode and size from 1×1 up.
+            strength: factor on the chroma, 0 (gray) to 2.
+            size: the network sees the photo at about size × size pixels, its aspect kept; 32 to 2048.
+            hints: colors of some places: `Hint` points in pixels of the upright image, or an image of its size that is
+                transparent elsewhere.
+            seed: another coloring that the model finds possible, the same one each time; where `has_variants` is false,
+                under the network's own noise, if it has any.
+
+        Returns:
+            RGB of the same size, the right way up.
+
+        Raises:
+            ConfigError: a value is outside its range, or the model has not learned what is asked for.
         """
-        original = photo.to_photo(image)
-        (colored,) = self.colorize_photos([original], strength=strength, size=size, hints=[hints], seed=seed)
+        options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, seed=seed)
+        (colored,) = self.color([photo.to_photo(image)], options, [conditions])
         return colored.image
 
     def variants(
@@ -102,38 +119,74 @@ class Colorizer:
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
     ) -> list[Image.Image]:
-        """`n` other colorings of an image, those of the seeds 1 to `n`. Raises `ConfigError` as a call does."""
+        """Color an image in other ways.
+
+        Args:
+            image: as of a call.
+            n: how many ways.
+            strength: as of a call.
+            size: as of a call.
+            hints: as of a call.
+
+        Returns:
+            The results of a call with the seeds 1 to `n`.
+
+        Raises:
+            ConfigError: as a call, and for a model without variants.
+        """
         self.check_can(variants=True)
         return [self(image, strength=strength, size=size, hints=hints, seed=seed) for seed in range(1, n + 1)]
 
     def uncertainty(self, image: Image.Image, *, size: int = _DEFAULTS.size, hints: Hints | None = None) -> Image.Image:
-        """Where the model is unsure of the colors: an image of mode L and of the same size, black where it is sure.
+        """Tell where the model is unsure of the colors.
 
-        A gray level g means that the colors it finds possible have a standard deviation of g · 50/255 in a* and b*,
-        white 50 and more. Raises `ConfigError` for a model without variants.
+        Args:
+            image: as of a call.
+            size: as of a call.
+            hints: as of a call.
+
+        Returns:
+            An image of mode L and of the same size, black where the model is sure. A gray level g means that the
+            colors it finds possible have a standard deviation of g · 50/255 in a* and b*, white 50 and more.
+
+        Raises:
+            ConfigError: as a call, and for a model without variants.
         """
-        self.check_can(hints=[hints], variants=True)
+        conditions = Conditions(hints)
+        self.check_can([conditions], variants=True)
         original = photo.to_photo(image)
-        levels = _shrink(original, ColorizeOptions(size=size).size)
-        l, given = self._stack([levels], _hint_arrays([hints], [original], [levels]))
+        seen = view(original, ColorizeOptions(size=size).size, conditions)
+        l, stacked = stack([seen], self.engine.stride)
         assert self.engine.bins is not None
-        probabilities = self.engine.predict_distribution(l, given)[0]
+        probabilities = self.engine.predict_distribution(l, stacked)[0]
         deviation = color_std(probabilities.astype(np.float64), self.engine.bins)  # (h', w')
-        unsure = deviation * (_LAST_LEVEL / _VERY_UNSURE)
-        whole = Image.fromarray(unsure.clip(0, _LAST_LEVEL).astype(np.float32))
-        seen = (whole.width * levels.shape[1] / l.shape[3], whole.height * levels.shape[0] / l.shape[2])
+        unsure = deviation * (LAST_LEVEL / _VERY_UNSURE)
+        whole = Image.fromarray(unsure.clip(0, LAST_LEVEL).astype(np.float32))
+        height, width = (
+            side * shown / padded
+            for side, shown, padded in zip(unsure.shape, seen.levels.shape, l.shape[2:], strict=True)
+        )
         # Without the edges that were continued.
-        return whole.resize(original.size, Image.Resampling.BILINEAR, box=(0, 0, *seen)).convert("L")
+        return whole.resize(original.size, Image.Resampling.BILINEAR, box=(0, 0, width, height)).convert("L")
 
     def colorize_array(
         self, array: NDArray[Any], *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
     ) -> NDArray[np.uint8]:
-        """The same for an array (H, W) or (H, W, 3): uint8 in [0, 255], or floats in [0, 1]. Gives uint8 (H, W, 3).
+        """Color an array.
 
-        Raises `ConfigError` for other shapes, types or values.
+        Args:
+            array: (H, W) or (H, W, 3): uint8 in [0, 255], or floats in [0, 1].
+            strength: as of a call.
+            size: as of a call.
+
+        Returns:
+            uint8 (H, W, 3), sRGB.
+
+        Raises:
+            ConfigError: as a call, and for other shapes, types or values.
         """
         original = Photo(Image.fromarray(_as_bytes(array)))
-        (colored,) = self.colorize_photos([original], strength=strength, size=size)
+        (colored,) = self.color([original], ColorizeOptions(strength=strength, size=size))
         return np.asarray(colored.image)
 
     def colorize_photos(
@@ -145,20 +198,24 @@ class Colorizer:
         hints: Sequence[Hints | None] | None = None,
         seed: int | None = None,
     ) -> list[Photo]:
-        """The same for photos as `photo.open` gives them: with their 16 bit, and with what travels along.
+        """Color photos as `photo.open` gives them: with their 16 bit, and with what travels along.
 
-        `hints` are one for each photo. Those photos that the network sees in the same shape go through it together.
-        Raises `MemoryError` if they are too much.
+        Args:
+            photos: any.
+            strength: as of a call.
+            size: as of a call.
+            hints: as of a call, one for each photo.
+            seed: as of a call.
+
+        Returns:
+            The photos in color, in their order.
+
+        Raises:
+            ConfigError: as a call.
+            MemoryError: the photos are too much.
         """
-        options = ColorizeOptions(strength=strength, size=size)
-        hints = [None] * len(photos) if hints is None else hints
-        self.check_can(hints=hints)
-        small_levels = [_shrink(each, options.size) for each in photos]
-        small_ab = self._predict(small_levels, _hint_arrays(hints, photos, small_levels), seed)
-        return [
-            each.with_colors(_paint(each, small, ab * np.float32(options.strength)))
-            for each, small, ab in zip(photos, small_levels, small_ab, strict=True)
-        ]
+        conditions = [Conditions(each, seed=seed) for each in hints or [None] * len(photos)]
+        return self.color(photos, ColorizeOptions(strength=strength, size=size), conditions)
 
     def colorize_file(
         self,
@@ -170,160 +227,106 @@ class Colorizer:
         hints: Hints | None = None,
         seed: int | None = None,
     ) -> Path:
-        """Color the photo at `source` into `target`, in the format of the target's suffix, and give its path.
+        """Color a photo file. Alpha, EXIF and resolution go along where the format holds them.
 
-        `hints` and `seed` are those of a call; of a file of several pages, the hints are the first one's. Alpha, EXIF
-        and resolution go along where the format holds them. The target is written whole or not at all, and replaced if
-        it exists. Raises `PhotoError` if the source is not a photo or the target cannot be written, `ConfigError` as a
-        call does.
+        Args:
+            source: any photo file.
+            target: the result, in the format of its suffix, written whole or not at all; replaced if it exists.
+            strength: as of a call.
+            size: as of a call.
+            hints: as of a call; of a file of several pages, they are the first one's.
+            seed: as of a call.
+
+        Returns:
+            The target's path.
+
+        Raises:
+            PhotoError: the source is not a photo, or the target cannot be written.
+            ConfigError: as a call.
         """
-        options = ColorizeOptions(strength=strength, size=size)
+        options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, seed=seed)
         target = Path(target)
         photo.writer(target)  # a wrong suffix is told before the work
-        self.check_can(hints=[hints])
-        photo.save(self._colored_pages(source, options, hints, seed), target)
+        self.check_can([conditions])
+        photo.save(self.color_pages(photo.pages(source), options, conditions, name=str(source)), target)
         return target
 
-    def _colored_pages(
-        self, source: str | os.PathLike[str], options: ColorizeOptions, hints: Hints | None, seed: int | None
+    def color(
+        self, photos: Sequence[Photo], options: ColorizeOptions = _DEFAULTS, conditions: Sequence[Conditions] = ()
+    ) -> list[Photo]:
+        """Color photos. Those that the network sees in the same shape go through it together.
+
+        Args:
+            photos: any.
+            options: of which strength and size matter here.
+            conditions: one for each photo, or none at all.
+
+        Returns:
+            The photos in color, in their order.
+
+        Raises:
+            ConfigError: the model has not learned what is asked for, or a hint is outside its photo.
+            MemoryError: the photos are too much.
+        """
+        conditions = conditions or [NO_CONDITIONS] * len(photos)
+        self.check_can(conditions)
+        views = [view(each, options.size, asked) for each, asked in zip(photos, conditions, strict=True)]
+        strength = np.float32(options.strength)
+        return [
+            paint(each, seen.levels, ab * strength)
+            for each, seen, ab in zip(photos, views, predict(self.engine, views), strict=True)
+        ]
+
+    def color_pages(
+        self, pages: Iterable[Photo], options: ColorizeOptions, conditions: Conditions = NO_CONDITIONS, *, name: str
     ) -> Iterator[Photo]:
-        strength, size = options.strength, options.size
-        for page in photo.pages(source):
+        """Color the pages of a file, one at a time, as `photo.pages` gives them and `photo.save` takes them.
+
+        Args:
+            pages: of one file.
+            options: as of `color`.
+            conditions: of which hints and reference are the first page's.
+            name: of the file, for messages.
+
+        Returns:
+            The pages in color.
+
+        Raises:
+            PhotoError: there is not enough memory for a page.
+            ConfigError: as `color`.
+        """
+        for page in pages:
             try:
-                (colored,) = self.colorize_photos([page], strength=strength, size=size, hints=[hints], seed=seed)
-                hints = None
+                (colored,) = self.color([page], options, [conditions])
             except MemoryError as error:
                 width, height = page.size
                 raise PhotoError(
-                    f"{source}: not enough memory to color {width}×{height} px at size {options.size}; "
+                    f"{name}: not enough memory to color {width}×{height} px at size {options.size}; "
                     "a smaller size needs less"
                 ) from error
+            conditions = Conditions(seed=conditions.seed)
             yield colored
 
-    def check_can(self, hints: Sequence[Hints | None] = (), variants: bool = False) -> None:
-        """Raise `ConfigError` if the model cannot do what is asked for."""
-        if any(each is not None for each in hints) and not self.takes_hints:
-            raise ConfigError("this model has not learned hints")
+    def check_can(self, conditions: Iterable[Conditions] = (), *, variants: bool = False) -> None:
+        """Check that the model has learned what is asked for.
+
+        Args:
+            conditions: what the colors of photos have to obey.
+            variants: whether other colorings, or where the model is unsure, are asked for.
+
+        Raises:
+            ConfigError: it has not.
+        """
+        for each in conditions:
+            for kind in sorted(each.kinds - self.engine.takes):
+                raise ConfigError(f"this model has not learned {_CALLED[kind]}")
         if variants and not self.has_variants:
             raise ConfigError(
                 "this model knows one coloring only: it has no variants and cannot tell where it is unsure"
             )
 
-    def _predict(
-        self,
-        small_levels: Sequence[NDArray[np.uint8]],
-        hints: Sequence[FloatArray | None] | None = None,
-        seed: int | None = None,
-    ) -> list[FloatArray]:
-        """`ab` (2, h, w) for each of the gray levels (h, w) and its hints (3, h, w)."""
-        hints = [None] * len(small_levels) if hints is None else hints
-        alike: defaultdict[tuple[int, ...], list[int]] = defaultdict(list)
-        for index, levels in enumerate(small_levels):
-            alike[self._padded(levels.shape)].append(index)
-        results: dict[int, FloatArray] = {}
-        for indices in alike.values():
-            l, given = self._stack([small_levels[index] for index in indices], [hints[index] for index in indices])
-            predicted = self._answer(l, given, seed)
-            for index, ab, photo_l in zip(indices, predicted, l[:, 0], strict=True):
-                height, width = small_levels[index].shape
-                ab = ab[:, :height, :width]
-                wanted = hints[index]
-                results[index] = ab if wanted is None else enforce_hints(ab, wanted, photo_l[:height, :width])
-        return [results[index] for index in range(len(small_levels))]
 
-    def _answer(self, l: FloatArray, hints: FloatArray | None, seed: int | None) -> FloatArray:
-        """What the engine predicts; under a seed, with hints drawn from what it finds possible."""
-        if seed is None or not self.has_variants:
-            return self.engine.predict(l, hints, seed)
-        given = [None] * len(l) if hints is None else list(hints)
-        drawn = [draw_hints(self.engine, each, mine, seed) for each, mine in zip(l[:, 0], given, strict=True)]
-        return self.engine.predict(l, np.stack(drawn))
-
-    def _padded(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """A shape with both sides up to the engine's stride."""
-        return tuple(side + -side % self.engine.stride for side in shape)
-
-    def _stack(
-        self, small_levels: Sequence[NDArray[np.uint8]], hints: Sequence[FloatArray | None]
-    ) -> tuple[FloatArray, FloatArray | None]:
-        """`l` (B, 1, h', w') and `hints` (B, 3, h', w'), if there are any, of photos whose padded shapes are alike.
-
-        Edges are continued, without hints.
-        """
-        shape = self._padded(small_levels[0].shape)
-        beyond = [[(0, whole - side) for side, whole in zip(each.shape, shape, strict=True)] for each in small_levels]
-        padded = [np.pad(each, edges, mode="edge") for each, edges in zip(small_levels, beyond, strict=True)]
-        l = levels_to_l(np.stack(padded))[:, None]
-        if all(each is None for each in hints):
-            return l, None
-        given = np.zeros((len(l), 3, *shape), np.float32)
-        for array, each in zip(given, hints, strict=True):
-            if each is not None:
-                array[:, : each.shape[1], : each.shape[2]] = each
-        return l, given
-
-
-class HintedColorizer:
-    """A `Colorizer` for one photo of which some colors are known, as `pipeline.run` takes it."""
-
-    def __init__(self, colorizer: Colorizer, hints: Hints) -> None:
-        """Raises `ConfigError` if the model has not learned hints."""
-        colorizer.check_can(hints=[hints])
-        self._colorizer, self._hints = colorizer, hints
-
-    def colorize_photos(
-        self, photos: Sequence[Photo], *, strength: float, size: int, seed: int | None = None
-    ) -> list[Photo]:
-        """As `Colorizer.colorize_photos`. Raises `ConfigError` for a page of several: which one is meant?"""
-        for each in photos:
-            if each.more_pages:
-                raise ConfigError(f"hints belong to a single photo, this file has {each.pages} pages")
-        hints = [self._hints] * len(photos)
-        return self._colorizer.colorize_photos(photos, strength=strength, size=size, hints=hints, seed=seed)
-
-
-def _hint_arrays(
-    hints: Sequence[Hints | None], photos: Sequence[Photo], small_levels: Sequence[NDArray[np.uint8]]
-) -> list[FloatArray | None]:
-    """Each photo's hints (3, h, w) as the network takes them."""
-    return [
-        None if given is None else hint_array(given, each.size, levels.shape)
-        for given, each, levels in zip(hints, photos, small_levels, strict=True)
-    ]
-
-
-def _shrink(page: Photo, size: int) -> NDArray[np.uint8]:
-    """Gray levels (h, w) with h · w ≈ size² in the photo's aspect, as the network sees it."""
-    width, height = page.size
-    scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = page.image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return to_8_bit(to_levels(np.asarray(resized)))
-
-
-def _paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
-    """A page's pixels in color, of 8 or 16 bit as they are, from small `ab` (2, h, w)."""
-    width, height = page.size
-    if not isinstance(page.pixels, Image.Image):
-        deep = np.empty((height, width, 3), np.uint16)
-        for top, rgbx in _strips(page, small_levels, ab):
-            deep[top : top + len(rgbx)] = rgbx[..., :3]
-        return deep
-    image = Image.new("RGB", page.size, None)  # not black first
-    for top, rgbx in _strips(page, small_levels, ab):
-        # Four bytes a pixel is how Pillow itself keeps RGB: they are copied as they are.
-        image.paste(Image.frombytes("RGB", (width, len(rgbx)), rgbx, "raw", "RGBX"), (0, top))
-    return image
-
-
-def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
-    """The colored page from top to bottom: a row's number, and (n, W, 4) from there."""
-    width, height = page.size
-    merger = Merger(ab)
-    upsampler = Upsampler(steps_of(ab), np.divide(small_levels, _LAST_LEVEL, dtype=np.float32), height, width)
-    for place, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
-        levels = to_levels(pixels)
-        yield place.start, merger.merge(levels, upsampler.rows(levels, place.start))
+_CALLED = {"hints": "hints", "reference": "to follow a reference photo"}  # what `Conditions.kinds` are called
 
 
 def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
@@ -336,7 +339,7 @@ def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
     if np.issubdtype(array.dtype, np.floating):
         if not (array.min() >= 0 and array.max() <= 1):  # also wrong for NaN
             raise ConfigError(f"{expected} with values from {array.min():g} to {array.max():g}")
-        array = np.rint(array * _LAST_LEVEL)
+        array = np.rint(array * LAST_LEVEL)
     elif array.dtype != np.uint8:
         raise ConfigError(expected)
     return np.ascontiguousarray(array, dtype=np.uint8)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorize.color.lightness import lightness_of, to_8_bit, to_levels
+from colorize.color.lightness import lightness_of, to_levels
 from colorize.errors import PhotoError
-from colorize.photo import Photo, strips
+from colorize.photo import Photo, strips, to_8_bit
 
 _WORST = 0.5  # of L*
 _KEPT = 0.999  # of the pixels

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from colorize import photo
-from colorize.color.lightness import ab_of, to_8_bit
-from colorize.color.units import FloatArray
+from colorize.color.lightness import ab_of
+from colorize.color.units import LAST_LEVEL, FloatArray
 from colorize.errors import ConfigError
 from colorize.former_names import takes_former_names
 
@@ -51,7 +51,7 @@ class Hint:
         if (
             isinstance(color, tuple | list)
             and len(color) == 3
-            and all(isinstance(level, int | np.integer) and 0 <= level <= 255 for level in color)
+            and all(isinstance(level, int | np.integer) and 0 <= level <= LAST_LEVEL for level in color)
         ):
             return int(color[0]), int(color[1]), int(color[2])
         raise ConfigError(f"a hint's color must be #rrggbb or three whole numbers from 0 to 255, got {color!r}")
@@ -74,7 +74,7 @@ def read_mask(path: str | os.PathLike[str]) -> Image.Image:
             f"{path}: expected an image that is transparent where there is no hint, this one has no alpha"
         )
     mask = painted.image.convert("RGB")
-    mask.putalpha(Image.fromarray(to_8_bit(painted.alpha)))
+    mask.putalpha(Image.fromarray(photo.to_8_bit(painted.alpha)))
     return mask
 
 
@@ -114,7 +114,7 @@ def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, .
     small = mask.convert("RGBa").resize((shape[1], shape[0]), Image.Resampling.BOX)  # alpha-weighted means
     alpha = np.asarray(small)[..., 3]
     colors = np.asarray(small.convert("RGBA"))[..., :3]
-    given = (alpha >= _OPAQUE * 255).astype(np.float32)
+    given = (alpha >= _OPAQUE * LAST_LEVEL).astype(np.float32)
     return np.concatenate([ab_of(colors).transpose(2, 0, 1) * given, given[None]])
 
 

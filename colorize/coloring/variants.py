@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.color.units import AB_RANGE, FloatArray
-from colorize.coloring.engine import Engine
+from colorize.coloring.engine import Engine, NetworkConditions
 from colorize.coloring.hints import place
 
 _PLACES = 6  # where colors are drawn
@@ -22,14 +22,33 @@ _NEAR = 2.0  # cells of the distribution; around a hint no further one is drawn
 _Array = NDArray[np.float64]
 
 
-def draw_hints(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: int) -> FloatArray:
-    """`hints` (3, h, w) with further ones drawn under `seed`, for `l` (h, w). The engine must have `bins`."""
+def draw_hints(engine: Engine, l: FloatArray, conditions: NetworkConditions) -> NetworkConditions:
+    """Draw further hints out of what a model finds possible.
+
+    Args:
+        engine: what runs the network; it must have `bins`.
+        l: (B, 1, h, w).
+        conditions: what the colors have to obey, with a seed, under which is drawn: the same for each photo.
+
+    Returns:
+        The conditions with further hints, which take the place of the seed.
+    """
+    assert engine.bins is not None
+    assert conditions.seed is not None
+    known = [None] * len(l) if conditions.hints is None else list(conditions.hints)
+    drawn = [_draw(engine, each[0], hints, conditions.seed) for each, hints in zip(l, known, strict=True)]
+    return NetworkConditions(np.stack(drawn))
+
+
+def _draw(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: int) -> FloatArray:
+    """`hints` (3, h, w) with further ones, for `l` (h, w)."""
     assert engine.bins is not None
     rng = np.random.default_rng(seed)
     given = np.zeros((3, *l.shape), np.float32) if hints is None else hints.copy()
     free: _Array | None = None
     for _ in range(_PLACES):
-        probabilities = engine.predict_distribution(l[None, None], given[None])[0].astype(np.float64)  # (Q, h', w')
+        known = NetworkConditions(given[None])
+        probabilities = engine.predict_distribution(l[None, None], known)[0].astype(np.float64)  # (Q, h', w')
         cells = probabilities.shape[1:]
         rows, columns = np.indices(cells)
         if free is None:
@@ -47,7 +66,15 @@ def draw_hints(engine: Engine, l: FloatArray, hints: FloatArray | None, seed: in
 
 
 def color_std(probabilities: _Array, bins: FloatArray) -> _Array:
-    """How far the colors (Q, h', w') that are possible lie apart: the standard deviation of (a*, b*), (h', w')."""
+    """How far the colors that are possible lie apart.
+
+    Args:
+        probabilities: (Q, h', w'), of each of the bins.
+        bins: (Q, 2), in units of `ab`.
+
+    Returns:
+        the standard deviation of (a*, b*), (h', w').
+    """
     mean = np.einsum("qhw,qc->chw", probabilities, bins)
     square = np.einsum("qhw,q->hw", probabilities, (bins**2).sum(axis=1))
     deviation: _Array = np.sqrt(np.maximum(square - (mean**2).sum(axis=0), 0)) * AB_RANGE

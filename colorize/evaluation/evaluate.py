@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from colorize.color.units import FloatArray
     from colorize.coloring.colorizer import Colorizer
-    from colorize.coloring.engine import Engine
+    from colorize.coloring.engine import Engine, NetworkConditions
     from colorize.coloring.hints import Hint
     from colorize.training.data import RawPhoto, Sources
 
@@ -71,7 +71,6 @@ FRECHET_PROTOCOL = (
 HINTS_PROTOCOL = (
     "points at random places, each with the mean of the true colors of the 3 × 3 pixels around it, given as users do"
 )
-SKIPS = ("unreadable", "tiny", "gray")
 _FEWEST_FOR_FRECHET = 8
 _DIGITS = 6  # significant ones in the file: the rest says nothing
 _SMALLEST = 16  # px: the coarsest measures need more than one block
@@ -119,7 +118,7 @@ def evaluate(
     from colorize.evaluation.features import FeatureExtractor
     from colorize.evaluation.scores import GRAY, TRUTH, Scores
     from colorize.system.memory import keep_freed_memory
-    from colorize.training.data import find_sources, source_of
+    from colorize.training.data import SKIPS, find_sources, source_of
 
     keep_freed_memory()
     begin = time.monotonic()
@@ -157,7 +156,10 @@ def evaluate(
         protocol["consistency"] = changes.PROTOCOL
     if any(row.hints for row in rows):
         protocol["hints"] = HINTS_PROTOCOL
-    settings = {row.name: {"model": row.file, **dataclasses.asdict(row.options), "hints": row.hints} for row in rows}
+    settings = {
+        row.name: {"model": row.file, **{name: getattr(row.options, name) for name in _SWEPT}, "hints": row.hints}
+        for row in rows
+    }
     return {
         "photos": len(scores),
         "skipped": {reason: skipped[reason] for reason in SKIPS},
@@ -224,13 +226,13 @@ class _Remembering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+    def predict(self, l: FloatArray, conditions: NetworkConditions) -> FloatArray:
         import numpy as np
 
-        if hints is not None or seed is not None:
-            return self._engine.predict(l, hints, seed)
+        if not conditions.is_automatic:
+            return self._engine.predict(l, conditions)
         if self._last is None or not np.array_equal(self._last[0], l):
-            self._last = l, self._engine.predict(l)
+            self._last = l, self._engine.predict(l, conditions)
         return self._last[1]
 
 

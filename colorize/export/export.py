@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from colorize.color.units import FloatArray
+from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.coloring.engine.graph_engine import GraphEngine
 from colorize.coloring.engine.torch_engine import TorchEngine
 from colorize.errors import WeightsError
@@ -127,7 +128,7 @@ def _megabytes(path: Path) -> str:
 def _info(weights: Path, generator: Generator) -> GraphInfo:
     engine = TorchEngine(generator, torch.device("cpu"))
     bins = None if engine.bins is None else engine.bins.tolist()
-    return GraphInfo(fingerprint(weights), engine.stride, engine.takes_hints, bins)
+    return GraphInfo(fingerprint(weights), engine.stride, "hints" in engine.takes, bins)
 
 
 def _compare(graph: GraphEngine, generator: Generator) -> float:
@@ -140,7 +141,7 @@ def _compare(graph: GraphEngine, generator: Generator) -> float:
         l: FloatArray = rng.uniform(-1, 1, shape).astype(np.float32)
         hints = np.zeros((batch, HINT_CHANNELS, *shape[2:]), np.float32)
         hints[:, :, :: generator.stride // 2, 5] = 0.5
-        for given in (None, hints):
+        for given in (AUTOMATIC, NetworkConditions(hints)):
             worst = max(worst, _difference(graph.predict(l, given), reference.predict(l, given)))
             if reference.bins is not None:
                 probabilities = graph.predict_distribution(l, given), reference.predict_distribution(l, given)

@@ -7,13 +7,14 @@ and goes into a file again whole or not at all (`writing`).
 from __future__ import annotations
 
 from colorize.photo.formats import MAX_PIXELS, SUFFIXES, result_suffix, writer
-from colorize.photo.image import Photo, strips
+from colorize.photo.image import Photo, strips, to_8_bit
 from colorize.photo.reading import Header, count_pixels, header, open, pages, to_photo
 from colorize.photo.writing import dropped_metadata, save, save_preview
 
 __all__ = [
     "Photo",
     "strips",
+    "to_8_bit",
     "open",
     "pages",
     "to_photo",

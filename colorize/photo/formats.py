@@ -57,7 +57,7 @@ class Format:
     longest: int = 1 << 31  # px of a side
 
 
-JPEG = Format("JPEG", quality=95, iptc=True, text="Comment", segment=65_533, longest=65_500)
+JPEG = Format("JPEG", quality=95, iptc=True, text="Comment", segment=65_533, longest=LONGEST_JPEG)
 PNG = Format("PNG", sixteen_bit=True, alpha=True, text="all")
 TIFF = Format("TIFF", sixteen_bit=True, alpha=True, pages=True, iptc=True)
 WEBP = Format("WebP", quality=95, alpha=True, longest=16_383)

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize.color.units import Levels
+from colorize.color.units import STEP_16, Levels
 
-_STEP = 257  # a level of 8 bit in 16 bit
 _STRIP = 1 << 18  # pixels that are turned into others at a time: what this takes fits into the processor's cache
 
 
@@ -117,15 +116,17 @@ def to_array(image: Image.Image) -> NDArray[np.uint8]:
 
 
 def to_8_bit(levels: Levels) -> NDArray[np.uint8]:
-    """The nearest levels of 8 bit."""
+    """The nearest levels of 8 bit, of gray levels, colors or alpha of any shape."""
     if levels.dtype == np.uint8:
         return cast("NDArray[np.uint8]", levels)
     result = np.empty(levels.shape, np.uint8)
-    for rows, values in strips(levels):
-        result[rows] = (values.astype(np.uint32) + _STEP // 2) // _STEP
+    count = max(1, _STRIP // levels[0].size)
+    for start in range(0, len(levels), count):
+        rows = slice(start, start + count)
+        result[rows] = (levels[rows].astype(np.uint32) + STEP_16 // 2) // STEP_16
     return result
 
 
 def to_16_bit(levels: Levels) -> NDArray[np.uint16]:
     """The same levels in 16 bit."""
-    return cast("NDArray[np.uint16]", levels if levels.dtype == np.uint16 else levels.astype(np.uint16) * _STEP)
+    return cast("NDArray[np.uint16]", levels if levels.dtype == np.uint16 else levels.astype(np.uint16) * STEP_16)

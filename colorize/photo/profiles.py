@@ -10,8 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-_LAST_LEVEL = 255
-_STEP = 257  # a level of 8 bit in 16 bit
+from colorize.color.units import (
+    LAST_LEVEL,
+    SRGB_GAMMA,
+    SRGB_KNEE_LEVEL,
+    SRGB_OFFSET,
+    SRGB_SCALE,
+    SRGB_SLOPE,
+    STEP_16,
+    srgb_encode,
+)
+from colorize.photo.image import to_8_bit
+
 _ROUNDING = 2  # levels by which lcms misses gray
 _GAMMAS = 0.1, 4.0  # that make sense
 
@@ -30,8 +40,7 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "L":
-            table = _gray_table(profile, _space(source))
-            return image.point(((table[::_STEP].astype(np.uint32) + _STEP // 2) // _STEP).tolist())
+            return image.point(to_8_bit(_gray_table(profile, _space(source))[::STEP_16]).tolist())
         if image.mode == "RGB" and is_srgb(profile):
             return image
         return _to_rgb(image, source)
@@ -50,9 +59,9 @@ def gray_to_srgb(levels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint1
 def neutral_table(profile: bytes) -> list[int] | None:
     """sRGB's level for each level (256) of gray that is saved as RGB with this profile; None if it has a tint there."""
     if is_srgb(profile):
-        return list(range(_LAST_LEVEL + 1))
+        return list(range(LAST_LEVEL + 1))
     try:
-        ramp = np.repeat(np.arange(_LAST_LEVEL + 1, dtype=np.uint8)[None, :, None], 3, axis=2)
+        ramp = np.repeat(np.arange(LAST_LEVEL + 1, dtype=np.uint8)[None, :, None], 3, axis=2)
         converted = np.asarray(to_srgb(Image.fromarray(ramp), profile))[0].astype(np.int16)
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
@@ -84,9 +93,8 @@ def gamma_table(gamma: float) -> list[int] | None:
     """sRGB's level for each level (256) whose light is level ** (1 / gamma); None if that is about sRGB itself."""
     if not _GAMMAS[0] <= gamma <= _GAMMAS[1] or abs(gamma * 2.2 - 1) < 0.05:
         return None
-    light = np.linspace(0, 1, _LAST_LEVEL + 1) ** (1 / gamma)
-    srgb_ = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1
-    return [round(value * _LAST_LEVEL) for value in srgb_.tolist()]
+    light = np.linspace(0, 1, LAST_LEVEL + 1) ** (1 / gamma)
+    return [round(value * LAST_LEVEL) for value in srgb_encode(light).tolist()]
 
 
 def _to_rgb(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:
@@ -122,7 +130,7 @@ def _gray_table(profile: bytes, space: str) -> NDArray[np.uint16]:
 @lru_cache(maxsize=8)
 def is_srgb(profile: bytes) -> bool:
     """Whether it is RGB's and changes no level by more than the rounding: sRGB has been written down in many ways."""
-    steps = np.linspace(0, _LAST_LEVEL, 18).astype(np.uint8)
+    steps = np.linspace(0, LAST_LEVEL, 18).astype(np.uint8)
     probe = np.stack(np.meshgrid(steps, steps, steps), -1).reshape(18, -1, 3)
     try:
         converted = np.asarray(_to_rgb(Image.fromarray(probe), ImageCms.ImageCmsProfile(io.BytesIO(profile))))
@@ -132,8 +140,8 @@ def is_srgb(profile: bytes) -> bool:
 
 
 def _gray_srgb() -> bytes:
-    """A gray profile with sRGB's curve (IEC 61966-2-1), as a parametric curve of type 3 (ICC.1:2022, 10.18)."""
-    constants = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    """A gray profile with sRGB's curve, as a parametric curve of type 3 (ICC.1:2022, 10.18)."""
+    constants = (SRGB_GAMMA, 1 / SRGB_SCALE, SRGB_OFFSET / SRGB_SCALE, 1 / SRGB_SLOPE, SRGB_KNEE_LEVEL)
     return _gray_profile(struct.pack(">4s4xHxx5i", b"para", 3, *(round(value * 65536) for value in constants)))
 
 

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, PngImagePlugin, UnidentifiedImageError
 
-from colorize.color.units import Levels
+from colorize.color.units import LAST_LEVEL, LAST_LEVEL_16, Levels
 from colorize.errors import PhotoError
 from colorize.photo import exif, extras, guards, profiles, silence, sixteen_bit, xmp
 from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, is_only_read, suffix_of
 from colorize.photo.image import Photo, strips, to_array
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
-_LAST_LEVEL, _LAST_LEVEL_16 = 255, 65535
 _PNG_CHUNK = 1 << 23
 _PIXELS_AT_ONCE = 1 << 18
 _HEADER = 1 << 22  # bytes of a JPEG in which its size has to stand
@@ -343,22 +342,22 @@ def _sixteen_bit_gray(image: Image.Image, metadata: FileMetadata) -> tuple[NDArr
     width, height = image.size
     levels = np.empty((height, width), np.uint16)
     if image.mode in _SIXTEEN_BIT:
-        low, high = 0.0, float((1 << metadata.bits) - 1 if metadata.bits in (10, 12, 14) else _LAST_LEVEL_16)
+        low, high = 0.0, float((1 << metadata.bits) - 1 if metadata.bits in (10, 12, 14) else LAST_LEVEL_16)
     else:
         low, high = _range(image)
     for rows, values in strips(image):
-        if (low, high) == (0, _LAST_LEVEL_16):
+        if (low, high) == (0, LAST_LEVEL_16):
             levels[rows] = values
         else:
             unit = (np.nan_to_num(values.astype(np.float32), nan=low, posinf=high, neginf=low) - low) / (high - low)
-            levels[rows] = np.rint(np.clip(unit, 0, 1) * _LAST_LEVEL_16)
+            levels[rows] = np.rint(np.clip(unit, 0, 1) * LAST_LEVEL_16)
     transparent = image.info.get("transparency")
-    alpha = np.where(levels == transparent, 0, _LAST_LEVEL_16).astype(np.uint16) if transparent is not None else None
+    alpha = np.where(levels == transparent, 0, LAST_LEVEL_16).astype(np.uint16) if transparent is not None else None
     if metadata.white_is_zero:  # which Pillow leaves to us in these modes
-        np.subtract(_LAST_LEVEL_16, levels, out=levels)
+        np.subtract(LAST_LEVEL_16, levels, out=levels)
     if profile := image.info.get("icc_profile"):
         levels = profiles.gray_to_srgb(levels, profile)
-    return levels, None if alpha is None or alpha.min() == _LAST_LEVEL_16 else alpha
+    return levels, None if alpha is None or alpha.min() == LAST_LEVEL_16 else alpha
 
 
 def _range(image: Image.Image) -> tuple[float, float]:
@@ -368,7 +367,7 @@ def _range(image: Image.Image) -> tuple[float, float]:
         finite = values[np.isfinite(values)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    for most in (1, _LAST_LEVEL, _LAST_LEVEL_16) if image.mode == "F" else (_LAST_LEVEL_16,):
+    for most in (1, LAST_LEVEL, LAST_LEVEL_16) if image.mode == "F" else (LAST_LEVEL_16,):
         if 0 <= low <= high <= most:
             return 0.0, float(most)
     return (low, high) if low < high else (0.0, 1.0)
@@ -425,7 +424,7 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, NDArray[np.uint8] | N
             image = image.convert("RGBA")
         alpha = to_array(image.getchannel("A"))
         image = image.getchannel("L") if image.mode == "LA" else image.convert("RGB")
-        return image, alpha if alpha.min() < _LAST_LEVEL else None
+        return image, alpha if alpha.min() < LAST_LEVEL else None
     return image, None
 
 

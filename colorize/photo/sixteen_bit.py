@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from colorize.color.units import LAST_LEVEL_16
 from colorize.photo import profiles
 from colorize.photo.image import strips
 
 _CHANNELS = {"RGB": 3, "RGBX": 3, "RGBA": 4}  # by what stands before ";16" in Pillow's name of the file's layout
 _OTHER_ORDER = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
-_OPAQUE = 65535
 _BITS, _PLANAR = 258, 284  # TIFF tags
 
 
@@ -54,7 +54,7 @@ def to_srgb(
     """Levels (H, W) or (H, W, 3) and alpha of what `load` gives; None if they can be converted in 8 bit only."""
     channels = deep.shape[2]
     alpha = np.ascontiguousarray(deep[..., -1]) if channels in (2, 4) else None
-    if alpha is not None and alpha.min() == _OPAQUE:
+    if alpha is not None and alpha.min() == LAST_LEVEL_16:
         alpha = None
     levels = deep[..., 0] if channels == 2 else deep[..., :3]
     is_gray = channels == 2

@@ -22,7 +22,7 @@ from colorize.training.schedules import SCHEDULES
 CHANGEABLE = ("patience", "log_interval", "validate_interval", "checkpoint_interval", "keep_every")
 STEPS = ("generator_steps", "discriminator_steps", "adversarial_steps")
 PRECISIONS = ("auto", "bf16", "fp32")
-DEVICES = ("auto", "cpu")
+TRAINING_DEVICES = ("auto", "cpu")
 
 
 def _option(
@@ -142,7 +142,7 @@ class TrainConfig:
     precision: str = _option(
         "auto", f"one of {', '.join(PRECISIONS)}; auto: bf16 where the processor multiplies in it", among=PRECISIONS
     )
-    device: str = _option("auto", "auto or cpu; which GPU is `accelerate launch`'s business", among=DEVICES)
+    device: str = _option("auto", "auto or cpu; which GPU is `accelerate launch`'s business", among=TRAINING_DEVICES)
     seed: int = _option(0, "of weights, order and augmentation", least=0)
     log_interval: int = _option(20, "steps between lines in the log", least=1)
     validate_interval: int = _option(500, "steps between measurements on the validation photos", least=1)

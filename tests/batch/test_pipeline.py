@@ -22,7 +22,7 @@ from colorize.batch.plan import Plan, plan
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.tint import Original
 from colorize.errors import PhotoError
-from colorize.options import ColorizeOptions, ResultOptions
+from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 from tests.stand_ins import StandInColorizer, StandInEngine, one_color
 
@@ -50,7 +50,7 @@ def doing(
     overwrite: bool = False,
     stop: threading.Event | None = None,
 ) -> Iterator[Result]:
-    return run(jobs, lambda: colorizer or StandInColorizer(), ColorizeOptions(), overwrite=overwrite, stop=stop)
+    return run(jobs, lambda: colorizer or StandInColorizer(), ColorizeOptions(overwrite=overwrite), stop=stop)
 
 
 def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_what_is_missing(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_bad_photos_are_told_and_the_rest_goes_on_and_a_second_call_does_only_wh
     (tmp_path / "out/c.png").unlink()
     assert outcomes(run(jobs, load, ColorizeOptions())) == [SKIPPED, FAILED, DONE]
     assert (tmp_path / "out/a.png").stat().st_mtime_ns == before
-    assert outcomes(run(jobs[:1], load, ColorizeOptions(strength=0), overwrite=True)) == [DONE]
+    assert outcomes(run(jobs[:1], load, ColorizeOptions(strength=0, overwrite=True))) == [DONE]
     assert (np.asarray(Image.open(tmp_path / "out/a.png")) == 128).all()
 
 
@@ -90,7 +90,7 @@ def test_photos_in_color_get_new_ones_and_say_so_or_are_left_alone(tmp_path: Pat
     page.save(tmp_path / "in/b.png")
     page.save(tmp_path / "in/c.tif", save_all=True, append_images=[page])
     jobs = plan([tmp_path / "in"], tmp_path / "out")
-    skipping = run(jobs, StandInColorizer, ColorizeOptions(), skip_color=True)
+    skipping = run(jobs, StandInColorizer, ColorizeOptions(skip_color=True))
     assert outcomes(skipping) == [DONE, LEFT, LEFT]
     assert names(tmp_path / "out") == ["a.png"]
     results = list(doing(jobs))
@@ -362,9 +362,8 @@ def test_quality_and_format_are_those_asked_for(tmp_path: Path) -> None:
     Image.fromarray(rng.integers(0, 256, (60, 80), dtype=np.uint8)).save(tmp_path / "in/a.png")
     sizes = []
     for quality in (10, 90):
-        written = ResultOptions("jpg", quality)
-        jobs = plan([tmp_path / "in"], tmp_path / "out", written.format)
-        (result,) = run(jobs, StandInColorizer, ColorizeOptions(), written, overwrite=True)
+        options = ColorizeOptions(format="jpg", quality=quality, overwrite=True)
+        (result,) = run(plan([tmp_path / "in"], tmp_path / "out", options), StandInColorizer, options)
         assert result.job.target.name == "a.png.jpg"
         with Image.open(result.job.target) as image:
             assert image.format == "JPEG"

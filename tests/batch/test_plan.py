@@ -12,7 +12,7 @@ import pytest
 from colorize.batch import plan as plan_module
 from colorize.batch.plan import plan
 from colorize.errors import ConfigError, DataError
-from colorize.options import FORMATS
+from colorize.options import FORMATS, ColorizeOptions
 
 
 def gray(path: Path) -> Path:
@@ -24,7 +24,7 @@ def gray(path: Path) -> Path:
 def planned(
     paths: list[Path], output: Path | None, base: Path, file_format: str | None = None
 ) -> list[tuple[str, str]]:
-    jobs = plan(paths, output, file_format)
+    jobs = plan(paths, output, ColorizeOptions(format=file_format))
     assert len(jobs) == len(list(jobs))
     return [(str(j.source.relative_to(base)), str(j.target.relative_to(base))) for j in jobs]
 
@@ -99,7 +99,7 @@ def test_photos_that_differ_only_in_their_format_get_a_result_each(tmp_path: Pat
     targets = [target for _, target in planned([tmp_path / "in"], tmp_path / "out", tmp_path, "jpg")]
     assert targets == ["out/a.gif.jpg", "out/a.jpeg", "out/a.pgm.jpg", "out/a.png.jpg"]
     for file_format in FORMATS:
-        assert len(plan([tmp_path / "in"], None, file_format)) == 4
+        assert len(plan([tmp_path / "in"], None, ColorizeOptions(format=file_format))) == 4
 
 
 ALIKE = [("A.png", "a.png"), ("ß.png", "SS.png"), ("ü.png", unicodedata.normalize("NFD", "ü.png"))]
@@ -168,7 +168,7 @@ def test_a_name_that_leaves_no_room_for_its_result_is_cut_and_still_its_own(tmp_
     for name in names:
         gray(tmp_path / name)
     for file_format in (None, "webp"):
-        jobs = list(plan([tmp_path], None, file_format))
+        jobs = list(plan([tmp_path], None, ColorizeOptions(format=file_format)))
         assert [job.source.name for job in jobs] == sorted(names)
         results = [job.target.name for job in jobs]
         assert len(set(results)) == len(names)
@@ -179,7 +179,7 @@ def test_a_name_that_leaves_no_room_for_its_result_is_cut_and_still_its_own(tmp_
                 result.encode()  # no character cut in two
         for job in jobs:
             gray(job.target)
-        again = list(plan([tmp_path], None, file_format))  # they are results, not sources
+        again = list(plan([tmp_path], None, ColorizeOptions(format=file_format)))  # they are results, not sources
         assert again == jobs
         for job in jobs:
             job.target.unlink()
@@ -255,7 +255,7 @@ def test_every_photo_has_its_variants_after_it_and_they_are_no_sources(tmp_path:
     long = "x" * 250
     for name in ("a.png", "a-variant-1.png", f"{long}.png"):
         gray(tmp_path / name)
-    jobs = list(plan([tmp_path], variants=2))
+    jobs = list(plan([tmp_path], options=ColorizeOptions(variants=2)))
     assert [(job.target.name, job.seed) for job in jobs[3:6]] == [
         ("a-color.png", None),
         ("a-color-variant-1.png", 1),
@@ -266,4 +266,4 @@ def test_every_photo_has_its_variants_after_it_and_they_are_no_sources(tmp_path:
         gray(job.target)
     assert {job.source for job in plan([tmp_path])} == {job.source for job in jobs}
     with pytest.raises(ConfigError, match=r"would both become .*a-variant-1\.png"):
-        plan([tmp_path], tmp_path / "out", variants=2)
+        plan([tmp_path], tmp_path / "out", ColorizeOptions(variants=2))

@@ -14,6 +14,7 @@ from colorize.batch import watch
 from colorize.batch.plan import Job
 from colorize.batch.watch import arrivals
 from colorize.errors import DataError
+from colorize.options import ColorizeOptions
 
 Look = Callable[[], list[str]]
 
@@ -36,7 +37,7 @@ def seen(folder: Path, steps: Sequence[Callable[[], object]], *, overwrite: bool
     """Names that are given at each look that gives any; every photo but bad ones is done at once."""
     looks = Looks(*steps)
     given: list[list[str]] = []
-    for jobs in arrivals([folder], folder.parent / "out", None, looks, overwrite=overwrite):
+    for jobs in arrivals([folder], folder.parent / "out", ColorizeOptions(overwrite=overwrite), looks):
         given.append([job.problem or job.source.name for job in jobs])
         for job in jobs:
             if not job.problem and "bad" not in job.source.name:
@@ -106,7 +107,7 @@ def test_a_folder_that_goes_away_is_told_once_and_waited_for(tmp_path: Path) -> 
 
 def test_a_folder_that_is_not_there_at_first_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="missing: no such file or folder"):
-        next(arrivals([tmp_path / "missing"], None, None, threading.Event()))
+        next(arrivals([tmp_path / "missing"], None, ColorizeOptions(), threading.Event()))
 
 
 def test_an_empty_folder_is_watched_and_looking_takes_a_small_part_of_the_time(
@@ -125,10 +126,10 @@ def test_an_empty_folder_is_watched_and_looking_takes_a_small_part_of_the_time(
         return iter(())
 
     stop = Slow()
-    assert list(arrivals([tmp_path], None, None, stop, pause=0.5)) == []
+    assert list(arrivals([tmp_path], None, ColorizeOptions(), stop, pause=0.5)) == []
     assert stop.waited == 0.5
     monkeypatch.setattr(watch, "plan", slow_plan)
     stop = Slow()
-    assert list(arrivals([tmp_path], None, None, stop, pause=0.5)) == []
+    assert list(arrivals([tmp_path], None, ColorizeOptions(), stop, pause=0.5)) == []
     assert stop.waited is not None
     assert stop.waited >= 2

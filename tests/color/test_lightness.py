@@ -12,7 +12,7 @@ from skimage import data
 from skimage.color import rgb2lab, rgb2xyz
 
 from colorize.color import lightness
-from colorize.color.lightness import Merger, levels_to_l, lightness_of, merge, steps_of, to_8_bit, to_levels
+from colorize.color.lightness import Merger, levels_to_l, lightness_of, merge, steps_of, to_levels
 from colorize.color.tensors import rgb_to_lab
 from colorize.color.units import Levels
 
@@ -124,13 +124,6 @@ def test_the_numbers_are_those_of_kornia_and_scikit_image() -> None:
     assert (to_levels(rgb) == nearest_levels(rgb)).all()
     grays = torch.arange(256).expand(1, 3, 1, -1) / 255
     np.testing.assert_allclose(levels_to_l(every_level(1)), rgb_to_lab(grays)[0][0, 0], atol=2e-5)
-
-
-def test_levels_of_16_bit_have_a_nearest_one_of_8() -> None:
-    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
-    wanted = nearest_levels(np.repeat(levels[..., None], 3, axis=2).astype(np.float64) / 65535)
-    assert (to_8_bit(levels) == wanted).all()
-    assert (to_8_bit(every_level(1) * np.uint16(257)) == every_level(1)).all()
 
 
 def test_what_is_looked_up_is_what_would_be_worked_out() -> None:

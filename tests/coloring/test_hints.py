@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from colorize import ConfigError, Hint
+from colorize import ConfigError, Hint, photo
 from colorize.color.lightness import ab_of
 from colorize.color.tensors import rgb_to_lab
 from colorize.color.units import AB_RANGE
-from colorize.coloring.hints import enforce_hints, hint_array
+from colorize.coloring.hints import enforce_hints, hint_array, read_mask
+from colorize.photo import Photo
 
 RED = ab_of(np.array([200, 40, 30], np.uint8))
 
@@ -61,6 +64,15 @@ def test_a_mask_gives_its_colors_where_it_is_opaque() -> None:
     np.testing.assert_array_equal(array[2], expected)
     np.testing.assert_allclose(array[:2, 1, 6], RED, atol=0.01)
     assert not array[:2, array[2] == 0].any()
+
+
+def test_the_alpha_of_a_mask_of_16_bit_is_rounded_to_the_nearest_of_8_bit_at_every_level(tmp_path: Path) -> None:
+    """Alpha is no lightness: rounded to the nearest L*, 20 of the levels are off by one."""
+    levels = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    mask = Photo(np.full((256, 256, 3), 40_000, np.uint16), levels)
+    photo.save(mask, tmp_path / "mask.png")
+    read = np.asarray(read_mask(tmp_path / "mask.png"))[..., 3]
+    np.testing.assert_array_equal(read, np.rint(levels / 257))
 
 
 @pytest.mark.parametrize("mask", [Image.new("RGBA", (39, 20)), Image.new("RGB", (40, 20))])

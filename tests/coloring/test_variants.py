@@ -10,6 +10,7 @@ from colorize import ConfigError, Hint
 from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE
 from colorize.coloring.colorizer import Colorizer
+from colorize.coloring.engine import NetworkConditions
 from colorize.coloring.variants import color_std, draw_hints
 from tests.stand_ins import StandInEngine, TwoHalves, one_color
 
@@ -52,12 +53,13 @@ def test_variants_keep_the_hints_that_were_given() -> None:
 
 def test_colors_are_drawn_as_often_as_they_are_likely() -> None:
     engine = TwoHalves()
-    l = np.zeros((64, 96), np.float32)
+    l = np.zeros((1, 1, 64, 96), np.float32)
     reds = 0
     for seed in range(60):
-        given = draw_hints(engine, l, None, seed)
-        reds += int(given[0, :, :48].max() > 0.4)
-        assert given[2].any()
+        given = draw_hints(engine, l, NetworkConditions(seed=seed)).hints
+        assert given is not None
+        reds += int(given[0, 0, :, :48].max() > 0.4)
+        assert given[0, 2].any()
     assert 18 <= reds <= 42  # 30 expected; a fair coin is outside once in 600 times
 
 

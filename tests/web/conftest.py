@@ -30,6 +30,7 @@ from starlette.routing import Route
 
 from colorize.color.units import FloatArray
 from colorize.coloring.colorizer import Colorizer
+from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.web.accounts import Accounts
 from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
@@ -58,10 +59,10 @@ class RedEngine(StandInEngine):
         self.go.set()
         self.begun = 0  # predictions
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         self.begun += 1
         assert self.go.wait(30)
-        return super().predict(l, hints, seed)
+        return super().predict(l, conditions)
 
 
 class Running:

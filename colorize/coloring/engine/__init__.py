@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from colorize.color.units import FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class NetworkConditions:
+    """`Conditions` of a batch of photos, as a network takes them."""
+
+    hints: FloatArray | None = None  # (B, 3, H, W): ab of the hinted pixels, then a 0/1 mask; None as all zero
+    seed: int | None = None  # switches on the noise of a network that has some; None gives the same answer each time
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether nothing is asked for."""
+        return self.hints is None and self.seed is None
+
+
+AUTOMATIC = NetworkConditions()
 
 
 class Engine(Protocol):
@@ -19,14 +36,34 @@ class Engine(Protocol):
         """The colors (Q, 2) of `predict_distribution`, in units of `ab`; None of a model that has no distribution."""
 
     @property
-    def takes_hints(self) -> bool:
-        """Whether hints change anything: a network has to have learned them."""
+    def takes(self) -> frozenset[str]:
+        """The fields of `Conditions` that the model has learned, by name: "hints"."""
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
-        """`ab` (B, 2, H, W) for `l` (B, 1, H, W) and `hints` (B, 3, H, W), float32, in the units of `color/units.py`.
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        """Predict color.
 
-        Without a seed the answer is always the same; a seed switches on the noise of a network that has some.
+        Args:
+            l: (B, 1, H, W), float32, L*/50 − 1, H and W multiples of `stride`.
+            conditions: what the colors have to obey, for the same B, H and W.
+
+        Returns:
+            `ab` (B, 2, H, W), float32, (a*, b*)/110.
+
+        Raises:
+            MemoryError: there is not enough memory for arrays of this size.
         """
 
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
-        """How likely each of the `bins` is, (B, Q, H', W'), at a smaller size; over all bins it sums up to 1."""
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        """Predict how likely each of the `bins` is.
+
+        Args:
+            l: as of `predict`.
+            conditions: as of `predict`.
+
+        Returns:
+            probabilities (B, Q, H', W'), float32, at a smaller size; over all bins they sum up to 1.
+
+        Raises:
+            MemoryError: as `predict`.
+            ValueError: the model has no bins.
+        """

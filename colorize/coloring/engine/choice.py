@@ -20,12 +20,21 @@ _log = logging.getLogger("colorize")
 
 
 def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[Engine, ModelInfo]:
-    """The model file `model` on the engine called `name`, and what it says of itself.
+    """Open a model file on an engine.
 
-    "auto" is the graph beside the model file where the device is the CPU and both the graph and ONNX Runtime are there,
-    else torch; "int8" is taken by its name only. The device "auto" is a CUDA card if there is one, and otherwise the
-    CPU: a graph there has finished before torch has started on MPS. Raises `ConfigError` for a name that is unknown or
-    not to be had here, `WeightsError` for a bad file.
+    Args:
+        model: the model file.
+        name: of the engine, one of `ENGINES`. "auto" is the graph beside the model file where the device is the CPU and
+            both the graph and ONNX Runtime are there, else torch; "int8" is taken by its name only.
+        device: one of `DEVICES`. "auto" is a CUDA card if there is one, and otherwise the CPU: a graph there has
+            finished before torch has started on MPS.
+
+    Returns:
+        The engine, and what the model file says of itself.
+
+    Raises:
+        ConfigError: a name is unknown, or the engine or the device is not there.
+        WeightsError: the file is not a model.
     """
     check_known("engine", name, ENGINES)
     check_known("device", device, DEVICES)

@@ -10,6 +10,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from colorize.color.units import FloatArray
+from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.errors import WeightsError
 from colorize.models.modelfile import GraphInfo, fingerprint
 from colorize.system.cores import CORES
@@ -29,10 +30,15 @@ class GraphEngine:
     """A graph made by `python -m colorize.export`. Safe to share between threads: they run side by side."""
 
     def __init__(self, graph: Path, model: Path, threads: int = 0) -> None:
-        """The graph of the model file `model`, of which it reads its weights, on so many threads; 0 is all cores.
+        """Open a graph.
 
-        All cores are as many as the environment's OMP_NUM_THREADS says, where it says something, as for torch. Raises
-        `WeightsError` for a graph that is damaged or was made of other weights than those in `model`.
+        Args:
+            graph: the graph's file.
+            model: the model file that it was made of, whose weights it reads.
+            threads: of one prediction; 0 is what OMP_NUM_THREADS says, as for torch, or else all cores up to 8.
+
+        Raises:
+            WeightsError: the graph is damaged or was made of other weights than those in `model`.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads or _usual_threads()
@@ -61,23 +67,18 @@ class GraphEngine:
         return None if self._info.bins is None else np.array(self._info.bins, np.float32)
 
     @property
-    def takes_hints(self) -> bool:
-        return self._info.takes_hints
+    def takes(self) -> frozenset[str]:
+        return frozenset({"hints"} if self._info.takes_hints else ())
 
-    def predict(
-        self,
-        l: FloatArray,
-        hints: FloatArray | None = None,
-        seed: int | None = None,  # noqa: ARG002 - a graph has one answer: dropout stays behind
-    ) -> FloatArray:
-        """See `Engine`. Raises `MemoryError` if there is not enough for arrays of this size."""
-        return self._run("ab", l, hints)
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        """See `Engine`. A graph has one answer, whatever the seed: dropout stays behind."""
+        return self._run("ab", l, conditions.hints)
 
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
-        """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the model has no bins."""
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        """See `Engine`."""
         if self._info.bins is None:
             raise ValueError("a distribution is what a model with bins has, this one has none")
-        logits = self._run(_LOGITS, l, hints)
+        logits = self._run(_LOGITS, l, conditions.hints)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from colorize.color.units import FloatArray
+from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.errors import ConfigError
 from colorize.models.generator import Generator
 from colorize.options import DEVICES, check_known
@@ -36,21 +37,24 @@ class TorchEngine:
         return None if bins is None else np.asarray(bins.centers.float().cpu().numpy())
 
     @property
-    def takes_hints(self) -> bool:
-        return self._generator.takes_hints
+    def takes(self) -> frozenset[str]:
+        return frozenset({"hints"} if self._generator.takes_hints else ())
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
-        """See `Engine`. Raises `MemoryError` if the device has not enough for arrays of this size."""
-        with self._lock, memory_errors(), torch.inference_mode(), _dropout(self._generator, self.device, seed):
-            ab = self._generator(self._tensor(l), None if hints is None else self._tensor(hints))
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        """See `Engine`. The memory is the device's."""
+        noise = _dropout(self._generator, self.device, conditions.seed)
+        with self._lock, memory_errors(), torch.inference_mode(), noise:
+            ab = self._generator(self._tensor(l), self._hints(conditions))
             return np.asarray(ab.float().cpu().numpy())
 
-    def predict_distribution(self, l: FloatArray, hints: FloatArray | None = None) -> FloatArray:
-        """See `Engine`. Raises `MemoryError` as `predict` does, `ValueError` if the generator has no bins."""
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        """See `Engine`. The memory is the device's."""
         with self._lock, memory_errors(), torch.inference_mode():
-            given = None if hints is None else self._tensor(hints)
-            logits = self._generator(self._tensor(l), given, logits=True).logits
+            logits = self._generator(self._tensor(l), self._hints(conditions), logits=True).logits
             return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy())
+
+    def _hints(self, conditions: NetworkConditions) -> torch.Tensor | None:
+        return None if conditions.hints is None else self._tensor(conditions.hints)
 
     def _tensor(self, array: FloatArray) -> torch.Tensor:
         # A copy: torch warns of arrays that may not be written to.

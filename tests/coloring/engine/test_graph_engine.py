@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from colorize.color.units import FloatArray
-from colorize.coloring.engine import Engine
+from colorize.coloring.engine import AUTOMATIC, Engine, NetworkConditions
 from colorize.coloring.engine.graph_engine import GraphEngine
 from colorize.coloring.engine.torch_engine import TorchEngine
 from colorize.errors import WeightsError
@@ -49,7 +49,7 @@ def test_it_answers_as_torch_does(engine: GraphEngine, reference: Engine, shape:
     l = lightness(*shape)
     hints = np.zeros((shape[0], 3, *shape[2:]), np.float32)
     hints[:, :, 8:12, 8:12] = 0.5
-    for given in (None, hints):
+    for given in (AUTOMATIC, NetworkConditions(hints)):
         ab = engine.predict(l, given)
         assert ab.shape == (shape[0], 2, *shape[2:])
         assert ab.dtype == np.float32
@@ -62,7 +62,7 @@ def test_it_answers_as_torch_does(engine: GraphEngine, reference: Engine, shape:
 
 
 def test_it_knows_what_its_network_can(engine: GraphEngine, reference: Engine) -> None:
-    assert engine.takes_hints == reference.takes_hints
+    assert engine.takes == reference.takes
     if reference.bins is None:
         assert engine.bins is None
         with pytest.raises(ValueError, match="a distribution is what a model with bins has"):
@@ -72,8 +72,8 @@ def test_it_knows_what_its_network_can(engine: GraphEngine, reference: Engine) -
 
 
 def test_no_hints_are_hints_nowhere(engine: GraphEngine) -> None:
-    l = lightness(1, 1, 64, 64)
-    np.testing.assert_array_equal(engine.predict(l), engine.predict(l, np.zeros((1, 3, 64, 64), np.float32)))
+    l, hints = lightness(1, 1, 64, 64), np.zeros((1, 3, 64, 64), np.float32)
+    np.testing.assert_array_equal(engine.predict(l), engine.predict(l, NetworkConditions(hints)))
 
 
 def test_arrays_of_any_layout_give_the_same_answer(engine: GraphEngine) -> None:
@@ -89,7 +89,7 @@ def test_shapes_that_do_not_fit_are_told(engine: GraphEngine) -> None:
     with pytest.raises(ValueError, match=r"multiples of 32; got \(1, 1, 32, 40\)"):
         engine.predict(lightness(1, 1, 32, 40))
     with pytest.raises(ValueError, match=r"hints must have shape \(1, 3, 32, 32\), got \(1, 3, 32, 64\)"):
-        engine.predict(lightness(1, 1, 32, 32), lightness(1, 3, 32, 64))
+        engine.predict(lightness(1, 1, 32, 32), NetworkConditions(lightness(1, 3, 32, 64)))
 
 
 def test_threads_that_share_an_engine_get_the_answers_they_would_get_alone(engine: GraphEngine) -> None:
@@ -125,11 +125,12 @@ def test_a_graph_that_does_not_fit_its_weights_is_told_in_one_line(tmp_path: Pat
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the memory of a process as Linux does")
 def test_memory_that_is_not_there_is_a_memory_error() -> None:
     code = (
-        "import resource, numpy as np; from colorize.coloring.engine.graph_engine import GraphEngine;"
+        "import resource, numpy as np; from colorize.coloring.engine import NetworkConditions;"
+        "from colorize.coloring.engine.graph_engine import GraphEngine;"
         "from colorize.models.modelfile import SHIPPED_MODEL;"
         "engine = GraphEngine(SHIPPED_MODEL.with_suffix('.onnx'), SHIPPED_MODEL);"
         "resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); l = np.zeros((1, 1, 2048, 4096), np.float32)\n"
-        "try:\n    engine.predict(l, np.zeros((1, 3, 2048, 4096), np.float32))\n"
+        "try:\n    engine.predict(l, NetworkConditions(np.zeros((1, 3, 2048, 4096), np.float32)))\n"
         "except MemoryError as error:\n    print(repr(error))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

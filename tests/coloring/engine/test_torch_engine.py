@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from colorize.color.units import FloatArray
+from colorize.coloring.engine import NetworkConditions
 from colorize.coloring.engine.torch_engine import TorchEngine, resolve_device
 from colorize.errors import ConfigError
 from colorize.models.architectures import build_generator
@@ -83,9 +84,9 @@ def test_hints_reach_the_network() -> None:
         nn.init.normal_(conv.weight)
     engine = TorchEngine(network, CPU)
     l, hints = lightness(1, 1, 32, 32), np.zeros((1, 3, 32, 32), np.float32)
-    np.testing.assert_allclose(engine.predict(l, hints), engine.predict(l), atol=1e-6)
+    np.testing.assert_allclose(engine.predict(l, NetworkConditions(hints)), engine.predict(l), atol=1e-6)
     hints[:, :, 10, 10] = 1
-    assert np.abs(engine.predict(l, hints) - engine.predict(l)).max() > 0.01
+    assert np.abs(engine.predict(l, NetworkConditions(hints)) - engine.predict(l)).max() > 0.01
 
 
 def test_without_a_seed_the_answer_is_always_the_same_and_a_seed_picks_another_one_again_and_again(
@@ -93,17 +94,17 @@ def test_without_a_seed_the_answer_is_always_the_same_and_a_seed_picks_another_o
 ) -> None:
     l = lightness(1, 1, 64, 64)
     settled = engine.predict(l)
-    first, second = engine.predict(l, seed=1), engine.predict(l, seed=2)
+    first, second = engine.predict(l, NetworkConditions(seed=1)), engine.predict(l, NetworkConditions(seed=2))
     assert np.abs(first - settled).max() > 0.01
     assert np.abs(first - second).max() > 0.01
-    np.testing.assert_array_equal(engine.predict(l, seed=1), first)
+    np.testing.assert_array_equal(engine.predict(l, NetworkConditions(seed=1)), first)
     np.testing.assert_array_equal(engine.predict(l), settled)
 
 
 @pytest.mark.parametrize("seed", [None, 0, 2**63])
 def test_torchs_own_random_numbers_go_on_as_if_nothing_had_been(engine: TorchEngine, seed: int | None) -> None:
     before = torch.get_rng_state()
-    engine.predict(lightness(1, 1, 32, 32), seed=seed)
+    engine.predict(lightness(1, 1, 32, 32), NetworkConditions(seed=seed))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -111,11 +112,11 @@ def test_threads_that_share_an_engine_get_the_answers_they_would_get_alone(engin
     """With and without seeds: a seed switches dropout on, which nobody else may notice."""
     l = lightness(1, 1, 64, 64)
     seeds = [None, 1, None, 2, None, 3]
-    alone = [engine.predict(l, seed=seed) for seed in seeds]
+    alone = [engine.predict(l, NetworkConditions(seed=seed)) for seed in seeds]
     together: list[list[FloatArray]] = [[] for _ in seeds]
 
     def work(place: int) -> None:
-        together[place].extend(engine.predict(l, seed=seeds[place]) for _ in range(5))
+        together[place].extend(engine.predict(l, NetworkConditions(seed=seeds[place])) for _ in range(5))
 
     threads = [threading.Thread(target=work, args=(place,)) for place in range(len(seeds))]
     for thread in threads:
@@ -132,7 +133,7 @@ def test_a_failed_prediction_leaves_the_engine_as_it_was(engine: TorchEngine) ->
     l = lightness(1, 1, 32, 32)
     expected = engine.predict(l)
     with pytest.raises(ValueError, match="hints must have shape"):
-        engine.predict(l, np.zeros((1, 2, 32, 32), np.float32), seed=1)
+        engine.predict(l, NetworkConditions(np.zeros((1, 2, 32, 32), np.float32), seed=1))
     np.testing.assert_array_equal(engine.predict(l), expected)  # no dropout, no lock held
 
 

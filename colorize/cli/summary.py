@@ -1,0 +1,80 @@
+"""What became of the photos of one call, counted as it happens and told at the end."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from colorize.batch.results import Outcome, Result
+from colorize.coloring.tint import Original
+from colorize.options import ColorizeOptions
+
+
+class Summary:
+    """Counts results, and puts the counts into lines."""
+
+    def __init__(self, options: ColorizeOptions) -> None:
+        self._options = options
+        self._began = time.monotonic()
+        self._counts: Counter[Outcome] = Counter()
+        self._in_color = 0  # of those that were colorized
+        self._sources_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # suffixes, by another one of results
+        self._dropped_metadata: Counter[str] = Counter()
+        self.disk_full = False
+
+    @property
+    def done(self) -> int:
+        """How many were colorized."""
+        return self._counts[Outcome.DONE]
+
+    @property
+    def failed(self) -> int:
+        """How many were not."""
+        return self._counts[Outcome.FAILED]
+
+    def restart_clock(self) -> None:
+        """Measure the rate from now on."""
+        self._began = time.monotonic()
+
+    def add(self, result: Result) -> None:
+        """Count a result."""
+        self._counts[result.outcome] += 1
+        self.disk_full |= result.disk_full
+        if result.outcome is not Outcome.DONE:
+            return
+        source, target = result.job.source, result.job.target
+        self._dropped_metadata.update(result.dropped_metadata)
+        self._in_color += result.original is Original.COLORED and result.job.seed is None
+        if source.suffix != target.suffix and not self._options.format:
+            self._sources_of[target.suffix][source.suffix.lower() or "no suffix"] += 1
+
+    def lines(self, total: int | None) -> Iterator[str]:
+        """What there is to say of a run that came to its end, whose number of jobs was known or not."""
+        kept = self._counts[Outcome.SKIPPED] + self._counts[Outcome.LEFT]
+        if total != 1 or kept:
+            yield self._counted()
+        if total == 1 and self._counts[Outcome.SKIPPED]:
+            yield "--overwrite colors it again"
+        if self.disk_full:
+            yield "stopped, for the disk is full; with more room the same command goes on from here"
+        if self._in_color:
+            yield f"{self._in_color} had colors already and got new ones; --skip-color leaves such photos alone"
+        for suffix, sources in self._sources_of.items():
+            are = "is" if len(sources) == 1 else "are"
+            yield f"{sources.total()} written as {suffix}: {', '.join(sorted(sources))} {are} only read"
+        for what, count in self._dropped_metadata.items():
+            yield f"{count} written without {what}"
+
+    def interrupted(self) -> str:
+        """What there is to say of a run that was stopped."""
+        further = "--overwrite begins anew" if self._options.overwrite else "the same command goes on from here"
+        return f"interrupted, {self.done} colorized; {further}"
+
+    def _counted(self) -> str:
+        text = ", ".join(f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome])
+        if self.done > 1:
+            rate = self.done / max(time.monotonic() - self._began, 1e-3)
+            decimals = 0 if rate >= 10 else 1 if rate >= 1 else 2
+            text += f" ({rate:.{decimals}f} photos/s)"
+        return text or "nothing colorized"

@@ -1,0 +1,116 @@
+"""From photos to small `ab`: what the network sees of each photo, and its answers, several photos at once."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorize.color.lightness import levels_to_l, to_levels
+from colorize.color.units import FloatArray
+from colorize.coloring.conditions import Conditions
+from colorize.coloring.engine import Engine, NetworkConditions
+from colorize.coloring.hints import enforce_hints, hint_array
+from colorize.coloring.variants import draw_hints
+from colorize.photo import Photo
+
+_LONGEST = 4  # the network sees at most this many times `size` on the long side
+_LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
+
+
+class View(NamedTuple):
+    """A photo and its conditions, as the network sees them."""
+
+    levels: NDArray[np.uint8]  # (h, w), gray
+    hints: FloatArray | None  # (3, h, w)
+    seed: int | None
+
+
+def view(photo: Photo, size: int, conditions: Conditions) -> View:
+    """Shrink a photo, and what is said about its colors, to the network's size.
+
+    Args:
+        photo: any photo.
+        size: of the view, in pixels: h · w ≈ size², in the photo's aspect.
+        conditions: what the colors have to obey.
+
+    Returns:
+        The view.
+
+    Raises:
+        ConfigError: a hint outside the photo, or a mask of hints of another size or without transparency.
+    """
+    width, height = photo.size
+    scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    resized = photo.image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    levels = to_levels(np.asarray(resized)).astype(np.uint8, copy=False)
+    hints = None if conditions.hints is None else hint_array(conditions.hints, photo.size, levels.shape)
+    return View(levels, hints, conditions.seed)
+
+
+def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:
+    """Predict the colors of photos; views of one shape and seed go through the network together.
+
+    Args:
+        engine: what runs the network.
+        views: what it sees of each photo.
+
+    Returns:
+        `ab` (2, h, w) for each view, which has the hints' colors at their places.
+
+    Raises:
+        MemoryError: there is not enough memory.
+    """
+    groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
+    for index, each in enumerate(views):
+        groups[_padded(each.levels.shape, engine.stride), each.seed].append(index)
+    results: dict[int, FloatArray] = {}
+    for indices in groups.values():
+        results.update(zip(indices, _predict_alike(engine, [views[index] for index in indices]), strict=True))
+    return [results[index] for index in range(len(views))]
+
+
+def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray]:
+    l, conditions = stack(views, engine.stride)
+    if conditions.seed is not None and engine.bins is not None:
+        conditions = draw_hints(engine, l, conditions)
+    for each, ab, its_l in zip(views, engine.predict(l, conditions), l[:, 0], strict=True):
+        height, width = each.levels.shape
+        ab = ab[:, :height, :width]
+        yield ab if each.hints is None else enforce_hints(ab, each.hints, its_l[:height, :width])
+
+
+def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkConditions]:
+    """Join views of one seed, whose sides are alike once they are padded, into a batch.
+
+    Args:
+        views: one or more.
+        stride: what both sides are padded to a multiple of: edges are continued, without hints.
+
+    Returns:
+        `l` (B, 1, h', w'), and the conditions, with hints (B, 3, h', w') if there are any.
+    """
+    shape = _padded(views[0].levels.shape, stride)
+    padded = []
+    for each in views:
+        beyond = [(0, whole - side) for side, whole in zip(each.levels.shape, shape, strict=True)]
+        padded.append(np.pad(each.levels, beyond, mode="edge"))
+    l = levels_to_l(np.stack(padded))[:, None]  # (B, 1, h', w')
+    if all(each.hints is None for each in views):
+        return l, NetworkConditions(seed=views[0].seed)
+    hints = np.zeros((len(l), 3, *shape), np.float32)
+    for array, each in zip(hints, views, strict=True):
+        if each.hints is not None:
+            array[:, : each.hints.shape[1], : each.hints.shape[2]] = each.hints
+    return l, NetworkConditions(hints, views[0].seed)
+
+
+def _padded(shape: tuple[int, ...], stride: int) -> tuple[int, ...]:
+    """A shape with both sides up to the next multiple."""
+    return tuple(side + -side % stride for side in shape)
