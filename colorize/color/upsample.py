@@ -8,6 +8,8 @@ up is bicubic: color changes where lightness does.
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -22,55 +24,104 @@ _EPSILON = 0.0125  # variance of the level, on [0, 1], below which color no long
 _Between = tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]  # of each pixel: two smaller ones, and how far between
 
 
-class Upsampler:
-    """`rows(levels, top)` gives ab for any rows of the full-size photo; strips and one piece give the same result.
-
-    Everything is linear in ab, so any scaled and shifted form of it will do.
-    """
-
-    def __init__(self, ab: FloatArray, levels: FloatArray, height: int, width: int) -> None:
-        """Small `ab` (2, h, w) and the gray levels (h, w) it belongs to, on [0, 1]; the full size in pixels."""
-        self._guided = ab.shape[1] < height or ab.shape[2] < width
-        if self._guided:
-            ab = np.ascontiguousarray(ab)  # networks give it pixel by pixel
-            slope = _slope(ab, levels)
-            fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
-            self._at_once = height <= _FINER * ab.shape[1] and width <= _FINER * ab.shape[2]
-            if self._at_once:  # finer fields would be larger than the photo
-                self._fields = _resized(fields, height, width, Image.Resampling.BICUBIC).swapaxes(0, 1)  # (H, 4, W)
-                self._alike = 1
-                return
-            self._fields = _finer(_finer(fields.swapaxes(0, 1), axis=2), axis=0)  # (2h, 4, 2w): a row in one piece
-            self._alike = max(1, height // (_ROWS_ALIKE * len(self._fields)))
-            self._down = _between(len(self._fields), height, self._alike)
-            self._across = _between(self._fields.shape[2], width)
-            self._kept = (0, np.empty((0, 4, width), np.float32))
-        else:  # the photo is no larger than what the network saw
-            self._fields = _resized(ab, height, width, Image.Resampling.BILINEAR)  # (2, H, W)
+class Upsampler(Protocol):
+    """Gives `ab` for any rows of the full-size photo; strips and one piece give the same result."""
 
     def rows(self, levels: Levels, top: int) -> FloatArray:
-        """`ab` (2, n, W) of the n rows from `top`, whose full-size gray levels are `levels` (n, W)."""
-        count = len(levels)
-        if not self._guided:
-            return self._fields[:, top : top + count].copy()
-        first, last = top // self._alike, (top + count - 1) // self._alike
-        fields_of_rows = self._rows(first, last + 1 - first).swapaxes(0, 1)  # (4, n, W)
+        """Upsample some rows.
+
+        Args:
+            levels: the full-size gray levels (n, W) of the n rows.
+            top: the number of the first of them.
+
+        Returns:
+            `ab` (2, n, W) of them.
+        """
+
+
+def upsampler(ab: FloatArray, levels: FloatArray, height: int, width: int) -> Upsampler:
+    """Prepare to upsample a photo. Everything is linear in ab, so any scaled and shifted form of it will do.
+
+    Args:
+        ab: small (2, h, w).
+        levels: the gray levels (h, w) it belongs to, on [0, 1].
+        height: of the photo, in pixels.
+        width: of the photo.
+
+    Returns:
+        What gives its rows.
+    """
+    _, h, w = ab.shape
+    if h >= height and w >= width:
+        return _Resized(ab, height, width)
+    ab = np.ascontiguousarray(ab)  # networks give it pixel by pixel
+    slope = _slope(ab, levels)
+    fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
+    if height <= _FINER * h and width <= _FINER * w:  # finer fields would be larger than the photo
+        return _Guided(_WholeFields(fields, height, width))
+    return _Guided(_FieldsByRows(fields, height, width))
+
+
+class _Resized:
+    """For a photo that is no larger than what the network saw."""
+
+    def __init__(self, ab: FloatArray, height: int, width: int) -> None:
+        self._ab = _resized(ab, height, width, Image.Resampling.BILINEAR)  # (2, H, W)
+
+    def rows(self, levels: Levels, top: int) -> FloatArray:
+        return self._ab[:, top : top + len(levels)].copy()
+
+
+class _Guided:
+    """For a larger one: ab = slope · level + offset."""
+
+    def __init__(self, fields: _WholeFields | _FieldsByRows) -> None:
+        self._fields = fields
+
+    def rows(self, levels: Levels, top: int) -> FloatArray:
+        count, alike = len(levels), self._fields.alike
+        first, last = top // alike, (top + count - 1) // alike
+        fields_of_rows = self._fields.rows(first, last + 1 - first).swapaxes(0, 1)  # (4, n, W)
         slope, offset = fields_of_rows[:2], fields_of_rows[2:]
         light = levels * np.float32(1 / np.iinfo(levels.dtype).max)
         ab = np.empty((2, *levels.shape), np.float32)
-        for phase in range(self._alike):  # every so many rows, each with fields of its own
-            start = (phase - top) % self._alike
-            own = slice(start, count, self._alike)
-            begin = (top + start) // self._alike - first
-            fields = slice(begin, begin + len(range(start, count, self._alike)))
+        for phase in range(alike):  # every so many rows, each with fields of its own
+            start = (phase - top) % alike
+            own = slice(start, count, alike)
+            begin = (top + start) // alike - first
+            fields = slice(begin, begin + len(range(start, count, alike)))
             np.multiply(slope[:, fields], light[own], out=ab[:, own])
             ab[:, own] += offset[:, fields]
         return ab
 
-    def _rows(self, top: int, count: int) -> FloatArray:
-        """n rows of the fields (n, 4, W) from `top` of those there are: the rows they lie between first get wide."""
-        if self._at_once:
-            return self._fields[top : top + count]
+
+class _WholeFields:
+    """Slope and offset in full size, made at once."""
+
+    alike = 1  # rows of the photo that share a row of them
+
+    def __init__(self, fields: FloatArray, height: int, width: int) -> None:
+        """Small `fields` (4, h, w)."""
+        self._fields = _resized(fields, height, width, Image.Resampling.BICUBIC).swapaxes(0, 1)  # (H, 4, W)
+
+    def rows(self, top: int, count: int) -> FloatArray:
+        """(n, 4, W)."""
+        return self._fields[top : top + count]
+
+
+class _FieldsByRows:
+    """Slope and offset in full width, and as many rows at a time as are asked for."""
+
+    def __init__(self, fields: FloatArray, height: int, width: int) -> None:
+        """Small `fields` (4, h, w)."""
+        self._fields = _finer(_finer(fields.swapaxes(0, 1), axis=2), axis=0)  # (2h, 4, 2w): a row in one piece
+        self.alike = max(1, height // (_ROWS_ALIKE * len(self._fields)))  # rows of the photo that share one
+        self._down = _between(len(self._fields), height, self.alike)
+        self._across = _between(self._fields.shape[2], width)
+        self._kept = (0, np.empty((0, 4, width), np.float32))
+
+    def rows(self, top: int, count: int) -> FloatArray:
+        """(n, 4, W) of those there are: the rows that they lie between first get wide."""
         above, below, weight = (each[top : top + count] for each in self._down)
         wide, steps = self._wide_rows(int(above[0]), int(below[-1]) + 1)
         above = above - above[0]

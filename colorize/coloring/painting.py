@@ -11,7 +11,7 @@ from PIL import Image
 from colorize import photo
 from colorize.color.lightness import Merger, steps_of, to_levels
 from colorize.color.units import LAST_LEVEL, FloatArray, Levels
-from colorize.color.upsample import Upsampler
+from colorize.color.upsample import upsampler
 from colorize.photo import Photo
 
 _STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
@@ -49,7 +49,7 @@ def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Ite
     """The colored page from top to bottom: a row's number, and (n, W, 4) from there."""
     width, height = page.size
     merger = Merger(ab)
-    upsampler = Upsampler(steps_of(ab), np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
+    colors = upsampler(steps_of(ab), np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
     for place, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
         levels = to_levels(pixels)
-        yield place.start, merger.merge(levels, upsampler.rows(levels, place.start))
+        yield place.start, merger.merge(levels, colors.rows(levels, place.start))

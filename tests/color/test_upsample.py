@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from colorize.color.lightness import to_levels
 from colorize.color.units import FloatArray
-from colorize.color.upsample import Upsampler
+from colorize.color.upsample import upsampler
 
 
 def photo(name: str) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -46,7 +46,7 @@ def test_the_true_colors_come_back_better_than_by_bilinear_interpolation(name: s
     levels, ab = photo(name)
     height, width = levels.shape
     size = (height // times, width // times)
-    guided = Upsampler(shrunk(ab, size), shrunk_levels(levels, size), height, width).rows(levels, 0)
+    guided = upsampler(shrunk(ab, size), shrunk_levels(levels, size), height, width).rows(levels, 0)
     assert delta_e(guided, ab) < 0.97 * delta_e(bilinear(shrunk(ab, size), (height, width)), ab)
 
 
@@ -55,18 +55,18 @@ def test_an_edge_of_lightness_is_an_edge_of_color() -> None:
     levels[:, 30:] = 190  # not on the small grid
     ab = np.stack([levels * np.float32(0.4 / 255), levels * np.float32(-0.2 / 255)])
     small = shrunk(ab, (16, 16))
-    guided = Upsampler(small, shrunk_levels(levels, (16, 16)), 64, 64).rows(levels, 0)
+    guided = upsampler(small, shrunk_levels(levels, (16, 16)), 64, 64).rows(levels, 0)
     assert delta_e(guided, ab) < 0.5 * delta_e(bilinear(small, (64, 64)), ab)
 
 
 @pytest.mark.parametrize("size", [(90, 121), (12, 17)])  # made at once, and when asked for
 def test_strips_are_the_same_as_one_piece(size: tuple[int, int]) -> None:
     levels, ab = photo("chelsea")
-    upsampler = Upsampler(shrunk(ab, size), shrunk_levels(levels, size), *levels.shape)
-    whole = upsampler.rows(levels, 0)
-    strips = [upsampler.rows(levels[top : top + 37], top) for top in range(0, len(levels), 37)]
+    prepared = upsampler(shrunk(ab, size), shrunk_levels(levels, size), *levels.shape)
+    whole = prepared.rows(levels, 0)
+    strips = [prepared.rows(levels[top : top + 37], top) for top in range(0, len(levels), 37)]
     np.testing.assert_allclose(np.concatenate(strips, axis=1), whole, atol=1e-6)
-    np.testing.assert_array_equal(upsampler.rows(levels, 0), whole)  # nothing was used up
+    np.testing.assert_array_equal(prepared.rows(levels, 0), whole)  # nothing was used up
 
 
 @pytest.mark.parametrize("size", [(5, 8), (10, 16), (23, 31), (200, 300)])
@@ -75,7 +75,7 @@ def test_one_color_stays_that_color_at_any_size(size: tuple[int, int]) -> None:
     color = np.array([0.3, -0.2], np.float32)[:, None, None]
     levels = rng.integers(0, 256, size).astype(np.uint8)
     small_levels = rng.random((10, 16), np.float32)
-    ab = Upsampler(np.tile(color, (1, 10, 16)), small_levels, *size).rows(levels, 0)
+    ab = upsampler(np.tile(color, (1, 10, 16)), small_levels, *size).rows(levels, 0)
     assert ab.shape == (2, *size)
     np.testing.assert_allclose(ab, np.tile(color, (1, *size)), atol=1e-5)
 
@@ -84,7 +84,7 @@ def test_where_lightness_is_even_it_is_bicubic_interpolation() -> None:
     rng = np.random.default_rng(0)
     small = rng.uniform(-0.5, 0.5, (2, 20, 30)).astype(np.float32)
     even = np.full((120, 180), 128, np.uint8)
-    ab = Upsampler(small, np.full((20, 30), 128 / 255, np.float32), 120, 180).rows(even, 0)
+    ab = upsampler(small, np.full((20, 30), 128 / 255, np.float32), 120, 180).rows(even, 0)
     bicubic = [np.asarray(Image.fromarray(each).resize((180, 120), Image.Resampling.BICUBIC)) for each in small]
     assert delta_e(ab, np.stack(bicubic)) < 0.6 * delta_e(bilinear(small, (120, 180)), np.stack(bicubic))
 
@@ -93,6 +93,6 @@ def test_scale_and_offset_of_ab_may_come_before_or_after() -> None:
     levels, ab = photo("coffee")
     size = (40, 60)
     small, small_levels = shrunk(ab, size), shrunk_levels(levels, size)
-    before = Upsampler(small * 150 + 40, small_levels, *levels.shape).rows(levels, 0)
-    after = Upsampler(small, small_levels, *levels.shape).rows(levels, 0) * 150 + 40
+    before = upsampler(small * 150 + 40, small_levels, *levels.shape).rows(levels, 0)
+    after = upsampler(small, small_levels, *levels.shape).rows(levels, 0) * 150 + 40
     np.testing.assert_allclose(before, after, atol=1e-3)
