@@ -72,5 +72,5 @@ def test_train_takes_the_former_options_which_help_no_longer_shows(
 def test_a_result_that_says_in_the_former_spelling_how_its_colors_came_about_does_not_say_it_twice(note: str) -> None:
     described = Exif()
     described.set_text(DESCRIPTION, b"A cat" * note.startswith(" ") + note.encode())
-    result = Photo(Image.new("RGB", (4, 4)), exif=described.to_bytes(), colored=True)
+    result = Photo(Image.new("RGB", (4, 4)), exif=described, colored=True)
     assert of_result(result, JPEG).exif.text(DESCRIPTION) == described.text(DESCRIPTION)

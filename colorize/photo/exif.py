@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, NamedTuple
 
 _HEADER = b"Exif\0\0"
@@ -62,6 +62,13 @@ class Exif:
     details: Directory = field(default_factory=dict)  # the Exif directory proper
     gps: Directory = field(default_factory=dict)
     maker_note_at: int = 0  # where it has to lie, if it matters: its pointers often count from the start of the whole
+    orientation: int = field(default=1, compare=False)  # 1 to 8, of the pixels as they lie in the file; never written
+
+    def copy(self) -> Exif:
+        """One that can be changed without changing this one; an empty one is of the default order."""
+        if not self:
+            return Exif()
+        return replace(self, main=dict(self.main), details=dict(self.details), gps=dict(self.gps))
 
     def __bool__(self) -> bool:
         return bool(self.main or self.details or self.gps)
@@ -116,7 +123,7 @@ class Exif:
         main, details, gps = (
             {tag: _swapped(value) for tag, value in part.items()} for part in (self.main, self.details, self.gps)
         )
-        return Exif(order, main, details, gps)
+        return Exif(order, main, details, gps, orientation=self.orientation)
 
     def to_bytes(self) -> bytes:
         """The whole, as JPEG, PNG, WebP and AVIF files hold it (without "Exif" in front); b"" if it is empty."""
@@ -216,13 +223,6 @@ def parse(data: bytes) -> Exif:
     return reader.exif(directory) if reader and directory else Exif()
 
 
-def orientation(data: bytes) -> int:
-    """1 to 8 as EXIF counts them; 1, which is upright, if it does not tell."""
-    reader = _Reader.of(io.BytesIO(data.removeprefix(_HEADER)))
-    directory = reader and reader.directory(reader.first)
-    return reader.number(directory, ORIENTATION, 1) if reader and directory else 1
-
-
 def claims_too_much(data: bytes) -> bool:
     """Whether the fields of the first directory have more bytes together than there are.
 
@@ -237,7 +237,6 @@ class Page(NamedTuple):
     """What the directory of a TIFF file's page tells."""
 
     exif: Exif
-    orientation: int
     xmp: bytes
     iptc: bytes
     bits: int  # per sample
@@ -256,7 +255,6 @@ def read_pages(file: IO[bytes]) -> Iterator[Page]:
         kind = reader.number(directory, _SUBFILE_TYPE)
         yield Page(
             reader.exif(directory),
-            reader.number(directory, ORIENTATION, 1),
             xmp.data if xmp else b"",
             iptc.data if iptc else b"",
             reader.number(directory, _BITS, 1),
@@ -368,6 +366,7 @@ class _Reader:
     def exif(self, directory: _Directory) -> Exif:
         budget = _Budget(min(_LARGEST, self.length))
         result = Exif(self.order, self._fields(directory, budget))
+        result.orientation = self.number(directory, ORIENTATION, 1)
         for tag, part in ((DETAILS, result.details), (GPS, result.gps)):
             inner = self.directory(self.number(directory, tag))
             if inner is None:

@@ -53,7 +53,7 @@ def read_raw(file: IO[bytes], name: str) -> Photo:
     with _opened(file, name) as raw:
         # sRGB's own curve; LibRaw's default is that of television (BT.709).
         levels = raw.postprocess(use_camera_wb=True, gamma=(2.4, 12.92))
-    return Photo(Image.fromarray(levels), exif=page.exif.to_bytes() if page else b"")
+    return Photo(Image.fromarray(levels), exif=page.exif if page else exif.Exif())
 
 
 def raw_pixels(file: IO[bytes], name: str) -> int:

@@ -42,6 +42,10 @@ RAW_SUFFIXES = frozenset(f".{name}" for name in _RAW_NAMES.split())
 SUFFIXES = frozenset(f".{name}" for name in _NAMES.split()) | HEIF_SUFFIXES | RAW_SUFFIXES
 
 
+_ANY = 1 << 62  # bytes: as many as there are
+_SEGMENT = 65_533  # bytes of a JPEG segment
+
+
 @dataclass(frozen=True)
 class Format:
     """A format that photos are written in."""
@@ -51,15 +55,27 @@ class Format:
     sixteen_bit: bool = False
     alpha: bool = False
     pages: bool = False
-    iptc: bool = False
-    text: str = ""  # which of the photo's texts: "Comment", or "all"
-    segment: int | None = None  # bytes that EXIF, XMP and IPTC may have each
+    # Bytes for which there is room; 0 where the format does not hold this at all.
+    exif: int = _ANY
+    xmp: int = _ANY
+    iptc: int = 0
+    text: int = 0  # each text
+    texts: str = ""  # which of the photo's texts: "Comment", or "all"
     longest: int = 1 << 31  # px of a side
 
 
-JPEG = Format("JPEG", quality=95, iptc=True, text="Comment", segment=65_533, longest=LONGEST_JPEG)
-PNG = Format("PNG", sixteen_bit=True, alpha=True, text="all")
-TIFF = Format("TIFF", sixteen_bit=True, alpha=True, pages=True, iptc=True)
+JPEG = Format(
+    "JPEG",
+    quality=95,
+    exif=_SEGMENT - len(b"Exif\0\0"),
+    xmp=_SEGMENT - len(b"http://ns.adobe.com/xap/1.0/\0"),
+    iptc=_SEGMENT - 64,
+    text=_SEGMENT - 1,
+    texts="Comment",
+    longest=LONGEST_JPEG,
+)
+PNG = Format("PNG", sixteen_bit=True, alpha=True, text=_ANY, texts="all")
+TIFF = Format("TIFF", sixteen_bit=True, alpha=True, pages=True, iptc=_ANY)
 WEBP = Format("WebP", quality=95, alpha=True, longest=16_383)
 AVIF = Format("AVIF", quality=90, alpha=True, longest=65_536)
 

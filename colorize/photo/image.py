@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize.color.units import STEP_16, Levels
+from colorize.photo.exif import Exif
 
 _STRIP = 1 << 18  # pixels that are turned into others at a time: what this takes fits into the processor's cache
 
@@ -21,7 +22,7 @@ class Photo:
 
     pixels: Image.Image | NDArray[np.uint16]  # mode L or RGB, or 16 bit (H, W) or (H, W, 3)
     alpha: Levels | None = None  # (H, W)
-    exif: bytes = b""  # as JPEG holds it, without "Exif" in front, and without the orientation, which has been applied
+    exif: Exif = field(default_factory=Exif)  # its orientation has been applied; not to be changed
     xmp: bytes = b""  # the packet
     iptc: bytes = b""  # IIM records
     text: Mapping[str, str] = field(default_factory=dict)  # of PNG, by keyword; a JPEG's comment is "Comment"

@@ -149,8 +149,14 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                 _check_size(image, name)
                 _check_strips(image)
                 deep = sixteen_bit.load(image, partial(_open_page, file, number))
-                metadata = FileMetadata(page.orientation, page.exif, xmp.of_picture(page.xmp), page.iptc, {}, page.bits)
-                metadata = replace(metadata, white_is_zero=page.white_is_zero)
+                metadata = FileMetadata(
+                    page.exif.orientation,
+                    page.exif,
+                    xmp.of_picture(page.xmp),
+                    page.iptc,
+                    bits=page.bits,
+                    white_is_zero=page.white_is_zero,
+                )
                 # Pillow applies the orientation of TIFF files by itself.
                 photo = replace(_photo(image, metadata, deep, turned=True), pages=max(count, 1))
                 if count > 1 and photo.pixels is image:
@@ -255,9 +261,10 @@ def _file_metadata(image: Image.Image) -> FileMetadata:
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if not _is_carried(key)}
     if isinstance(comment := info.get("comment"), bytes) and comment:
         text["Comment"] = comment.rstrip(b"\0").decode("utf-8", "surrogateescape")
+    parsed = exif.parse(data)
     return FileMetadata(
-        exif.orientation(data),
-        exif.parse(data),
+        parsed.orientation,
+        parsed,
         xmp.of_picture(packet if isinstance(packet, bytes) else str(packet).encode()),
         iptc if isinstance(iptc, bytes) else b"",
         text,
@@ -311,9 +318,7 @@ def _photo(
     else:
         pixels, alpha = _eight_bit(image)
     unread = ("more than 8 bit",) if deep is not None and found is None else ()
-    return Photo(
-        pixels, alpha, metadata.exif.to_bytes(), metadata.xmp, metadata.iptc, metadata.text, dpi, unread=unread
-    )
+    return Photo(pixels, alpha, metadata.exif, metadata.xmp, metadata.iptc, metadata.text, dpi, unread=unread)
 
 
 def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:

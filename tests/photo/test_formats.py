@@ -40,7 +40,7 @@ def test_what_comes_out() -> None:
             "all" if each.pages else "–",
             "lossless" if each.quality is None else str(each.quality),
             "yes" if each.iptc else "–",
-            each.text.lower() or "–",
+            each.texts.lower() or "–",
             "" if each.longest == 1 << 31 else str(each.longest),
         )
         for suffix, each in WRITERS.items()

@@ -210,9 +210,9 @@ def test_huge_exif_is_carried_or_told(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[corpus.DESCRIPTION] = "x" * 3_000_000
     opened = photo.open(io.BytesIO(encoded(corpus.cat(), "PNG", exif=exif)))
-    assert len(opened.exif) > 3_000_000
+    assert len(opened.exif.to_bytes()) > 3_000_000
     photo.save(opened, tmp_path / "a.tif")
-    assert len(photo.open(tmp_path / "a.tif").exif) > 3_000_000
+    assert len(photo.open(tmp_path / "a.tif").exif.to_bytes()) > 3_000_000
     photo.save(opened, tmp_path / "a.jpg")
     assert photo.dropped_metadata(opened, "a.jpg") == ("EXIF fields for which JPEG has no room",)
 

@@ -215,7 +215,7 @@ def test_a_page_that_is_damaged_spoils_the_whole_file(tmp_path: Path) -> None:
 def test_very_large_files_get_offsets_that_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("colorize.photo.tiff._CLASSIC", 10_000)
     opened = photo.open(io.BytesIO(corpus.encoded(corpus.cat(), "JPEG", exif=corpus.described())))
-    assert opened.exif.startswith(b"MM")
+    assert opened.exif.order == ">"
     photo.save(in_color(opened), tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes()[:4] == b"II\x2b\0"
     again = photo.open(tmp_path / "a.tif")
