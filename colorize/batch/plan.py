@@ -40,8 +40,14 @@ class Plan:
     """The jobs, in a fixed order. Held as names, folder by folder: a million take little memory."""
 
     def __init__(self, entries: Sequence[_Folder | Job], left_out: Sequence[str]) -> None:
+        """Hold what a search found.
+
+        Args:
+            entries: folders of photos whose results have names, and jobs.
+            left_out: what was found and is not searched, with why: one line each.
+        """
         self._entries = entries
-        self.left_out = left_out  # what was found and is not searched, with why: one line each
+        self.left_out = left_out
 
     def __len__(self) -> int:
         return sum(1 if isinstance(entry, Job) else len(entry.names) for entry in self._entries)

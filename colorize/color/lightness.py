@@ -80,7 +80,15 @@ def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
 
 
 def merge(levels: Levels, ab: FloatArray) -> Levels:
-    """sRGB (H, W, 3) of gray levels (H, W) and `ab` (2, H, W), as `Merger` gives it."""
+    """Merge a photo's lightness with its color at once, as `Merger` does it by rows.
+
+    Args:
+        levels: gray (H, W), uint8 or uint16.
+        ab: (2, H, W), (a*, b*)/110.
+
+    Returns:
+        sRGB (H, W, 3), of the levels' type.
+    """
     return Merger(ab).merge(levels, steps_of(ab))[..., :3]
 
 
@@ -105,11 +113,17 @@ class Merger:
         self._low, self._high = np.clip(extremes, 0.5, 2 * _MOST_STEPS - 0.5).astype(np.float32)
 
     def merge(self, levels: Levels, steps: FloatArray) -> Levels:
-        """sRGB (H, W, 4), the last without meaning, of `levels` (H, W) and of their type.
+        """Merge some rows.
 
-        `steps` (2, H, W), as by `steps_of`, are overwritten. Chroma that sRGB lacks at a pixel's lightness is lowered:
-        by mixing with gray of the same luminance, in linear light, until the color exists. So neither lightness nor
-        dominant wavelength move.
+        Chroma that sRGB lacks at a pixel's lightness is lowered: by mixing with gray of the same luminance, in linear
+        light, until the color exists. So neither lightness nor dominant wavelength changes.
+
+        Args:
+            levels: gray (H, W), uint8 or uint16.
+            steps: `ab` (2, H, W), as by `steps_of`; they are overwritten.
+
+        Returns:
+            sRGB (H, W, 4), of the levels' type; the fourth channel has no meaning.
         """
         for each, low, high in zip(steps, self._low, self._high, strict=True):
             np.clip(each, low, high, out=each)

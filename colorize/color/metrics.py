@@ -18,12 +18,28 @@ _LAST_LEVEL = 255.0  # colorfulness is defined on 0 to 255
 
 
 def psnr(rgb: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio in dB on sRGB, over all pixels and channels of a photo."""
+    """Peak signal-to-noise ratio over all pixels and channels of a photo.
+
+    Args:
+        rgb: results (B, 3, H, W).
+        truth: of the same shape.
+
+    Returns:
+        dB (B,).
+    """
     return -10 * torch.log10((rgb - truth).square().mean(dim=(1, 2, 3)).clamp_min(1e-10))
 
 
 def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) on sRGB: 11 px Gaussian windows, mean over pixels and channels."""
+    """Structural similarity (Wang et al. 2004): 11 px Gaussian windows, mean over pixels and channels.
+
+    Args:
+        rgb: results (B, 3, H, W).
+        truth: of the same shape.
+
+    Returns:
+        (B,), 1 for equal photos.
+    """
     return _kornia_ssim(rgb, truth, window_size=11).mean(dim=(1, 2, 3))
 
 
@@ -48,9 +64,14 @@ def ab_histograms(rgb: Tensor) -> Tensor:
 
 
 def histogram_intersection(histograms: Tensor, truth: Tensor) -> Tensor:
-    """Σ min(p, q) of the normalized histograms, (2,) for a* and b*: 1 means the same colors equally often.
+    """Σ min(p, q) of the normalized histograms (Isola et al. 2017, table 5).
 
-    Isola et al. 2017, table 5.
+    Args:
+        histograms: counts (2, bins), as by `ab_histograms`.
+        truth: of the same shape.
+
+    Returns:
+        (2,), of a* and of b*: 1 means the same colors equally often.
     """
     p = histograms / histograms.sum(dim=1, keepdim=True)
     q = truth / truth.sum(dim=1, keepdim=True)
@@ -58,9 +79,15 @@ def histogram_intersection(histograms: Tensor, truth: Tensor) -> Tensor:
 
 
 def kl_divergence(histograms: Tensor, other: Tensor, smoothing: float = KL_SMOOTHING) -> Tensor:
-    """Σ p log(p/q) in nats over the last dimension, of counts (…, bins): how surprised `other` is by `histograms`.
+    """Σ p log(p/q): how surprised `other` is by `histograms`.
 
-    To every bin of both, `smoothing` of the total is added before normalizing: an empty bin would make it infinite.
+    Args:
+        histograms: counts (…, bins).
+        other: of the same shape.
+        smoothing: the share of the total that is added to every bin of both: an empty bin would make the sum infinite.
+
+    Returns:
+        nats (…).
     """
     p, q = (h / h.sum(dim=-1, keepdim=True) + smoothing for h in (histograms, other))
     p, q = (h / h.sum(dim=-1, keepdim=True) for h in (p, q))
@@ -68,9 +95,16 @@ def kl_divergence(histograms: Tensor, other: Tensor, smoothing: float = KL_SMOOT
 
 
 def chroma_energy(ab: Tensor, scale: int) -> Tensor:
-    """Mean squared difference of neighboring blocks' `ab` (B, 2, H, W), the blocks `scale` px wide: (B,).
+    """Mean squared difference between the `ab` of neighboring blocks.
 
     Divided by the truth's this is chroma sharpness at that scale: below 1 blurred or pale, above 1 blotched.
+
+    Args:
+        ab: (B, 2, H, W).
+        scale: the side of a block, in pixels.
+
+    Returns:
+        (B,).
     """
     blocks = F.avg_pool2d(ab, scale)
     down, across = blocks.diff(dim=2), blocks.diff(dim=3)

@@ -28,10 +28,16 @@ def rgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def lab_to_rgb(l: Tensor, ab: Tensor, *, clip: bool = True) -> Tensor:
-    """Join `l` (B, 1, H, W) and `ab` (B, 2, H, W) into sRGB (B, 3, H, W).
+    """Join lightness and color into sRGB.
 
-    Colors outside sRGB are clipped channel by channel, which moves lightness: good enough to measure by, not for
-    photos. With `clip=False` the result may leave [0, 1].
+    Args:
+        l: (B, 1, H, W).
+        ab: (B, 2, H, W).
+        clip: whether colors outside sRGB are clipped channel by channel, which changes lightness: good enough for
+            measuring, not for photos.
+
+    Returns:
+        sRGB (B, 3, H, W), in [0, 1] if it was clipped.
     """
     lab = torch.cat([(l + 1) * L_HALF_RANGE, ab * AB_RANGE], dim=1)
     return _kornia_lab_to_rgb(lab, clip=clip)

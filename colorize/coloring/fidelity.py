@@ -32,7 +32,18 @@ class Fidelity:
 
 
 def compare(source: Photo, result: Photo) -> Fidelity:
-    """Compare a result with the photo it was made from. Raises `PhotoError` if their sizes differ."""
+    """Compare a result with the photo it was made from.
+
+    Args:
+        source: the photo.
+        result: the same in color.
+
+    Returns:
+        How near the lightness is.
+
+    Raises:
+        PhotoError: their sizes differ.
+    """
     if source.size != result.size:
         raise PhotoError("expected a result of {}×{} px like its source, got {}×{}".format(*source.size, *result.size))
     worst, same = 0.0, 0

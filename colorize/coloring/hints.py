@@ -82,9 +82,18 @@ Hints = Sequence[Hint] | Image.Image  # points; or an image of the photo's size,
 
 
 def hint_array(hints: Hints, photo_size: tuple[int, int], shape: tuple[int, ...]) -> FloatArray:
-    """`hints` (3, h, w), ab and a mask, for a network that sees a photo of `photo_size` (W, H) at `shape` (h, w).
+    """Turn hints into the array that a network takes.
 
-    Raises `ConfigError` for a point outside the photo and a mask of another size or without transparency.
+    Args:
+        hints: points, or a mask.
+        photo_size: (W, H) of the photo, in pixels.
+        shape: (h, w) of what the network sees of it.
+
+    Returns:
+        (3, h, w): `ab` of the hinted pixels, then a mask of 0 and 1.
+
+    Raises:
+        ConfigError: a point is outside the photo, or a mask has another size or no transparency.
     """
     if isinstance(hints, Image.Image):
         return _of_mask(hints, photo_size, shape)
@@ -99,7 +108,15 @@ def hint_array(hints: Hints, photo_size: tuple[int, int], shape: tuple[int, ...]
 
 
 def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int) -> None:
-    """Write the hint `ab` (2,) into `array` (3, h, w) at all pixels within `radius` of a place, along both axes."""
+    """Write a hint into an array, at all pixels near a place.
+
+    Args:
+        array: (3, h, w), as of `hint_array`.
+        row: of the place.
+        column: of the place.
+        ab: the hint (2,).
+        radius: how near, in pixels along each axis.
+    """
     window = (slice(max(row - radius, 0), row + radius + 1), slice(max(column - radius, 0), column + radius + 1))
     array[:2, *window] = ab[:, None, None]
     array[2, *window] = 1
@@ -119,11 +136,18 @@ def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, .
 
 
 def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArray:
-    """`ab` (2, h, w) corrected around each of the `hints` (3, h, w) so that it has their color there.
+    """Correct colors around each hint, so that they have the hint's color there.
 
     The network spreads a hint over its object, but not always at full strength. What is missing at the hint is added
     to what lies around it and is as light, the more the nearer, as in a bilateral filter (Tomasi & Manduchi 1998).
-    `l` (h, w).
+
+    Args:
+        ab: (2, h, w), predicted.
+        hints: (3, h, w), as of `hint_array`.
+        l: (h, w).
+
+    Returns:
+        The corrected `ab` (2, h, w).
     """
     mask = hints[2]
     missing = np.concatenate([(hints[:2] - ab) * mask, mask[None]])  # (3, h, w)

@@ -79,7 +79,12 @@ class Exif:
         return value.data.strip(b"\0 ") if value and value.kind in (ASCII, 1, 7, 129) else b""
 
     def set_text(self, tag: int, text: bytes) -> None:
-        """Put a text into the main directory."""
+        """Put a text into the main directory.
+
+        Args:
+            tag: its number.
+            text: without the zero at its end.
+        """
         self.main[tag] = Field(ASCII, text + b"\0")
 
     def resolution(self) -> tuple[float, float] | None:
@@ -102,7 +107,12 @@ class Exif:
         self.main[RESOLUTION_UNIT] = Field(SHORT, struct.pack(f"{self.order}H", 2))
 
     def set_size(self, width: int, height: int) -> None:
-        """Correct the picture's size where it is told, and its color space, which is sRGB."""
+        """Correct the picture's size where EXIF has it, and its color space, which is sRGB.
+
+        Args:
+            width: in pixels.
+            height: in pixels.
+        """
         for tag, kind, value in ((_WIDTH, LONG, width), (_HEIGHT, LONG, height), (_COLOR_SPACE, SHORT, _SRGB)):
             if tag in self.details:
                 self.details[tag] = Field(kind, struct.pack(f"{self.order}{'I' if kind == LONG else 'H'}", value))
@@ -133,7 +143,16 @@ class Exif:
         return start + self._directories(8, self.maker_note_at)
 
     def directory_at(self, directory: Directory, offset: int, *, wide: bool) -> bytes:
-        """One of the inner directories, to be put at `offset` of a TIFF file; `wide` for BigTIFF."""
+        """Lay out one of the inner directories for a TIFF file.
+
+        Args:
+            directory: `details` or `gps`.
+            offset: where it will be in the file.
+            wide: whether the file is BigTIFF.
+
+        Returns:
+            The bytes to put there.
+        """
         layout = _Layout(self.order, offset, wide=wide)
         layout.write(directory, layout.allocate_for(directory))
         return layout.to_bytes()
@@ -267,7 +286,15 @@ def read_pages(file: IO[bytes]) -> Iterator[Page]:
 
 
 def count_pages(file: IO[bytes], most: int) -> int:
-    """How many main pages a TIFF file has, counting to `most`; one that is not there counts as well."""
+    """Count the main pages of a TIFF file; one that is not there counts as well.
+
+    Args:
+        file: the file.
+        most: where counting stops.
+
+    Returns:
+        How many there are, at most `most`.
+    """
     reader, count = _Reader.of(file), 0
     try:
         for directory in reader.directories() if reader else ():

@@ -9,6 +9,7 @@ from typing import IO, Any, BinaryIO, cast
 
 from PIL import Image
 
+from colorize.color.units import SRGB_GAMMA, SRGB_SLOPE
 from colorize.errors import PhotoError
 from colorize.photo import exif
 from colorize.photo.formats import MAX_PIXELS, RAW_SUFFIXES
@@ -29,7 +30,15 @@ def register_heif(name: str) -> None:
 
 
 def is_raw(file: IO[bytes], name: str) -> bool:
-    """Whether a file is a camera's raw data, by its content, and by its name where the content is a TIFF file's."""
+    """Tell whether a file is a camera's raw data.
+
+    Args:
+        file: the file, whose content decides.
+        name: of the file, which decides where the content is a TIFF file's.
+
+    Returns:
+        Whether it is.
+    """
     file.seek(0)
     start = file.read(16)
     if start.startswith(_RAW_STARTS) or start[6:14] == _CRW or start[4:12] == b"ftypcrx ":
@@ -45,19 +54,37 @@ def is_raw(file: IO[bytes], name: str) -> bool:
 def read_raw(file: IO[bytes], name: str) -> Photo:
     """Develop camera raw as the camera would have: its white balance, sRGB, 8 bit.
 
-    EXIF goes along where the file is built like a TIFF file, as most are. Raises `PhotoError` if the package is missing
-    or the file is damaged.
+    Args:
+        file: the file.
+        name: of the file, for messages.
+
+    Returns:
+        The photo, with EXIF where the file is built like a TIFF file, as most are.
+
+    Raises:
+        PhotoError: the package is missing, or the file is damaged.
     """
     file.seek(0)
     page = next(exif.read_pages(file), None)
     with _opened(file, name) as raw:
         # sRGB's own curve; LibRaw's default is that of television (BT.709).
-        levels = raw.postprocess(use_camera_wb=True, gamma=(2.4, 12.92))
+        levels = raw.postprocess(use_camera_wb=True, gamma=(SRGB_GAMMA, SRGB_SLOPE))
     return Photo(Image.fromarray(levels), exif=page.exif if page else exif.Exif())
 
 
 def raw_pixels(file: IO[bytes], name: str) -> int:
-    """How many there are. Raises `PhotoError` as `read_raw` does."""
+    """Count the pixels of camera raw.
+
+    Args:
+        file: the file.
+        name: of the file, for messages.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        PhotoError: as `read_raw`.
+    """
     with _opened(file, name) as raw:
         return int(raw.sizes.width * raw.sizes.height)
 

@@ -104,11 +104,15 @@ def writer(target: Path) -> Format:
 
 
 def result_suffix(source: Path, file_format: str | None = None) -> str:
-    """The suffix of a source's result: its own, or another where its format cannot hold what a result is.
+    """Choose the suffix of a source's result.
 
-    JPEG for photos of cameras and telephones, which are compressed already or more than anybody wants to keep; PNG,
-    which loses nothing, for the rest. With `file_format`, one of `options.FORMATS`, its own only if it stands for that
-    one.
+    Args:
+        source: the photo's path.
+        file_format: a format by its suffix without the dot; None for the source's own, where that can be written in
+            color. Otherwise JPEG for photos of cameras and telephones, and PNG for the rest.
+
+    Returns:
+        The source's own suffix if it stands for the format, else the format's.
     """
     suffix = source.suffix.lower()
     if file_format is not None:

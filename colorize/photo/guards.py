@@ -26,9 +26,18 @@ _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 def check(file: IO[bytes], name: str, most: int = -1) -> tuple[str, IO[bytes]]:
-    """The format of a file, as `kind_of` tells it, and what to decode; of a JPEG `most` bytes, if that is not negative.
+    """Look at a file before a decoder does.
 
-    Raises `PhotoError` for a file that would take its reader too long or too much memory.
+    Args:
+        file: the file.
+        name: of the file, for messages.
+        most: bytes of a JPEG that are looked at; all if it is negative.
+
+    Returns:
+        Its format, as `kind_of` tells it, and what is to be decoded.
+
+    Raises:
+        PhotoError: the file would take its reader too long or too much memory.
     """
     kind = kind_of(file)
     if kind == "JPEG":

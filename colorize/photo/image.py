@@ -82,9 +82,14 @@ class Photo:
 
 
 def strips(pixels: Image.Image | Levels, rows: int = 0) -> Iterator[tuple[slice, NDArray[Any]]]:
-    """An image's values (n, W) or (n, W, C), so many rows at a time, or a good number; each with the rows that it is.
+    """Give an image's values in strips. (Pillow's own way to one array of all takes the memory twice.)
 
-    Also what would be one array of it: Pillow's own way to that takes the memory twice.
+    Args:
+        pixels: an image, or an array (H, W) or (H, W, C).
+        rows: of each strip; 0 for as many as fit into the processor's cache.
+
+    Returns:
+        For each strip, from top to bottom, the rows that it is and its values (n, W) or (n, W, C).
     """
     width, height = pixels.size if isinstance(pixels, Image.Image) else pixels.shape[1::-1]
     rows = rows or max(1, _STRIP // width)
@@ -99,7 +104,15 @@ def strips(pixels: Image.Image | Levels, rows: int = 0) -> Iterator[tuple[slice,
 
 
 def channels_of(photo: Photo, rows: int) -> Iterator[NDArray[Any]]:
-    """Pixels and alpha (n, W, C), so many rows at a time; the alpha has to be of the pixels' depth."""
+    """Give a photo's pixels and alpha in strips.
+
+    Args:
+        photo: its alpha has to be of the pixels' depth.
+        rows: of each strip.
+
+    Returns:
+        The values (n, W, C) of each strip, from top to bottom.
+    """
     for place, values in strips(photo.pixels, rows):
         samples = values.reshape(*values.shape[:2], -1)
         yield samples if photo.alpha is None else np.concatenate([samples, photo.alpha[place, :, None]], axis=2)

@@ -24,7 +24,14 @@ _TYPES = {1: 0, 2: 4, 3: 2, 4: 6}  # of color, by the number of channels: gray a
 
 
 def write(file: IO[bytes], photo: Photo, metadata: Metadata, icc: bytes) -> None:
-    """Write a photo of 8 or 16 bit; its alpha has to be of the same depth."""
+    """Write a PNG file.
+
+    Args:
+        file: where to.
+        photo: of 8 or 16 bit; its alpha has to be of the same depth.
+        metadata: what is written beside the pixels.
+        icc: the profile; b"" for none.
+    """
     width, height = photo.size
     exif = metadata.exif.to_bytes()
     file.write(b"\x89PNG\r\n\x1a\n")

@@ -36,7 +36,15 @@ def srgb() -> bytes:
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
-    """RGB, L or CMYK converted from an embedded profile; an unusable one is ignored, as viewers do."""
+    """Convert an image from its embedded profile.
+
+    Args:
+        image: RGB, L or CMYK.
+        profile: of the image; one that cannot be used is ignored, as viewers do.
+
+    Returns:
+        The image in sRGB: L stays L, the others become RGB.
+    """
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "L":
@@ -49,7 +57,15 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
 
 def gray_to_srgb(levels: NDArray[np.uint16], profile: bytes) -> NDArray[np.uint16]:
-    """16-bit gray (H, W) converted from an embedded profile; an unusable one is ignored."""
+    """Convert 16-bit gray from its embedded profile.
+
+    Args:
+        levels: (H, W).
+        profile: of the levels; one that cannot be used is ignored.
+
+    Returns:
+        sRGB's levels (H, W).
+    """
     try:
         return _gray_table(profile, _space(ImageCms.ImageCmsProfile(io.BytesIO(profile))))[levels]
     except (ImageCms.PyCMSError, OSError, ValueError):

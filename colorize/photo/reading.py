@@ -31,16 +31,18 @@ _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
 
 def open(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0) -> Photo:
-    """Read a photo from a path or a binary file; of several pages or frames, the first.
+    """Read a photo; of several pages or frames, the first.
 
-    Any mode of Pillow's: palettes are resolved, ICC profiles converted to sRGB, orientation applied; what has more than
-    8 bit gets 16.
+    Palettes are resolved, ICC profiles converted to sRGB and the orientation applied; what has more than 8 bit gets 16.
 
     Args:
         source: a path or a binary file.
-        name: of the file, for errors.
+        name: of the file, for messages; its path if it is not given.
         least_side: px; a JPEG may come out 2, 4 or 8 times smaller, as its decoder does that quickly, its short side
             not below this. 0: at full size.
+
+    Returns:
+        The photo.
 
     Raises:
         PhotoError: it is not a photo, is damaged or has more than `MAX_PIXELS` pixels.
@@ -50,10 +52,20 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_si
 
 
 def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0) -> Generator[Photo]:
-    """Every page of a photo file, one at a time, as `open` gives the first.
+    """Read every page of a photo file, one at a time.
 
-    Only TIFF files have pages; of an animation the first frame is the photo. Raises `PhotoError` when it comes to a
-    page that is damaged. Arguments as those of `open`.
+    Only TIFF files have pages; of an animation the first frame is the photo.
+
+    Args:
+        source: as of `open`.
+        name: as of `open`.
+        least_side: as of `open`.
+
+    Returns:
+        The pages.
+
+    Raises:
+        PhotoError: as `open`, when it comes to a page that is damaged.
     """
     name = name or (str(source) if isinstance(source, str | os.PathLike) else "photo")
     try:
@@ -200,10 +212,16 @@ def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
 
 
 def count_pixels(source: str | os.PathLike[str], most: int) -> int:
-    """Pixels of all pages together, by the headers alone: what work a file will be. Counting stops beyond `most`.
+    """Count the pixels of all pages together, by the headers alone: how much work a file will be.
 
-    A page counts for 10,000 or more, since even an empty one takes time, and a pixel of more than 8 bit for three,
-    since it takes so much more time and memory. 0 for what is no photo: `open` will tell why.
+    Args:
+        source: the file's path.
+        most: counting stops beyond this many.
+
+    Returns:
+        How many there are. A page counts for 10,000 or more, since even an empty one takes time, and a pixel of more
+        than 8 bit for three, since it takes so much more time and memory. 0 if the file is no photo: `open` will tell
+        why.
     """
     first = header(source)
     total = max(first.pixels * (_DEEP if first.deep else 1), _LEAST_PAGE) if first else 0

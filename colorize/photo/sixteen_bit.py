@@ -24,9 +24,17 @@ _BITS, _PLANAR = 258, 284  # TIFF tags
 
 
 def load(image: Image.Image, open_again: Callable[[], Image.Image]) -> NDArray[np.uint16] | None:
-    """Load an image that has been opened. If it has 16 bit per channel, give them: (H, W, C) with C from 2 to 4.
+    """Load an image that has been opened, with all of its bits.
 
-    Raises `ValueError` for a layout that Pillow takes for another.
+    Args:
+        image: the image, which is loaded in any case.
+        open_again: opens the same file once more.
+
+    Returns:
+        (H, W, C) with C from 2 to 4 if it has 16 bit per channel; None if it has not, or has one channel.
+
+    Raises:
+        ValueError: Pillow takes its layout for another.
     """
     if _is_planar(image) and image.info.get("compression") == "raw" and image.tag_v2.get(_BITS, (8,))[0] == 16:  # type: ignore[attr-defined]
         raise ValueError("planes of 16 bit that are not compressed cannot be read")
@@ -51,7 +59,16 @@ def load(image: Image.Image, open_again: Callable[[], Image.Image]) -> NDArray[n
 def to_srgb(
     deep: NDArray[np.uint16], profile: bytes | None
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16] | None] | None:
-    """Levels (H, W) or (H, W, 3) and alpha of what `load` gives; None if they can be converted in 8 bit only."""
+    """Convert 16-bit levels from their embedded profile.
+
+    Args:
+        deep: what `load` gives.
+        profile: of the image.
+
+    Returns:
+        Levels (H, W) or (H, W, 3), and the alpha (H, W) if any pixel is not opaque; None if they can be converted in
+        8 bit only.
+    """
     channels = deep.shape[2]
     alpha = np.ascontiguousarray(deep[..., -1]) if channels in (2, 4) else None
     if alpha is not None and alpha.min() == LAST_LEVEL_16:

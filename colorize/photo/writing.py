@@ -28,12 +28,20 @@ def save(
     *,
     overwrite: bool = True,
 ) -> None:
-    """Write a photo, or the pages of one, in the format of the target's suffix, whole or not at all.
+    """Write a photo, whole or not at all. Folders are made.
 
-    What travels with the photo goes along as far as the format holds it (`losses` tells what does not); where its
-    colors are generated, EXIF and XMP say so. `quality`, 1 to 100, is that of JPEG, WebP and AVIF files. Folders are
-    made. Raises `PhotoError` if the suffix is unknown or the file cannot be written; a file that was there stays.
-    Without `overwrite` it raises `FileExistsError` for it.
+    Its metadata go along as far as the format holds them (`dropped_metadata` tells what does not); where its colors are
+    generated, EXIF and XMP say so.
+
+    Args:
+        photo: a photo, or the pages of one.
+        target: the file, whose suffix decides the format.
+        quality: 1 to 100, of JPEG, WebP and AVIF files; None for the format's default.
+        overwrite: whether an existing file is replaced.
+
+    Raises:
+        PhotoError: the suffix is unknown, or the file cannot be written; an existing file stays.
+        FileExistsError: the file exists and is not to be replaced.
     """
     target = Path(target)
     format_ = writer(target)
@@ -55,9 +63,15 @@ def save(
 
 
 def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LONGEST_JPEG) -> None:
-    """Write a JPEG to look at, as every browser shows it: long side at most `longest` px, nothing but the picture.
+    """Write a JPEG that every browser shows, without any metadata.
 
-    Raises `PhotoError` if the file cannot be written.
+    Args:
+        photo: of any kind.
+        target: the file.
+        longest: px of the long side, at most.
+
+    Raises:
+        PhotoError: the file cannot be written.
     """
     image = photo.image
     scale = min(longest, LONGEST_JPEG) / max(image.size)
@@ -67,7 +81,18 @@ def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LO
 
 
 def dropped_metadata(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
-    """What of a photo is not read, or not held by the format of the target, in words; empty if all is kept."""
+    """Tell what of a photo is not kept.
+
+    Args:
+        photo: the photo.
+        target: the file that it is to be written to, whose suffix decides the format.
+
+    Returns:
+        What is not read, or not held by the format, in words; empty if all is kept.
+
+    Raises:
+        PhotoError: the suffix is unknown.
+    """
     return metadata.of_result(photo, writer(Path(target))).dropped_metadata
 
 

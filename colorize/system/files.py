@@ -30,12 +30,23 @@ _unfinished: set[Path] = set()
 
 @contextmanager
 def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterator[BinaryIO]:
-    """A binary file to write and read, that becomes `target` when the block ends; if it raises, nothing has happened.
+    """Open a binary file that becomes `target` when the block ends; if the block raises, nothing has happened.
 
     Until then it lies in the same folder under a name of its own. It is on the disk before it gets the target's name,
     so that after a kill, a full disk or a power cut there is the old file or nothing, or the whole new one. Folders are
-    made. Raises `OSError`, among it `FileExistsError` for a target that is there, unless `overwrite`, and
-    `PermissionError` for one that is write-protected.
+    made.
+
+    Args:
+        target: the file's path.
+        overwrite: whether an existing file is replaced.
+
+    Yields:
+        The file, to write and read.
+
+    Raises:
+        FileExistsError: the target exists and is not to be replaced.
+        PermissionError: the target is write-protected.
+        OSError: anything else that the system refuses.
     """
     target = Path(target)
     _make_folder(target.parent)

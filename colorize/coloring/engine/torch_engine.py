@@ -21,6 +21,12 @@ class TorchEngine:
     """A generator on a device. Safe to share between threads: one prediction at a time."""
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
+        """Move a generator to a device.
+
+        Args:
+            generator: it is used from now on by this engine alone.
+            device: where it runs.
+        """
         self.device = device
         # channels_last: 91 instead of 111 ms per 256 px photo on one CPU thread
         self._generator = generator.eval()
