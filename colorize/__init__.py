@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
+    from colorize.coloring.conditions import Conditions
     from colorize.coloring.hints import Hint
     from colorize.errors import (
         ColorizeError,
@@ -29,6 +30,7 @@ __all__ = [
     "ColorizeError",
     "ColorizeOptions",
     "Colorizer",
+    "Conditions",
     "ConfigError",
     "DataError",
     "Hint",
@@ -42,6 +44,7 @@ __all__ = [
 _HOMES = {
     "Colorizer": "colorize.coloring.colorizer",
     "ColorizeOptions": "colorize.options",
+    "Conditions": "colorize.coloring.conditions",
     "Hint": "colorize.coloring.hints",
 }
 

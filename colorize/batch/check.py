@@ -1,4 +1,4 @@
-"""Results that are there against their sources: whether the promise about lightness was kept."""
+"""Existing results compared with their sources: whether they have kept the lightness."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Check:
 def check(jobs: Iterable[Job]) -> Iterator[Check]:
     """Compare the result of each job with its source, page by page.
 
-    JPEG, WebP and AVIF round levels of their own accord, by more than the promise allows: there is a figure for them,
-    but no verdict.
+    JPEG, WebP and AVIF change levels by themselves, by more than the promise allows: they get a figure, but no
+    verdict.
     """
     for job in jobs:
         if job.problem or not is_done(job):

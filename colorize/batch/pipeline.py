@@ -1,4 +1,4 @@
-"""Many photos: skip what is done, colorize the rest in a bounded pipeline, tell how each went.
+"""Many photos: skip what is done, colorize the rest in a bounded pipeline, give the result of each.
 
 Reading, colorizing and writing have threads of their own; Pillow's codecs, the network and the arithmetic on arrays run
 side by side in them. What is under way is bounded by number and by pixels, so that memory does not depend on how many
@@ -71,19 +71,18 @@ def run(
 ) -> Iterator[Result]:
     """Do the jobs, and give each one's result, in their order, once it is written.
 
-    A target that exists is left alone unless `options.overwrite`, and so is one that another program makes meanwhile.
-    With `options.skip_color` a photo that has colors of its own is left alone; else it gets new ones, as any other. A
-    photo that fails is told in its result, and the rest goes on. Where memory runs out a photo is tried again alone,
-    then with the network seeing less of it, which its result tells. What a killed run left half-written in the target
-    folders is removed.
+    An existing target is kept unless `options.overwrite`, also if another program makes it meanwhile. A photo that is
+    in color already gets new colors, or is skipped with `options.skip_color`. A photo that fails does not stop the
+    others: its result says why. If memory runs out, a photo is tried again alone, then at half and at a quarter of the
+    size; its result says so. Temporary files of killed runs are removed from the target folders.
 
     Args:
         jobs: from `plan`.
         load: gives the colorizer; called once, when there is a photo to do. What it raises is not caught.
         options: of all photos.
         conditions: of all photos, but for the seed, which is each job's own.
-        stop: when it is set, no further photo is begun, and those that have their colors are written and told. A full
-            disk sets it.
+        stop: when it is set, no further photo is begun, and those that have their colors are written. A full disk sets
+            it.
 
     Returns:
         The results.
@@ -128,7 +127,7 @@ def run_stream(
         if result.outcome is not Outcome.DONE:
             raise PhotoError(message)
         if header and header.only_read and not options.format:
-            only_read = f"written as {job.target.suffix}: {header.only_read} is only read"
+            only_read = f"written as {job.target.suffix}: {header.only_read} can only be read"
             message = f"{message}; {only_read}" if message else only_read
         return replace(result, message=message), job.target.read_bytes()
 
@@ -188,7 +187,7 @@ class _Pipeline:
             flight.finish(Result(job, Outcome.FAILED, job.problem))
         elif self._is_skipped(job):
             flight.finish(Result(job, Outcome.SKIPPED))
-        elif not self._folders[job.target.parent]:  # told before the work, not after it
+        elif not self._folders[job.target.parent]:  # before the work, not after it
             message = f"{job.target}: cannot be written (its folder is write-protected)"
             flight.finish(Result(job, Outcome.FAILED, message))
         else:
@@ -259,7 +258,7 @@ class _Pipeline:
     def _colorize_next(self) -> bool:
         """Have the next photos colorized; False if none is read or all threads have some."""
         if self._are_any([State.READ]):
-            self._colorizer()  # loading takes seconds the first time, in which others are read
+            self._colorizer()  # the first time this takes seconds, in which others are read
             self._gather()
         if len({flight.future for flight in self._line if flight.state is State.COLORIZING}) >= _COLORIZERS:
             return False
@@ -369,6 +368,6 @@ def _open(source: Path) -> Opened:
 
 
 def _planned_result(job: Job, opened: Opened, seconds: float = 0.0) -> Result:
-    """What can be told before it is written; `seconds` is what coloring took."""
+    """What is known before it is written; `seconds` is what coloring took."""
     dropped = photo.dropped_metadata(opened.first, job.target)
     return opened.result(job, Outcome.DONE, seconds=opened.seconds + seconds, dropped_metadata=dropped)

@@ -1,4 +1,4 @@
-"""Which photos there are and where each result goes, settled before anything is done."""
+"""Which photos there are and where each result goes, decided before anything is done."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def plan(
 
 
 class _Search:
-    """Goes through what was named and notes what it finds."""
+    """Searches the paths that were given."""
 
     def __init__(self, named: Sequence[Path], output: Path | None) -> None:
         self.entries: list[_Folder | Job] = []
@@ -167,7 +167,7 @@ class _Search:
             own = _Names(names)
             self._note(folder, target, [name for name in names if not own.has_result(name)])
             for name in links:
-                self.left_out.append(f"{folder / name}: a link to a folder, not followed; name it to have it searched")
+                self.left_out.append(f"{folder / name}: a link to a folder, not followed; give its path to search it")
             below = [relative / name for name in reversed(folders)]
             waiting += [each for each in below if self._results is None or self._real(top / each) != self._results]
 
@@ -207,7 +207,7 @@ def _scan(folder: Path) -> tuple[list[str], list[str], list[str]]:
             elif entry.is_symlink() and os.path.isdir(entry.path):
                 links.append(entry.name)
             elif _is_photo(entry.name) and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
-                photos.append(entry.name)  # a link that leads nowhere among them: reading it will tell
+                photos.append(entry.name)  # also a broken link: reading it will raise
     return sorted(photos), sorted(folders), sorted(links)
 
 
@@ -251,7 +251,7 @@ def _result_suffix(suffix: str, file_format: str | None) -> str:
 
 
 def _shortened(base: str) -> str:
-    """`base`, or as much of it as leaves room for a code that tells it from others, for the marks and for a suffix."""
+    """`base`, cut if it is too long: room is left for a code that makes it unique, for the marks and for a suffix."""
     room = _LONGEST_NAME - _LONGEST_END
     if len(base) * 4 <= room or len(encoded := os.fsencode(base)) <= room:  # no character takes more than 4 bytes
         return base
@@ -322,7 +322,7 @@ def _are_one(first: Path, second: Path) -> bool:
 
 @cache
 def _ignores_case(folder: Path) -> bool:
-    """Whether names that are alike are one at this place, told by the names that are there: nothing is written."""
+    """Whether names that are alike are one at this place, found out by the names that exist: nothing is written."""
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent
     drive = folder.stat().st_dev

@@ -1,4 +1,4 @@
-"""What happened to each photo, in a file: one JSON object per line, appended as it happens."""
+"""The result of each photo, appended to a file: one JSON object per line."""
 
 from __future__ import annotations
 

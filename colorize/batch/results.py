@@ -1,4 +1,4 @@
-"""What becomes of each photo."""
+"""The result of each photo."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from colorize.coloring.tint import Original
 
 class Outcome(Enum):
     DONE = "colorized"
-    SKIPPED = "already there"
-    LEFT = "in color and left alone"
+    SKIPPED = "already done"
+    LEFT = "skipped because they are in color"
     FAILED = "failed"
 
 
@@ -30,5 +30,5 @@ class Result:
 
 
 def is_done(job: Job) -> bool:
-    """Whether the target exists; False where even that cannot be asked: writing will tell."""
+    """Whether the target exists; False if that cannot be found out: writing will raise."""
     return os.path.lexists(job.target)

@@ -1,5 +1,6 @@
-"""Photos that arrive in folders, found by looking again and again: network drives, where scanners put their files,
-tell no one that something has changed.
+"""Photos that arrive in folders, found by looking again and again.
+
+Network drives, on which scanners put their files, do not report changes.
 """
 
 from __future__ import annotations

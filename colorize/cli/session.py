@@ -1,4 +1,4 @@
-"""One call of the command: colorize what is planned or arrives, tell about each photo, sum up."""
+"""One call of the command: color photos, print the result of each, sum up."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from colorize.system import files
 
 
 class Session:
-    """Colorizes jobs and tells about them."""
+    """Does jobs and prints what becomes of them."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class Session:
                 print_status(job.problem)
                 counts["cannot be done"] += 1
             elif is_done(job) and not self._options.overwrite:
-                counts["already there"] += 1
+                counts[Outcome.SKIPPED.value] += 1
             else:
                 counts["to do"] += 1
                 if not shown.result(f"{job.source} -> {job.target}"):
@@ -134,7 +134,7 @@ class Session:
         return SOME_FAILED if verdicts[Verdict.BROKEN] or verdicts[Verdict.FAILED] else OK
 
     def stream(self) -> int:
-        """Standard input to standard output, and give the exit status."""
+        """Color the photo on standard input into standard output, and give the exit status."""
         if sys.stdout.isatty():
             raise ConfigError("expected standard output to go into a file or a program, not onto the terminal")
         try:
@@ -147,13 +147,13 @@ class Session:
         if result.message:
             print_status(result.message)
         if result.original is Original.COLORED:
-            print_status("the photo had colors already and got new ones")
+            print_status("the photo was in color already and got new colors")
         for what in result.dropped_metadata:
             print_status(f"written without {what}")
         return OK if write_out(content) else SOME_FAILED
 
     def _load(self) -> PhotoColorizer:
-        """The model, loaded when it is first needed. One Ctrl-C is enough to stop meanwhile."""
+        """Load the model when it is first needed. One Ctrl-C stops that."""
         if self._colorizer is None:
             self._shown.doing("loading the model")
             self._colorizer = self._interrupt.at_once(self._load_model)
@@ -167,7 +167,7 @@ class Session:
             self._shown.print_status(result.message)
         self._append_to_report(result)
         if result.outcome is Outcome.DONE and not (self._shown.result(str(result.job.target)) or self._nobody_reads):
-            self._shown.print_status("standard output takes no more: finishing the photo at hand")
+            self._shown.print_status("standard output cannot be written: finishing the current photos, then stopping")
             self._nobody_reads = True
             self._interrupt.stop.set()
         self._shown.advance()
@@ -178,6 +178,6 @@ class Session:
         try:
             self._report.add(result)
         except DataError as error:  # the photos matter more
-            self._shown.print_status(f"{error}; it goes on without")
+            self._shown.print_status(f"{error}; continuing without it")
             self._report.close()
             self._report, self._report_failed = None, True

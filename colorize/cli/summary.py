@@ -1,4 +1,4 @@
-"""What became of the photos of one call, counted as it happens and told at the end."""
+"""The results of one call, counted as they come and summed up in lines at the end."""
 
 from __future__ import annotations
 
@@ -50,25 +50,25 @@ class Summary:
             self._sources_of[target.suffix][source.suffix.lower() or "no suffix"] += 1
 
     def lines(self, total: int | None) -> Iterator[str]:
-        """What there is to say of a run that came to its end, whose number of jobs was known or not."""
+        """Sum up a run that reached its end. `total` is its number of jobs, None if it was not known."""
         kept = self._counts[Outcome.SKIPPED] + self._counts[Outcome.LEFT]
         if total != 1 or kept:
             yield self._counted()
         if total == 1 and self._counts[Outcome.SKIPPED]:
             yield "--overwrite colors it again"
         if self.disk_full:
-            yield "stopped, for the disk is full; with more room the same command goes on from here"
+            yield "stopped because the disk is full; when there is more room, run the same command to continue"
         if self._in_color:
-            yield f"{self._in_color} had colors already and got new ones; --skip-color leaves such photos alone"
+            yield f"{self._in_color} were in color already and got new colors; --skip-color skips such photos"
         for suffix, sources in self._sources_of.items():
-            are = "is" if len(sources) == 1 else "are"
-            yield f"{sources.total()} written as {suffix}: {', '.join(sorted(sources))} {are} only read"
+            yield f"{sources.total()} written as {suffix}: {', '.join(sorted(sources))} can only be read"
         for what, count in self._dropped_metadata.items():
             yield f"{count} written without {what}"
 
     def interrupted(self) -> str:
-        """What there is to say of a run that was stopped."""
-        further = "--overwrite begins anew" if self._options.overwrite else "the same command goes on from here"
+        """Sum up a run that was stopped."""
+        starts_again = "the same command starts from the beginning, as --overwrite says"
+        further = starts_again if self._options.overwrite else "run the same command to continue"
         return f"interrupted, {self.done} colorized; {further}"
 
     def _counted(self) -> str:

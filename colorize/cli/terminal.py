@@ -1,4 +1,4 @@
-"""What a terminal shows and asks: lines on stderr, paths on stdout, a progress bar, Ctrl-C."""
+"""The terminal: lines on stderr, paths on stdout, a progress bar, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class _StatusHandler(logging.Handler):
 
 
 def print_log(verbose: bool) -> None:
-    """Tell what the program logs from now on: warnings, and information if `verbose`."""
+    """Print what the program logs from now on: warnings, and information if `verbose`."""
     log = logging.getLogger("colorize")
     log.setLevel(logging.INFO if verbose else logging.WARNING)
     log.handlers = [_StatusHandler()]
 
 
 def printable(text: str) -> str:
-    """Without line breaks and what else would steer a terminal: a file may be called anything."""
+    """Escape line breaks and other characters that control a terminal: a file name may have any."""
     return "".join(_escaped(character) for character in text) if not text.isprintable() else text
 
 
@@ -45,7 +45,7 @@ def _escaped(character: str) -> str:
 
 
 def write_out(content: bytes) -> bool:
-    """Bytes to stdout; False if it takes no more: nobody reads them, or they cannot be written, which is told."""
+    """Write bytes to stdout; False if nobody reads them, or if they cannot be written, which is printed."""
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
@@ -60,7 +60,7 @@ def write_out(content: bytes) -> bool:
 
 
 def end_by_interrupt() -> None:
-    """End the process at once, as Ctrl-C ends any program that does not care."""
+    """End the process at once, as Ctrl-C ends a program that does not handle it."""
     sys.stdout.flush()
     sys.stderr.flush()
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -71,7 +71,7 @@ class Lines:
     """Lines only, no bar."""
 
     def result(self, path: str) -> bool:
-        """A path on stdout; False if it takes no more."""
+        """Print a path on stdout; False if it cannot be written."""
         text = printable(path) if sys.stdout.isatty() else path
         return write_out(f"{text}\n".encode(sys.stdout.encoding, "surrogateescape"))
 
@@ -82,14 +82,14 @@ class Lines:
         pass
 
     def doing(self, what: str) -> None:
-        """What takes time at the moment, where there is a place to show it."""
+        """Show what takes time at the moment, if there is a place for it."""
 
     def finishing(self) -> None:
         """Called by a signal handler, which may have interrupted a `print`."""
         os.write(2, f"colorize: {_FINISHING}\n".encode())
 
 
-_FINISHING = "finishing the photo at hand; Ctrl-C again stops at once"
+_FINISHING = "finishing the current photos; press Ctrl-C again to stop at once"
 
 
 class _Bar(Lines):
@@ -123,7 +123,7 @@ class _Bar(Lines):
 
 @contextmanager
 def display(total: int | None) -> Iterator[Lines]:
-    """A bar for several photos on a terminal, else lines. `total` is None where nobody knows."""
+    """A bar for several photos on a terminal, else lines. `total` is None if it is not known."""
     if total is None or total == 1 or not sys.stderr.isatty():
         yield Lines()
         return
@@ -136,7 +136,7 @@ def display(total: int | None) -> Iterator[Lines]:
 
 
 class Interrupt:
-    """Ctrl-C: the first one sets `stop`, so that the photo at hand is finished; the second one stops at once."""
+    """Ctrl-C: the first one sets `stop`, so that the current photos are finished; the second one stops at once."""
 
     def __init__(self) -> None:
         self.stop = threading.Event()
@@ -166,7 +166,7 @@ class Interrupt:
             signal.signal(signal.SIGINT, before)
 
     def at_once(self, work: Callable[[], T]) -> T:
-        """Do something that takes time when no photo is at hand: the first Ctrl-C is enough."""
+        """Do something that takes time while there is no photo to finish: the first Ctrl-C stops it."""
         gentle, self._gentle = self._gentle, False
         try:
             return work()

@@ -56,8 +56,8 @@ class Colorizer:
         Args:
             model: a model file; None is the model that comes with the program.
             device: auto, cpu, cuda or mps.
-            engine: auto, torch, onnx or int8. "auto" chooses as `open_engine` tells: on a CPU the exported graph beside
-                the model file, if there is one.
+            engine: auto, torch, onnx or int8. "auto" is the exported graph beside the model file on a CPU, if there is
+                one, and otherwise torch.
 
         Returns:
             The colorizer.
@@ -246,7 +246,7 @@ class Colorizer:
         """
         options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, seed=seed)
         target = Path(target)
-        photo.writer(target)  # a wrong suffix is told before the work
+        photo.writer(target)  # a wrong suffix is refused before the work
         self.check_can([conditions])
         photo.save(self.color_pages(photo.pages(source), options, conditions, name=str(source)), target)
         return target
@@ -321,9 +321,7 @@ class Colorizer:
             for kind in sorted(each.kinds - self.engine.takes):
                 raise ConfigError(f"this model has not learned {_CALLED[kind]}")
         if variants and not self.has_variants:
-            raise ConfigError(
-                "this model knows one coloring only: it has no variants and cannot tell where it is unsure"
-            )
+            raise ConfigError("this model has one coloring only: no variants, and no map of where it is unsure")
 
 
 _CALLED = {"hints": "hints", "reference": "to follow a reference photo"}  # what `Conditions.kinds` are called

@@ -1,4 +1,4 @@
-"""What a result kept of its photo: the promise about lightness, checked on what was written."""
+"""The promise about lightness, checked on a result."""
 
 from __future__ import annotations
 

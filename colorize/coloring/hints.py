@@ -1,4 +1,4 @@
-"""Hints: colors that a person gives for places of a photo, as the network takes them, and as the result obeys them."""
+"""Hints: colors that a person gives for places of a photo, as arrays for the network, and enforced in the result."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from colorize.former_names import takes_former_names
 _RADIUS = 1  # a point is a patch of 3 × 3 px for the network
 _REACH = 9  # px around a hint that are corrected
 _SPREAD = 3.0  # px, standard deviation of that
-_SAME_LIGHT = 0.1  # in units of l: what differs by more from the hint's lightness is another thing
+_SAME_LIGHT = 0.1  # in units of l: what differs by more from the hint's lightness is another object
 _OPAQUE = 0.5  # a mask's mean alpha from which on a pixel of the network has a hint
 
 

@@ -1,4 +1,4 @@
-"""Has a photo colors of its own? Told apart from a tint (sepia, cyanotype, yellowed paper) and from noise.
+"""Is a photo in color, or is that only a tint (sepia, cyanotype, yellowed paper) or noise?
 
 A tint is a function of lightness: a print that was toned or has yellowed has, at each lightness, one color. So a cubic
 in L* is fitted to a* and b*, and what it leaves over is color. Nothing here changes how a photo is colored: only its
@@ -33,7 +33,7 @@ class Original(Enum):
     """What a photo was before it got colors."""
 
     GRAY = "gray"
-    TINTED = "tinted"  # or of colors too weak to be told from a tint
+    TINTED = "tinted"  # or of colors too weak to differ from a tint
     COLORED = "colored"
 
 

@@ -55,7 +55,7 @@ Directory = dict[int, Field]
 
 @dataclass
 class Exif:
-    """What a photo tells of itself, without what is only about its file."""
+    """The EXIF of a photo, without what is only about its file."""
 
     order: str = "<"  # of bytes, as `struct` writes it
     main: Directory = field(default_factory=dict)
@@ -88,7 +88,7 @@ class Exif:
         self.main[tag] = Field(ASCII, text + b"\0")
 
     def resolution(self) -> tuple[float, float] | None:
-        """Pixels per inch, as the main directory tells them."""
+        """Pixels per inch of the main directory."""
         unit = self.main.get(RESOLUTION_UNIT)
         fields = [self.main.get(tag) for tag in (X_RESOLUTION, Y_RESOLUTION)]
         if not all(value and value.kind == RATIONAL and len(value.data) == 8 for value in fields):
@@ -253,7 +253,7 @@ def claims_too_much(data: bytes) -> bool:
 
 
 class Page(NamedTuple):
-    """What the directory of a TIFF file's page tells."""
+    """What the directory of a TIFF file's page says."""
 
     exif: Exif
     xmp: bytes
@@ -302,7 +302,7 @@ def count_pages(file: IO[bytes], most: int) -> int:
             count += _is_main(reader.number(directory, _SUBFILE_TYPE))
             if count == most:
                 break
-    except ValueError:  # told by `read_pages`, when it gets there
+    except ValueError:  # `read_pages` will raise it
         count += 1
     return count
 

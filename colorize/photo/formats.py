@@ -31,9 +31,9 @@ READERS = {
     "WEBP": "WebP",
 }
 
-# Names under which photos are looked for in folders; what a file really is, its content decides.
+# Names by which photos are found in folders; the content of a file decides what it is.
 _NAMES = "avif bmp dib gif j2k jfif jp2 jpe jpeg jpg mpo pbm pcx pgm png pnm ppm psd qoi sgi tga tif tiff webp"
-# Those that need one package more are looked for all the same: what cannot be read is told, not passed over.
+# Those that need one package more are looked for all the same: a photo that cannot be read fails, and is not ignored.
 _HEIF_NAMES = "heic heif hif"
 _RAW_NAMES = "3fr arw cr2 cr3 crw dcr dng erf fff iiq kdc mef mos mrw nef nrw orf pef raf raw rw2 rwl sr2 srf srw x3f"
 

@@ -1,4 +1,4 @@
-"""What is looked at before a decoder runs: small files that would take gigabytes or hours, and JPEGs that end early."""
+"""Checks before a decoder runs: small files that would take gigabytes or hours, and JPEGs that end early."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTHING = 16  # bytes
 _SCANS = 200  # of a progressive JPEG, which has about ten: each costs a pass over the whole picture
 _HEADERS = 64  # of EXIF in one file, which has one
 
-KNOWN = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF")  # formats that are told by their first bytes, here as in Pillow
+KNOWN = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF")  # formats known by their first bytes, here as in Pillow
 _START = 64  # bytes by which a format is known
 _HEIF = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
@@ -34,7 +34,7 @@ def check(file: IO[bytes], name: str, most: int = -1) -> tuple[str, IO[bytes]]:
         most: bytes of a JPEG that are looked at; all if it is negative.
 
     Returns:
-        Its format, as `kind_of` tells it, and what is to be decoded.
+        Its format, as of `kind_of`, and what is to be decoded.
 
     Raises:
         PhotoError: the file would take its reader too long or too much memory.
@@ -49,7 +49,7 @@ def check(file: IO[bytes], name: str, most: int = -1) -> tuple[str, IO[bytes]]:
 
 
 def kind_of(file: IO[bytes]) -> str:
-    """The format of a file as far as its first bytes tell, by Pillow's name, or "" if they do not."""
+    """The format of a file by its first bytes, by Pillow's name; "" if they do not decide it."""
     file.seek(0)
     start = file.read(_START)
     file.seek(0)

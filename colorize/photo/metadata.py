@@ -1,4 +1,4 @@
-"""What a result tells of itself: what its source told, and that its colors are generated."""
+"""The metadata of a result: its source's, and that its colors are generated."""
 
 from __future__ import annotations
 

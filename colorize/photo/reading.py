@@ -1,4 +1,4 @@
-"""Photos out of files: whatever they hold comes out as sRGB levels the right way up; or one line says why not."""
+"""Photos out of files: sRGB levels the right way up, or one line that says why not."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _open_page(file: IO[bytes], number: int) -> Image.Image:
 
 
 def _own(photo: Photo, image: Image.Image) -> Photo:
-    """With an image that tells nothing any more, if its pixels are those of a file's."""
+    """With an image without metadata of its own, if its pixels are those of a file's."""
     if isinstance(photo.pixels, Image.Image):
         photo.pixels.info.clear()
         if photo.pixels is image:
@@ -182,7 +182,7 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
 
 @dataclass(frozen=True)
 class Header:
-    """What a photo file says of itself."""
+    """What a photo file's header says."""
 
     pixels: int  # of its first page
     suffix: str  # of its results, whatever the file is called
@@ -191,7 +191,7 @@ class Header:
 
 
 def header(source: str | os.PathLike[str] | IO[bytes]) -> Header | None:
-    """Read no more than a photo's header; None if that is not to be had: `open` will tell why."""
+    """Read only a photo's header; None if that cannot be read: `open` will raise."""
     name = str(source) if isinstance(source, str | os.PathLike) else ""
     try:
         with ExitStack() as opened:
@@ -220,12 +220,11 @@ def count_pixels(source: str | os.PathLike[str], most: int) -> int:
 
     Returns:
         How many there are. A page counts for 10,000 or more, since even an empty one takes time, and a pixel of more
-        than 8 bit for three, since it takes so much more time and memory. 0 if the file is no photo: `open` will tell
-        why.
+        than 8 bit for three, since it takes so much more time and memory. 0 if the file is no photo: `open` will raise.
     """
     first = header(source)
     total = max(first.pixels * (_DEEP if first.deep else 1), _LEAST_PAGE) if first else 0
-    with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will tell
+    with suppress(Exception), Path(source).open("rb") as file:  # the last page, or a damaged one: `pages` will raise
         if guards.kind_of(file) == "TIFF" and not extras.is_raw(file, str(source)):
             with silence.suppress_pillow_warnings(), Image.open(file, formats=_readers("TIFF")) as image:
                 every_page = exif.read_pages(file)
@@ -253,7 +252,7 @@ def to_photo(image: Image.Image) -> Photo:
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What a file tells of itself, besides what Pillow makes of it."""
+    """The metadata of a file, besides the pixels that Pillow reads."""
 
     orientation: int = 1
     exif: exif.Exif = field(default_factory=exif.Exif)
@@ -318,7 +317,7 @@ def _photo(
     dpi = _dpi(image, metadata.exif)
     if metadata.orientation in _ON_ITS_SIDE and dpi:
         dpi = dpi[::-1]
-    for tag in exif.RESOLUTION:  # which `dpi` tells from now on
+    for tag in exif.RESOLUTION:  # which is in `dpi` from now on
         metadata.exif.main.pop(tag, None)
     info = image.info
     if metadata.orientation in _TURNS and not turned:
@@ -349,7 +348,7 @@ def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
 
 def _dpi(image: Image.Image, parsed: exif.Exif) -> tuple[float, float] | None:
     info = image.info
-    # For those that do not tell, Pillow takes 72 in JPEG files and 1 in TIFF files.
+    # For files without it, Pillow takes 72 in JPEG files and 1 in TIFF files.
     told_by_file = image.format != "TIFF" and (image.format not in ("JPEG", "MPO") or info.get("jfif_unit") in (1, 2))
     try:
         x, y = (
@@ -419,7 +418,7 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, Levels | None]:
 
 
 def _gamma_table(info: Mapping[Any, Any]) -> list[int] | None:
-    """For PNG files that tell their gamma, and that it is not about sRGB's."""
+    """For PNG files that have a gamma which is not about sRGB's."""
     gamma = info.get("gamma")
     if "icc_profile" in info or "srgb" in info or not isinstance(gamma, float):
         return None

@@ -1,4 +1,4 @@
-"""Decoders talk of what is odd in a file. Here it becomes an error, or is of no consequence: it is not to be heard."""
+"""Decoders print warnings about odd files. They are suppressed: what matters becomes an error."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def suppress_pillow_warnings() -> Iterator[None]:
 def libtiff() -> bool:
     """Silence the libtiff that comes inside Pillow's wheels, which prints its errors by itself; whether it is there.
 
-    Elsewhere it goes on printing; what it says becomes an error all the same.
+    Elsewhere it keeps printing; what it prints becomes an error all the same.
     """
     found = False
     package = Path(PIL.__file__).parent

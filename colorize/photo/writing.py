@@ -30,7 +30,7 @@ def save(
 ) -> None:
     """Write a photo, whole or not at all. Folders are made.
 
-    Its metadata go along as far as the format holds them (`dropped_metadata` tells what does not); where its colors are
+    Its metadata go along as far as the format holds them (`dropped_metadata` names the rest); where its colors are
     generated, EXIF and XMP say so.
 
     Args:
@@ -131,7 +131,7 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
         settings["xmp"] = written.xmp
     if format_ is JPEG:
         # All of the color (4:4:4): it is what this program adds.
-        dpi = written.dpi if written.dpi and max(written.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF tells it, too
+        dpi = written.dpi if written.dpi and max(written.dpi) <= _MOST_JPEG_DPI else (0, 0)  # EXIF has it, too
         settings |= {"subsampling": 0, "dpi": dpi, "extra": _photoshop_segment(written.iptc)}
         settings["comment"] = written.text.get("Comment", "").encode("utf-8", "surrogateescape")
         photo.image.save(cast(IO[bytes], _ThroughPython(file)), "JPEG", **settings)

