@@ -264,7 +264,8 @@ def _shortened(base: str) -> str:
 
 def _check_targets(folders: Sequence[_Folder]) -> None:
     """Refuse results that would be the same file, and results that would replace a source."""
-    sources, targets = _by_place(folders, "source"), _by_place(folders, "target")
+    sources = _by_place((folder.source, folder) for folder in folders)
+    targets = _by_place((folder.target, folder) for folder in folders)
     for place, into in targets.items():
         # By far most folders end here, and then nothing is kept of their names.
         results = {_alike(result) for folder in into for result in folder.results}
@@ -275,11 +276,11 @@ def _check_targets(folders: Sequence[_Folder]) -> None:
             _refuse_replaced_source(into, from_here)
 
 
-def _by_place(folders: Sequence[_Folder], end: str) -> dict[str, list[_Folder]]:
-    """By their source or target, so that names which some file system takes for one are one."""
+def _by_place(folders: Iterable[tuple[str, _Folder]]) -> dict[str, list[_Folder]]:
+    """Folders by a path of each; paths that some file system takes for one are one."""
     places: defaultdict[str, list[_Folder]] = defaultdict(list)
-    for folder in folders:
-        places[_alike(os.path.realpath(getattr(folder, end)))].append(folder)
+    for path, folder in folders:
+        places[_alike(os.path.realpath(path))].append(folder)
     return places
 
 
