@@ -121,6 +121,6 @@ def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:
 
     colorizer = Colorizer.load(arguments.model, arguments.device, arguments.engine)
     if arguments.variants and not colorizer.has_variants:
-        raise ConfigError("--variants: this model has one coloring only")
+        raise ConfigError("--variants: this model knows one coloring only")
     colorizer.check_can([conditions])
     return colorizer

@@ -321,7 +321,7 @@ class Colorizer:
             for kind in sorted(each.kinds - self.engine.takes):
                 raise ConfigError(f"this model has not learned {_CALLED[kind]}")
         if variants and not self.has_variants:
-            raise ConfigError("this model has one coloring only: no variants, and no map of where it is unsure")
+            raise ConfigError("this model knows one coloring only: no variants, and no map of where it is unsure")
 
 
 _CALLED = {"hints": "hints", "reference": "to follow a reference photo"}  # what `Conditions.kinds` are called

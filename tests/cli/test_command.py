@@ -175,7 +175,7 @@ def test_variants_of_a_model_that_has_none_are_refused_before_the_work(
 
     monkeypatch.setattr(Colorizer, "load", lambda *_: Colorizer(StandInEngine(one_color(0, 0))))
     assert main([str(photos), "-o", str(tmp_path / "out"), "--variants", "1"]) == 2
-    assert "--variants: this model has one coloring only" in capfd.readouterr().err
+    assert "--variants: this model knows one coloring only" in capfd.readouterr().err
     assert not (tmp_path / "out").exists()
 
 
