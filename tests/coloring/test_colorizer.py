@@ -12,13 +12,15 @@ from PIL import Image
 from skimage import data
 from skimage.color import rgb2lab
 
-from colorize import Colorizer, ConfigError, PhotoError, WeightsError
+from colorize import ColorizeOptions, Colorizer, Conditions, ConfigError, Hint, PhotoError, WeightsError
+from colorize import photo as photo_files
 from colorize.color.lightness import to_levels
+from colorize.color.units import FloatArray
 from colorize.coloring import colorizer as colorizer_module
 from colorize.models.architectures import build_generator
 from colorize.models.weights import save_generator
 from colorize.photo import Photo
-from tests.stand_ins import StandInEngine, noise, one_color
+from tests.stand_ins import StandInEngine, TwoHalves, noise, one_color
 
 _RNG = np.random.default_rng(0)
 PHOTOS = {
@@ -200,6 +202,34 @@ def test_files_keep_their_size_alpha_exif_and_resolution(tmp_path: Path) -> None
         np.testing.assert_array_equal(np.asarray(result)[..., 3], np.asarray(photo)[..., 1])
     with pytest.raises(PhotoError, match=r"cat\.xyz: cannot write \.xyz, expected \.jpg"):
         colorizer.colorize_file(tmp_path / "cat.png", tmp_path / "cat.xyz")
+
+
+def test_a_photo_that_is_open_already_gives_the_file_that_its_path_gives(tmp_path: Path) -> None:
+    """Who shows a photo and colors it decodes it once; the hints are the first page's."""
+    pages = [Image.new("L", (64, 64), level) for level in (90, 160)]
+    pages[0].save(tmp_path / "scan.tif", save_all=True, append_images=pages[1:])
+    colorizer, hints = Colorizer(TwoHalves()), [Hint(10, 10, "#c8281e")]
+    opened = list(photo_files.pages(tmp_path / "scan.tif"))
+    options, conditions = ColorizeOptions(size=64), Conditions(hints)
+    photo_files.save(colorizer.color_pages(opened, options, conditions, name="scan"), tmp_path / "a.tif")
+    colorizer.colorize_file(tmp_path / "scan.tif", tmp_path / "b.tif", size=64, hints=hints)
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    first, second = photo_files.pages(tmp_path / "a.tif")
+    alone = colorizer.color([opened[1]], options)[0]
+    np.testing.assert_array_equal(second.levels, alone.levels)
+    assert (first.levels[10, 10] != colorizer.color([opened[0]], options)[0].levels[10, 10]).any()
+
+
+def test_a_page_for_which_there_is_no_memory_is_told_with_its_files_name() -> None:
+    def greedy(_: object) -> FloatArray:
+        raise MemoryError
+
+    pages = [Photo(Image.new("L", (40, 30)))]
+    colored = Colorizer(StandInEngine(greedy)).color_pages(pages, ColorizeOptions(), name="scan.tif")
+    with pytest.raises(
+        PhotoError, match=r"^scan\.tif: not enough memory to color 40×30 px at size 192; .*smaller size"
+    ):
+        list(colored)
 
 
 def test_a_model_file_is_loaded_and_gives_the_same_answer_every_time(tmp_path: Path) -> None:
