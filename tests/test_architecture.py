@@ -56,6 +56,7 @@ LIBRARIES: dict[str, set[str]] = {
     "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     "study": {"torch", "accelerate", "numpy", "PIL", "rich", "matplotlib", "jinja2", "markdown_it"},
     "evaluation": {"torch", "torchvision", "numpy", "PIL", "jinja2"},
+    "evaluation.stains": {"torch", "skimage"},
     "export": {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},
     "batch": set(),
     "coloring": {"numpy", "PIL"},
@@ -90,6 +91,7 @@ HEAVY = (
 # Import names that are not those of the package index, and what comes along with a declared dependency for certain.
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "skimage": "scikit-image",
     "pillow_heif": "pillow-heif",
     "prometheus_client": "prometheus-client",
     "markdown_it": "markdown-it-py",

@@ -14,8 +14,9 @@ its full size. What is printed names the protocol with the numbers. `--json` wri
     targets            [{"target", "value", "met"}], of the model
 
 A *measure* is {"value", "low", "high"}, its 95 % interval. See `measures.py` for those of the study, which are all
-there. Besides: psnr_gain, over gray; frechet, frechet_across_halves; half_size, double_size, mirrored, brighter,
-noisier (`consistency.py`), of the model; hints_gain, in dB over the model without hints.
+there. Besides: psnr_gain, over gray; stains (`stains.py`), 0 for gray and truth; frechet, frechet_across_halves;
+half_size, double_size, mirrored, brighter, noisier (`consistency.py`), of the model; hints_gain, in dB over the model
+without hints.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ def evaluate(
     Gray photos have no truth to compare with: they are counted and left out, as are unreadable and tiny ones.
     `features`: weights of MobileNetV2, as of `read_imagenet`, for the Fréchet distance. With `pictures`, gray, the
     model's result and truth of each photo are saved there side by side; a `gallery` keeps some of them. Raises
-    `DataError` if there is no photo, `WeightsError` for bad weights.
+    `MissingExtra` without scikit-image, `DataError` if there is no photo, `WeightsError` for bad weights.
     """
     import numpy as np
     from PIL import Image
@@ -117,9 +118,12 @@ def evaluate(
     from colorize.evaluation import consistency as changes
     from colorize.evaluation.features import FeatureExtractor
     from colorize.evaluation.scores import GRAY, TRUTH, Scores
+    from colorize.evaluation.stains import PROTOCOL as STAINS_PROTOCOL
+    from colorize.evaluation.stains import require_skimage
     from colorize.system.memory import keep_freed_memory
     from colorize.training.data import SKIPS, find_sources, source_of
 
+    require_skimage()
     keep_freed_memory()
     begin = time.monotonic()
     sources = find_sources(photos)
@@ -147,7 +151,7 @@ def evaluate(
         counts = ", ".join(f"{skipped[reason]} {reason}" for reason in SKIPS)
         raise DataError(f"no photo to measure on in {', '.join(photos)} ({counts})")
 
-    measures, frechet, protocol = scores.summary(), None, dict(PROTOCOL)
+    measures, frechet, protocol = scores.summary(), None, PROTOCOL | {"stains": STAINS_PROTOCOL}
     if features and len(scores) >= _FEWEST_FOR_FRECHET:
         distances, frechet = scores.frechet()
         measures = {name: each | distances[name] for name, each in measures.items()}

@@ -12,6 +12,7 @@ from torch import Tensor
 from colorize.evaluation.features import FeatureExtractor
 from colorize.evaluation.frechet import across_halves, extrapolated_floor, frechet_interval
 from colorize.evaluation.measures import PhotoMeasures, draw_weights, join, measure_photos, summarize
+from colorize.evaluation.stains import measure_stains
 
 GRAY, TRUTH = "gray", "truth"  # rows that are always there
 RESAMPLES = 1000
@@ -39,9 +40,10 @@ class Scores:
         rgb = torch.cat(list(rows.values()))  # (R, 3, H, W)
         measured = measure_photos(rgb, rows[TRUTH].expand_as(rgb))
         psnr = dict(zip(rows, measured.psnr.tolist(), strict=True))
+        stains = measure_stains(rgb, rows[TRUTH]).tolist()
         for i, name in enumerate(rows):
             self._measured[name].append(measured[i : i + 1])
-            self.note(name, {"psnr_gain": psnr[name] - psnr[GRAY]})
+            self.note(name, {"psnr_gain": psnr[name] - psnr[GRAY], "stains": stains[i]})
         if self._extractor:
             for name, each in rows.items():  # one by one: together they take gigabytes
                 self._features[name].append(self._extractor.pooled(each))
@@ -61,7 +63,7 @@ class Scores:
         for name, parts in self._measured.items():
             further = {key: torch.tensor(values)[chosen] for key, values in self._further[name].items()}
             result[name] = summarize(join(parts)[chosen], truth, weights, further)
-        result[TRUTH] = {"cf": result[TRUTH]["cf"]}  # the rest is perfect
+        result[TRUTH] = {name: result[TRUTH][name] for name in ("cf", "stains")}  # the rest is perfect
         return result
 
     def frechet(self) -> tuple[dict[str, Measures], dict[str, Any]]:

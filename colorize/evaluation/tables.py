@@ -32,6 +32,7 @@ COLUMNS = (
     Column("cf_difference", "ΔCF", 1),
     Column("histogram_a", "hist. a", 3),
     Column("histogram_b", "hist. b", 3),
+    Column("stains", "stains", 2),
     Column("frechet", "FD", 2),
     Column("frechet_across_halves", "FD halves", 2),
     Column("hints_gain", "by hints", 2),
@@ -39,7 +40,7 @@ COLUMNS = (
 CONSISTENCY = tuple(
     Column(name, name.replace("_", " "), 2) for name in ("half_size", "double_size", "mirrored", "brighter", "noisier")
 )
-OF_SOURCES = COLUMNS[:6]
+OF_SOURCES = COLUMNS[:7]
 
 
 def require_jinja() -> None:

@@ -75,6 +75,9 @@ def test_a_model_that_stays_gray_scores_as_gray_and_gray_as_worked_out_by_hand(
         expected.append(np.hypot(rg.std(), yb.std()) + 0.3 * np.hypot(rg.mean(), yb.mean()))
     assert value(report, "truth", "cf") == pytest.approx(float(np.mean(expected)), rel=1e-4)
     assert value(report, "gray", "delta_cf") == pytest.approx(value(report, "truth", "cf"), abs=0.1)
+    assert value(report, "truth", "stains") == pytest.approx(0, abs=1e-6)
+    assert value(report, "gray", "stains") < 0.01
+    assert value(report, "model", "stains") < 0.05
     assert {each["target"]: each["met"] for each in report["targets"]}["|ΔCF| ≤ 4"] is False
 
     printed = capsys.readouterr().out
