@@ -10,7 +10,7 @@ its full size. What is printed names the protocol with the numbers. `--json` wri
     rows               {NAME: {"model": file, "strength", "size", "hints", "measures": {MEASURE: measure}}}: the model,
                        what --sweep and --hints make of it, every --baseline, "gray" and "truth"
     sources            {SOURCE: {"photos", "rows": {NAME: {"measures"}}}}: the measures that are printed by source
-    frechet            {"photos", "features", "extrapolated_floor"}, or null
+    frechet            {"network", "photos", "features", "extrapolated_floor"}, or null
     targets            [{"target", "value", "met"}], of the model
 
 A *measure* is {"value", "low", "high"}, its 95 % interval. See `measures.py` for those of the study, which are all
@@ -64,7 +64,7 @@ PROTOCOL = {
     "histogram": "intersection of the a* and of the b* of all pixels with the truth's, 110 bins",
 }
 FRECHET_PROTOCOL = (
-    "Fréchet distance of {features} pooled features of an ImageNet MobileNetV2 ({file}) between the {photos} photos of "
+    "Fréchet distance of {features} pooled features of ImageNet's {network} ({file}) between the {photos} photos of "
     "a row and their truth, interval by jackknife; halves: between one half of the photos and the truth of the other "
     "half, mean and range of five splits, for truth itself the floor; that of true photos at n = {photos}, "
     "extrapolated: {extrapolated_floor:.2f}"
@@ -106,7 +106,7 @@ def evaluate(
     """Measure `rows`, the first of which is the model in question, on the color photos in folders and shards.
 
     Gray photos have no truth to compare with: they are counted and left out, as are unreadable and tiny ones.
-    `features`: weights of MobileNetV2, as of `read_imagenet`, for the Fréchet distance. With `pictures`, gray, the
+    `features`: weights as of `read_imagenet`, for the Fréchet distance. With `pictures`, gray, the
     model's result and truth of each photo are saved there side by side; a `gallery` keeps some of them. Raises
     `MissingExtra` without scikit-image, `DataError` if there is no photo, `WeightsError` for bad weights.
     """
@@ -298,7 +298,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="the model at each of these too: strength=0.8,1.2 size=128,192",
     )
     parser.add_argument(
-        "--features", default="", metavar="FILE", help='MobileNetV2 for the Fréchet distance, or "hub": see train.py'
+        "--features",
+        default="",
+        metavar="FILE",
+        help='MobileNetV2 or EfficientNet-Lite for the Fréchet distance, or "hub"',
     )
     parser.add_argument("--consistency", action="store_true", help="color each photo five times more, a little changed")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What an ImageNet-trained MobileNetV2 makes of color photos: for Fréchet distances and for judges of realism."""
+"""What an ImageNet-trained network makes of color photos: for Fréchet distances and for judges of realism."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IMAGENET_SIDE = 224  # px
 class FeatureExtractor(ImageNetFeatures):
     """`extractor(rgb) -> features` (B, F) of `rgb` (B, 3, H, W) in [0, 1].
 
-    Trained on ImageNet, or random without `start`.
+    Which network it is, `start` tells; without it, it is a random MobileNetV2.
     """
 
     @torch.no_grad()

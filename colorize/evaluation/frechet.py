@@ -1,7 +1,7 @@
 """How far the colors of a whole set of photos are from the truth's: the Fréchet distance between features.
 
-Heusel et al. 2017 (arXiv 1706.08500, eq. 6), with MobileNetV2's 1280 pooled features in place of Inception's: numbers
-compare only among themselves, at the same number of photos.
+Heusel et al. 2017 (arXiv 1706.08500, eq. 6), with 1280 pooled features of a smaller network in place of Inception's:
+numbers compare only among themselves, by the same network at the same number of photos.
 """
 
 from __future__ import annotations

@@ -67,7 +67,8 @@ class Scores:
         return result
 
     def frechet(self) -> tuple[dict[str, Measures], dict[str, Any]]:
-        """Each row's distances, and how far true photos are apart: the floor."""
+        """Each row's distances, and how far true photos are apart: the floor. There must be an extractor."""
+        assert self._extractor
         features = {name: torch.cat(each) for name, each in self._features.items()}  # (N, F)
         truth = features.pop(TRUTH)
         measures = {
@@ -79,6 +80,7 @@ class Scores:
         }
         measures[TRUTH] = {"frechet_across_halves": across_halves(truth, truth)._asdict()}
         return measures, {
+            "network": self._extractor.network,
             "photos": len(truth),
             "features": truth.shape[1],
             "extrapolated_floor": extrapolated_floor(truth),

@@ -1,7 +1,7 @@
 """Encoders: what recognizes things in a photo. Each is named, tells the channels of its features, and has a start.
 
-Adding one from torchvision is an entry in `_TORCHVISION`; adding one of another kind is a subclass of `Encoder` and an
-entry in `ENCODERS`.
+Adding one from torchvision is an entry in `_TORCHVISION`; one of our own, in `BACKBONES` of `imagenet.py`; one of
+another kind is a subclass of `Encoder` and an entry in `ENCODERS`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.imagenet import read_gray_mobilenet
-from colorize.models.mobilenet import STAGES, mobilenet_v2_features
+from colorize.models.imagenet import BACKBONES, read_gray
 from colorize.models.tensorfile import read_tensors
 
 STRIDES = (2, 4, 8, 16, 32)  # of the features of every encoder, from fine to coarse
@@ -42,15 +41,16 @@ class Encoder(nn.Module):
         raise NotImplementedError
 
 
-class MobileNetV2Encoder(Encoder):
-    """MobileNetV2 1.0 up to its last convolution. Our own, since torchvision costs seconds to import at use."""
+class BackboneEncoder(Encoder):
+    """One of `BACKBONES`, our own: torchvision costs seconds to import at use, and has no EfficientNet-Lite."""
 
-    channels = (16, 24, 32, 96, 1280)
-
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         super().__init__()
-        parts = mobilenet_v2_features(in_channels=1)
-        self.stages = nn.ModuleList(nn.Sequential(*parts[start:stop]) for start, stop in STAGES)
+        backbone = BACKBONES[name]
+        self.name = name
+        self.channels = backbone.channels
+        parts = backbone.build(1)
+        self.stages = nn.ModuleList(nn.Sequential(*parts[start:stop]) for start, stop in backbone.stages)
 
     def forward(self, l: Tensor) -> list[Tensor]:
         features = []
@@ -61,23 +61,23 @@ class MobileNetV2Encoder(Encoder):
         return features
 
     def load_start(self, start: str | Path) -> None:
-        """As `Encoder.load_start`; a file's weights expect RGB in [−1, 1]."""
-        self.stages.load_state_dict(read_gray_mobilenet(start))
+        """As `Encoder.load_start`; a file is as of `read_imagenet`, and only MobileNetV2 has a "hub"."""
+        self.stages.load_state_dict(read_gray(start, self.name))
 
 
-class _Backbone(NamedTuple):
-    nodes: tuple[str, ...]  # whose outputs have `STRIDES`
+class _Nodes(NamedTuple):
+    names: tuple[str, ...]  # whose outputs have `STRIDES`
     channels: tuple[int, ...]
 
 
-_TORCHVISION = {
-    "mobilenet_v3_large": _Backbone(
+_TORCHVISION: dict[str, _Nodes] = {
+    "mobilenet_v3_large": _Nodes(
         ("features.1", "features.3", "features.6", "features.12", "features.16"), (16, 24, 40, 112, 960)
     ),
-    "efficientnet_b0": _Backbone(
+    "efficientnet_b0": _Nodes(
         ("features.1", "features.2", "features.3", "features.5", "features.8"), (16, 24, 40, 112, 1280)
     ),
-    "resnet18": _Backbone(("relu", "layer1", "layer2", "layer3", "layer4"), (64, 64, 128, 256, 512)),
+    "resnet18": _Nodes(("relu", "layer1", "layer2", "layer3", "layer4"), (64, 64, 128, 256, 512)),
 }
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's RGB in [0, 1], as torchvision uses them
 
@@ -96,7 +96,7 @@ class TorchvisionEncoder(Encoder):
 
         self.name = name
         self.channels = _TORCHVISION[name].channels
-        self.backbone = create_feature_extractor(get_model(name, weights=None), list(_TORCHVISION[name].nodes))
+        self.backbone = create_feature_extractor(get_model(name, weights=None), list(_TORCHVISION[name].names))
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
@@ -123,7 +123,7 @@ class TorchvisionEncoder(Encoder):
 
 # Settings of a generator name one of these.
 ENCODERS: dict[str, Callable[[], Encoder]] = {
-    "mobilenet_v2": MobileNetV2Encoder,
+    **{name: partial(BackboneEncoder, name) for name in BACKBONES},
     **{name: partial(TorchvisionEncoder, name) for name in _TORCHVISION},
 }
 

@@ -1,37 +1,80 @@
-"""MobileNetV2 as ImageNet taught it: weights for an encoder, and features that compare color photos."""
+"""Networks as ImageNet taught them: weights for an encoder, and features that compare color photos."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from colorize.errors import WeightsError
+from colorize.models import efficientnet_lite
 from colorize.models.mobilenet import STAGES, mobilenet_v2_features
 from colorize.models.tensorfile import read_tensors
 
 
-class ImageNetFeatures(nn.Module):
-    """What MobileNetV2 makes of color photos; random without `start`. It is never trained, but lets gradients through.
+class Backbone(NamedTuple):
+    """A network of ours without its classifier, and how its weights come in files."""
 
-    Raises `WeightsError` if `start`, as of `read_imagenet`, is not a MobileNetV2.
+    build: Callable[[int], list[nn.Module]]  # its parts, for so many channels of the photo
+    stages: tuple[tuple[int, int], ...]  # which parts, first and one past the last, have the strides 2, 4, 8, 16 and 32
+    channels: tuple[int, ...]  # of each stage's features
+    file_key: Callable[[str], str]  # from a key of the parts to that in a file
+    classifier: str  # what begins the keys in a file that are not read
+    made_by: str  # whose files these are
+
+
+BACKBONES = {
+    "mobilenet_v2": Backbone(
+        mobilenet_v2_features, STAGES, (16, 24, 32, 96, 1280), "features.{}".format, "classifier.", "torchvision"
+    ),
+    **{
+        name: Backbone(
+            partial(efficientnet_lite.efficientnet_lite_features, name),
+            efficientnet_lite.stages(name),
+            (16, 24, 40, 112, 1280),
+            partial(efficientnet_lite.file_key, name),
+            "_fc.",
+            "efficientnet_lite_pytorch",
+        )
+        for name in efficientnet_lite.DEPTHS
+    },
+}
+
+
+class ImageNetWeights(NamedTuple):
+    """Of a backbone's parts; it takes (v − shift)/half_std of RGB v in [−1, 1]."""
+
+    network: str  # a key of BACKBONES
+    state: dict[str, Tensor]
+    half_std: Tensor  # (3,)
+    shift: Tensor  # (3,)
+
+
+class ImageNetFeatures(nn.Module):
+    """What one of BACKBONES makes of color photos. It is never trained, but lets gradients through.
+
+    With `start`, as of `read_imagenet`, it is the network whose weights those are; without, a random MobileNetV2.
+    Raises `WeightsError` for bad weights.
     """
 
     def __init__(self, start: str) -> None:
         super().__init__()
-        features = nn.Sequential(*mobilenet_v2_features())
+        self.network = "mobilenet_v2"
         self.half_std, self.shift = torch.ones(3, 1, 1), torch.zeros(3, 1, 1)
-        if start:
-            state, half_std, shift = read_imagenet(start)
-            try:
-                features.load_state_dict(state)
-            except RuntimeError as error:
-                raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights") from error
-            self.half_std, self.shift = half_std.view(3, 1, 1), shift.view(3, 1, 1)
-        self.stages = nn.ModuleList(features[first:last] for first, last in STAGES)
+        weights = read_imagenet(start) if start else None
+        if weights:
+            self.network = weights.network
+            self.half_std, self.shift = weights.half_std.view(3, 1, 1), weights.shift.view(3, 1, 1)
+        backbone = BACKBONES[self.network]
+        parts = nn.Sequential(*backbone.build(3))
+        if weights:
+            parts.load_state_dict(weights.state)
+        self.stages = nn.ModuleList(parts[first:last] for first, last in backbone.stages)
         self.requires_grad_(False)
         self.train()
 
@@ -46,56 +89,93 @@ class ImageNetFeatures(nn.Module):
         return super().train(False)
 
 
-def read_imagenet(start: str | Path) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-    """Weights of MobileNetV2's `features`, and half_std and shift (3,): v in [−1, 1] goes in as (v − shift)/half_std.
+def read_imagenet(start: str | Path) -> ImageNetWeights:
+    """The weights of a network that ImageNet taught; which one is told by the names in the file.
 
-    `start` is a safetensors file with inputs in [−1, 1], or "hub" for torchvision's own. Raises `WeightsError`.
+    Args:
+        start: a safetensors file with inputs in [−1, 1], of torchvision's mobilenet_v2 or of an EfficientNet-Lite
+            (`scripts/efficientnet_lite_weights.py`); or "hub" for torchvision's own mobilenet_v2.
+
+    Raises:
+        WeightsError: the file is none of these, or torchvision's weights cannot be downloaded.
     """
+    return identify(start, _download_hub_weights() if start == "hub" else read_tensors(start)[0])
+
+
+def identify(start: str | Path, found: Mapping[str, Tensor]) -> ImageNetWeights:
+    """Which network some tensors are the weights of, and what it takes.
+
+    Args:
+        start: where they are from, as of `read_imagenet`.
+        found: by the names that a file has.
+
+    Raises:
+        WeightsError: they are not those of one of BACKBONES, whole and finite.
+    """
+    network = _network_of(found)
+    state = _matching(start, network, found)
     if start == "hub":
-        state, half_std, shift = _download_hub_weights(), _HUB_HALF_STD, _HUB_SHIFT
-    else:
-        state, _ = read_tensors(start)
-        half_std, shift = torch.ones(3), torch.zeros(3)
-    state = {key.removeprefix("features."): value.float() for key, value in state.items() if "features." in key}
-    for key, value in state.items():
-        if not value.isfinite().all():
-            raise WeightsError(f"{start}: the weight features.{key} is not finite")
-    return state, half_std, shift
+        return ImageNetWeights(network, state, _HUB_HALF_STD, _HUB_SHIFT)
+    return ImageNetWeights(network, state, torch.ones(3), torch.zeros(3))
 
 
-def read_gray_mobilenet(start: str | Path) -> dict[str, Tensor]:
-    """Weights of MobileNetV2's features for gray photos, cut into `STAGES`: their keys begin with STAGE.PART.
+def read_gray(start: str | Path, network: str) -> dict[str, Tensor]:
+    """Weights of a backbone for gray photos, cut into its stages: their keys begin with STAGE.PART.
 
     Args:
         start: as of `read_imagenet`.
+        network: a key of BACKBONES.
 
     Raises:
-        WeightsError: the file is not a MobileNetV2, or torchvision's weights cannot be downloaded.
+        WeightsError: the weights are not of this network, or cannot be read.
     """
-    state, half_std, shift = read_imagenet(start)
-    expected = nn.Sequential(*mobilenet_v2_features()).state_dict()
-    for key in sorted(expected.keys() ^ state.keys()):
-        wrong = "is missing" if key in expected else "is unexpected"
-        raise WeightsError(f"{start}: expected torchvision's mobilenet_v2 weights, features.{key} {wrong}")
-    for key, weight in expected.items():
-        if state[key].shape != weight.shape:
-            raise WeightsError(
-                f"{start}: expected torchvision's mobilenet_v2 weights, features.{key} has the size "
-                f"{tuple(state[key].shape)} instead of {tuple(weight.shape)}"
-            )
-    # All three channels see (l − shift)/(2 std): fold that into one channel and the norm that follows.
-    rgb_conv = state["0.0.weight"]  # (32, 3, 3, 3)
+    if start == "hub" and network != "mobilenet_v2":
+        raise WeightsError(f"hub: torchvision has no {network}, a safetensors file is expected")
+    weights = read_imagenet(start)
+    if weights.network != network:
+        raise WeightsError(f"{start}: expected weights of {network}, these are of {weights.network}")
+    # All three channels see (l − shift)/half_std: fold that into one channel and the norm that follows. Around the
+    # photo there is then middle gray in the place of ImageNet's mean color.
+    rgb_conv = weights.state["0.0.weight"]  # (32, 3, 3, 3)
+    half_std, shift = weights.half_std.view(1, 3, 1, 1), weights.shift.view(1, 3, 1, 1)
     folded = {
-        "0.0.weight": (rgb_conv / half_std.view(1, 3, 1, 1)).sum(dim=1, keepdim=True),  # (32, 1, 3, 3)
-        "0.1.running_mean": state["0.1.running_mean"]
-        + (rgb_conv * (shift / half_std).view(1, 3, 1, 1)).sum(dim=(1, 2, 3)),
+        "0.0.weight": (rgb_conv / half_std).sum(dim=1, keepdim=True),  # (32, 1, 3, 3)
+        "0.1.running_mean": weights.state["0.1.running_mean"] + (rgb_conv * shift / half_std).sum(dim=(1, 2, 3)),
     }
+    stages = BACKBONES[network].stages
     staged = {}
-    for key in expected:
+    for key, value in weights.state.items():
         part, _, rest = key.partition(".")
-        stage = max(i for i, (first, _) in enumerate(STAGES) if first <= int(part))
-        staged[f"{stage}.{int(part) - STAGES[stage][0]}.{rest}"] = folded.get(key, state[key])
+        stage = max(i for i, (first, _) in enumerate(stages) if first <= int(part))
+        staged[f"{stage}.{int(part) - stages[stage][0]}.{rest}"] = folded.get(key, value)
     return staged
+
+
+def _network_of(found: Mapping[str, Tensor]) -> str:
+    """Which of BACKBONES a file with these tensors most likely is."""
+    blocks = {key.split(".")[1] for key in found if key.startswith("_blocks.")}
+    lite = min(efficientnet_lite.DEPTHS, key=lambda name: abs(efficientnet_lite.blocks(name) - len(blocks)))
+    return lite if blocks else "mobilenet_v2"
+
+
+def _matching(start: str | Path, network: str, found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of the parts, by the parts' own keys. Raises `WeightsError` unless they are all there and finite."""
+    backbone = BACKBONES[network]
+    with torch.device("meta"):  # only the shapes are wanted
+        expected = nn.Sequential(*backbone.build(3)).state_dict()
+    in_file = {backbone.file_key(key): key for key in expected}
+    there = {key for key in found if not key.startswith(backbone.classifier)}
+    wanted = f"{start}: expected {backbone.made_by}'s {network} weights"
+    for name in sorted(in_file.keys() ^ there):
+        raise WeightsError(f"{wanted}, {name} {'is missing' if name in in_file else 'is unexpected'}")
+    for name, key in in_file.items():
+        if found[name].shape != expected[key].shape:
+            raise WeightsError(
+                f"{wanted}, {name} has the size {tuple(found[name].shape)} instead of {tuple(expected[key].shape)}"
+            )
+        if not found[name].isfinite().all():
+            raise WeightsError(f"{start}: the weight {name} is not finite")
+    return {key: found[name].float() for name, key in in_file.items()}
 
 
 def _download_hub_weights() -> dict[str, Tensor]:

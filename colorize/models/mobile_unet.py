@@ -20,7 +20,7 @@ from colorize.models.generator import (
     is_whole,
     keep_norm_statistics,
 )
-from colorize.models.imagenet import read_gray_mobilenet
+from colorize.models.imagenet import read_gray
 from colorize.models.mobilenet import STAGES, mobilenet_v2_features
 
 _STAGE_CHANNELS = (16, 24, 32, 96, 1280)
@@ -131,7 +131,7 @@ class MobileUNet(Generator):
         return features
 
     def load_encoder_start(self, start: str | Path) -> None:
-        self.encoder.load_state_dict(read_gray_mobilenet(start))
+        self.encoder.load_state_dict(read_gray(start, "mobilenet_v2"))
         self.encoder_is_trained = True
 
 

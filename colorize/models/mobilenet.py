@@ -57,13 +57,14 @@ class InvertedResidual(nn.Module):
 
 
 class DepthwiseConv(nn.Conv2d):
-    """3×3, each channel by itself.
+    """Each channel by itself, 3×3 if not said otherwise; `padding` is half of the kernel if it is not said.
 
     On a CPU in float32 whatever autocast says: oneDNN's gradient of it in bfloat16 takes up to 14 times as long.
     """
 
-    def __init__(self, channels: int, stride: int = 1) -> None:
-        super().__init__(channels, channels, 3, stride, 1, groups=channels, bias=False)
+    def __init__(self, channels: int, stride: int = 1, kernel_size: int = 3, padding: int | None = None) -> None:
+        padding = kernel_size // 2 if padding is None else padding
+        super().__init__(channels, channels, kernel_size, stride, padding, groups=channels, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if x.device.type != "cpu":

@@ -18,7 +18,7 @@ from torch import nn
 from colorize.evaluation.evaluate import main
 from colorize.evaluation.tables import Gallery
 from colorize.models.architectures import build_generator
-from colorize.models.mobilenet import mobilenet_v2_features
+from colorize.models.imagenet import BACKBONES
 from colorize.models.tensorfile import write_tensors
 from colorize.models.unet import UNet
 from colorize.models.weights import save_generator
@@ -151,20 +151,27 @@ def test_every_source_has_numbers_of_its_own_and_all_together_are_their_mean(pho
         assert all(measure["low"] <= measure["high"] for measure in row["measures"].values())
 
 
+def save_features(path: Path, network: str) -> Path:
+    """Random weights in a file that looks like one of ImageNet's."""
+    backbone = BACKBONES[network]
+    state = nn.Sequential(*backbone.build(3)).state_dict()
+    write_tensors(path, {backbone.file_key(key): value for key, value in state.items()}, {})
+    return path
+
+
+@pytest.mark.parametrize("network", ["mobilenet_v2", "efficientnet_lite0"])
 def test_the_frechet_distance_and_consistency_are_measured_where_asked_for(
-    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    network: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for i in range(3, 9):
         shutil.copy(photos / f"{i % 3}.png", photos / f"{i}.png")
-    features, report_file = tmp_path / "mobilenet.safetensors", tmp_path / "report.json"
-    write_tensors(
-        features, {f"features.{k}": v for k, v in nn.Sequential(*mobilenet_v2_features()).state_dict().items()}, {}
-    )
+    features, report_file = save_features(tmp_path / "features.safetensors", network), tmp_path / "report.json"
     model = save_model(tmp_path / "orange.safetensors", 0.2, 0.3)
     options = ["--model", str(model), "--size", "32", "--features", str(features), "--consistency"]
     assert main([str(photos), *options, "--json", str(report_file)]) == 0
     report = json.loads(report_file.read_text())
-    assert report["frechet"]["photos"] == 9
+    assert (report["frechet"]["photos"], report["frechet"]["network"]) == (9, network)
+    assert f"ImageNet's {network} (features.safetensors)" in report["protocol"]["FD"]
     for row in ("model", "gray"):
         assert value(report, row, "frechet") > 0
     assert value(report, "truth", "frechet_across_halves") > 0

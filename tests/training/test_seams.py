@@ -152,7 +152,9 @@ def test_what_is_frozen_stays_and_the_rest_learns(shard: Path, tmp_path: Path) -
     assert any(name.startswith("encoder.stages.2.") for name in moved)
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "mobilenet_v3_large", "efficientnet_b0", "resnet18"])
+@pytest.mark.parametrize(
+    "name", ["mobilenet_v2", "efficientnet_lite1", "mobilenet_v3_large", "efficientnet_b0", "resnet18"]
+)
 def test_an_encoders_features_have_the_channels_and_strides_that_it_tells(name: str) -> None:
     encoder = ENCODERS[name]().eval()
     with torch.inference_mode():
