@@ -22,7 +22,6 @@ without hints.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import itertools
 import json
 import platform
@@ -30,12 +29,10 @@ import re
 import shlex
 import sys
 import time
-import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.evaluation.rounding import rounded
@@ -47,15 +44,11 @@ from colorize.system.threads import use_threads, wait_passively
 
 if TYPE_CHECKING:
     from PIL import Image
-    from torch import Tensor
 
-    from colorize.color.units import FloatArray
-    from colorize.coloring.colorizer import Colorizer
-    from colorize.coloring.engine import Engine, NetworkConditions
-    from colorize.coloring.hints import Hint
-    from colorize.training.data import RawPhoto, Sources
+    from colorize.evaluation.rows import Row
+    from colorize.evaluation.scores import Scores
+    from colorize.evaluation.subjects import Subject
 
-MODEL = "model"  # the first row
 PROTOCOL = {
     "photos": "each at its own size, colored from its L*, the result in 8 bit; every photo counts the same",
     "intervals": "95 %, percentiles over photos drawn again with replacement, the same draws for every row",
@@ -74,23 +67,7 @@ HINTS_PROTOCOL = (
 )
 _FEWEST_FOR_FRECHET = 8
 _DIGITS = 6  # significant ones in the file: the rest says nothing
-_SMALLEST = 16  # px: the coarsest measures need more than one block
-_SWEPT = {"strength": float, "size": int}
 _PROGRESS = 100  # photos
-
-
-@dataclass(frozen=True)
-class Row:
-    """A model at one setting."""
-
-    name: str
-    colorizer: Colorizer
-    options: ColorizeOptions
-    file: str  # of the model
-    hints: int = 0  # so many true colors are given at random places
-
-    def paint(self, image: Image.Image, hints: Sequence[Hint] | None = None) -> Image.Image:
-        return self.colorizer(image, strength=self.options.strength, size=self.options.size, hints=hints)
 
 
 def evaluate(
@@ -103,102 +80,127 @@ def evaluate(
     pictures: Path | None = None,
     gallery: Gallery | None = None,
 ) -> dict[str, Any]:
-    """Measure `rows`, the first of which is the model in question, on the color photos in folders and shards.
+    """Measure models on color photos. Gray photos have no truth: they are left out, as are unreadable and tiny ones.
 
-    Gray photos have no truth to compare with: they are counted and left out, as are unreadable and tiny ones.
-    `features`: weights as of `read_imagenet`, for the Fréchet distance. With `pictures`, gray, the
-    model's result and truth of each photo are saved there side by side; a `gallery` keeps some of them. Raises
-    `MissingExtra` without scikit-image, `DataError` if there is no photo, `WeightsError` for bad weights.
+    Args:
+        photos: folders, photos, tar shards.
+        rows: the first is the model in question, as of `build_rows`.
+        limit: the first so many photos only; 0 for all.
+        features: weights as of `read_imagenet` for the Fréchet distance, which is left out without.
+        consistency: whether the model colors each photo five times more, a little changed.
+        pictures: a folder for gray, the model's result and truth of each photo, side by side.
+        gallery: is given the same pictures.
+
+    Returns:
+        The report as at the top of this file, from "photos" on.
+
+    Raises:
+        MissingExtra: scikit-image is not installed.
+        DataError: there is no photo to measure on.
+        WeightsError: `features` cannot be read.
     """
-    import numpy as np
-    from PIL import Image
-
-    from colorize import photo
-    from colorize.color.lightness import to_levels
-    from colorize.evaluation import consistency as changes
     from colorize.evaluation.features import FeatureExtractor
-    from colorize.evaluation.scores import GRAY, TRUTH, Scores
-    from colorize.evaluation.stains import PROTOCOL as STAINS_PROTOCOL
+    from colorize.evaluation.scores import Scores
     from colorize.evaluation.stains import require_skimage
+    from colorize.evaluation.subjects import SKIPS, find_subjects
     from colorize.system.memory import keep_freed_memory
-    from colorize.training.data import SKIPS, find_sources, source_of
 
     require_skimage()
     keep_freed_memory()
     begin = time.monotonic()
-    sources = find_sources(photos)
-    scores, skipped, model = Scores(FeatureExtractor(features) if features else None), Counter[str](), rows[0]
-    for raw, image in itertools.islice(color_photos(sources, skipped), limit or None):
-        gray = Image.fromarray(to_levels(np.asarray(image)))
-        seed = zlib.crc32(raw.key.encode())
-        painted = {row.name: row.paint(gray, true_hints(image, row.hints, seed)) for row in rows}
-        rgb = {name: _to_rgb(each) for name, each in painted.items()}
-        psnr = scores.add(source_of(raw), rgb | {GRAY: _to_rgb(gray.convert("RGB")), TRUTH: _to_rgb(image)})
-        for row in rows:
-            if row.hints:
-                scores.note(row.name, {"hints_gain": psnr[row.name] - psnr[model.name]})
-        if consistency:
-            scores.note(model.name, changes.chroma_distances(model.paint, gray, painted[model.name], seed))
+    scores, skipped = Scores(FeatureExtractor(features) if features else None), Counter[str]()
+    for subject in itertools.islice(find_subjects(photos, skipped), limit or None):
+        painted, gain = _measure(scores, subject, rows, consistency)
         if pictures or gallery:
-            picture = _side_by_side(gray, painted[model.name], image)
-            if pictures:
-                photo.save(photo.Photo(picture), pictures / f"{raw.key.replace('/', '_')}.png")
-            if gallery:
-                gallery.add(raw.key, psnr[model.name] - psnr[GRAY], picture)
+            _show(subject, painted, gain, pictures, gallery)
         if len(scores) % _PROGRESS == 0:
             print(f"evaluate: {len(scores)} photos", file=sys.stderr, flush=True)
     if not scores:
         counts = ", ".join(f"{skipped[reason]} {reason}" for reason in SKIPS)
         raise DataError(f"no photo to measure on in {', '.join(photos)} ({counts})")
+    return {
+        "photos": len(scores),
+        "skipped": {reason: skipped[reason] for reason in SKIPS},
+        **_summary(scores, rows, features, consistency),
+        "seconds": round(time.monotonic() - begin, 1),
+    }
 
-    measures, frechet, protocol = scores.summary(), None, PROTOCOL | {"stains": STAINS_PROTOCOL}
+
+def _measure(scores: Scores, subject: Subject, rows: Sequence[Row], consistency: bool) -> tuple[Image.Image, float]:
+    """Add a photo to the scores; what the model made of it, and its PSNR over gray's."""
+    from colorize.evaluation.consistency import chroma_distances
+    from colorize.evaluation.scores import GRAY, TRUTH
+    from colorize.evaluation.subjects import to_rgb, true_hints
+
+    model, gray = rows[0], subject.gray
+    painted = {row.name: row.paint(gray, true_hints(subject, row.hints)) for row in rows}
+    psnr = scores.add(
+        subject.source, {name: to_rgb(image) for name, image in (painted | {GRAY: gray, TRUTH: subject.truth}).items()}
+    )
+    for row in rows:
+        if row.hints:
+            scores.note(row.name, {"hints_gain": psnr[row.name] - psnr[model.name]})
+    if consistency:
+        scores.note(model.name, chroma_distances(model.paint, gray, painted[model.name], subject.seed))
+    return painted[model.name], psnr[model.name] - psnr[GRAY]
+
+
+def _show(subject: Subject, painted: Image.Image, gain: float, pictures: Path | None, gallery: Gallery | None) -> None:
+    """Gray, result and truth into the folder and the gallery."""
+    from colorize import photo
+
+    picture = _side_by_side(subject.gray, painted, subject.truth)
+    if pictures:
+        photo.save(photo.Photo(picture), pictures / f"{subject.key.replace('/', '_')}.png")
+    if gallery:
+        gallery.add(subject.key, gain, picture)
+
+
+def _side_by_side(*images: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    width, height = images[0].size
+    sheet = Image.new("RGB", (width * len(images), height))
+    for i, image in enumerate(images):
+        sheet.paste(image, (i * width, 0))
+    return sheet
+
+
+def _summary(scores: Scores, rows: Sequence[Row], features: str, consistency: bool) -> dict[str, Any]:
+    """The report from "protocol" to "targets"."""
+    from colorize.evaluation.consistency import PROTOCOL as CONSISTENCY_PROTOCOL
+    from colorize.evaluation.stains import PROTOCOL as STAINS_PROTOCOL
+
+    measures, frechet = scores.summary(), None
+    protocol = PROTOCOL | {"stains": STAINS_PROTOCOL}
     if features and len(scores) >= _FEWEST_FOR_FRECHET:
         distances, frechet = scores.frechet()
         measures = {name: each | distances[name] for name, each in measures.items()}
         protocol["FD"] = FRECHET_PROTOCOL.format(**frechet, file=Path(features).name)
     if consistency:
-        protocol["consistency"] = changes.PROTOCOL
+        protocol["consistency"] = CONSISTENCY_PROTOCOL
     if any(row.hints for row in rows):
         protocol["hints"] = HINTS_PROTOCOL
-    settings = {
-        row.name: {"model": row.file, **{name: getattr(row.options, name) for name in _SWEPT}, "hints": row.hints}
-        for row in rows
-    }
+    settings = {row.name: row.settings() for row in rows}
     return {
-        "photos": len(scores),
-        "skipped": {reason: skipped[reason] for reason in SKIPS},
         "protocol": protocol,
         "rows": {name: settings.get(name, {}) | {"measures": each} for name, each in measures.items()},
-        "sources": {
-            source: {
-                "photos": count,
-                "rows": {n: {"measures": _of_source(m)} for n, m in scores.summary(source).items()},
-            }
-            for source, count in Counter(scores.sources).most_common()
-        },
+        "sources": {source: _of_source(scores, source) for source, _ in Counter(scores.sources).most_common()},
         "frechet": frechet,
         "targets": targets(measures),
-        "seconds": round(time.monotonic() - begin, 1),
     }
 
 
-def _of_source(measures: Mapping[str, Any]) -> dict[str, Any]:
-    return {column.measure: measures[column.measure] for column in OF_SOURCES if column.measure in measures}
-
-
-def true_hints(photo: Image.Image, count: int, seed: int) -> list[Hint] | None:
-    """So many points at random places of an RGB photo, with its colors; None for none."""
-    import numpy as np
-    from PIL import ImageFilter
-
-    from colorize.coloring.hints import Hint
-
-    if not count:
-        return None
-    rng = np.random.default_rng(seed)
-    xs, ys = rng.integers(photo.width, size=count).tolist(), rng.integers(photo.height, size=count).tolist()
-    colors = np.asarray(photo.filter(ImageFilter.BoxBlur(1)))
-    return [Hint(x, y, tuple(colors[y, x].tolist())) for x, y in zip(xs, ys, strict=True)]
+def _of_source(scores: Scores, source: str) -> dict[str, Any]:
+    """The measures of one source that are printed."""
+    rows = {
+        name: {column.measure: measures[column.measure] for column in OF_SOURCES if column.measure in measures}
+        for name, measures in scores.summary(source).items()
+    }
+    return {
+        "photos": scores.sources.count(source),
+        "rows": {name: {"measures": measures} for name, measures in rows.items()},
+    }
 
 
 def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[dict[str, Any]]:
@@ -220,64 +222,38 @@ def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[d
     return [{"target": target, "value": value, "met": met} for target, value, met in found]
 
 
-class _Remembering:
-    """An engine that is not asked the same twice in a row: rows that differ in strength share one prediction."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._last: tuple[FloatArray, FloatArray] | None = None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._engine, name)
-
-    def predict(self, l: FloatArray, conditions: NetworkConditions) -> FloatArray:
-        import numpy as np
-
-        if not conditions.is_automatic:
-            return self._engine.predict(l, conditions)
-        if self._last is None or not np.array_equal(self._last[0], l):
-            self._last = l, self._engine.predict(l, conditions)
-        return self._last[1]
-
-
-def color_photos(sources: Sources, skipped: Counter[str]) -> Iterator[tuple[RawPhoto, Image.Image]]:
-    """Every photo that can be measured on, in RGB; `skipped` counts the others by `SKIPS`."""
-    from colorize.training.config import TrainConfig
-    from colorize.training.data import UnusablePhoto, decode, read_unit
-
-    config = TrainConfig(min_side=_SMALLEST)
-    for unit in sources.units():
-        for raw in read_unit(unit):
-            try:
-                yield raw, decode(raw, config)
-            except UnusablePhoto as error:
-                skipped[error.reason] += 1
-
-
-def _to_rgb(image: Image.Image) -> Tensor:
-    import numpy as np
-    import torch
-
-    from colorize.training.augment import to_float
-
-    array = torch.from_numpy(np.asarray(image).copy())  # (H, W, 3)
-    return to_float(array.permute(2, 0, 1)[None], torch.device("cpu"))  # (1, 3, H, W)
-
-
-def _side_by_side(*images: Image.Image) -> Image.Image:
-    from PIL import Image
-
-    width, height = images[0].size
-    sheet = Image.new("RGB", (width * len(images), height))
-    for i, image in enumerate(images):
-        sheet.paste(image, (i * width, 0))
-    return sheet
-
-
 # -- the command -------------------------------------------------------------------------------------------------------
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    given = _parser().parse_args(arguments)
+    try:
+        require("train", "evaluating a model")
+        wait_passively()
+        use_threads(given.threads)
+        gallery = _prepare(given.json, given.html)
+        report = evaluate(
+            given.photos,
+            _rows(given),
+            limit=given.limit,
+            features=given.features,
+            consistency=given.consistency,
+            pictures=given.pictures,
+            gallery=gallery,
+        )
+    except ColorizeError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
+    report = _origin(sys.argv[1:] if arguments is None else arguments) | report
+    print(format_report(report))
+    if given.json:
+        _write(given.json, json.dumps(rounded(report, _DIGITS), indent=1, ensure_ascii=False) + "\n")
+    if given.html and gallery:
+        _write(given.html, html_page(report, gallery))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
     defaults = ColorizeOptions()
     parser = argparse.ArgumentParser(
         prog="python -m colorize.evaluation.evaluate",
@@ -320,88 +296,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="N",
         help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
     )
-    given = parser.parse_args(arguments)
-    try:
-        require("train", "evaluating a model")
-        wait_passively()
-        use_threads(given.threads)
-        for path in filter(None, (given.json, given.html)):  # told before the work
-            if not path.parent.is_dir():
-                raise ConfigError(f"{path}: there is no folder {path.parent}")
-            if path.is_dir():
-                raise ConfigError(f"{path}: expected a file to write, this is a folder")
-        gallery = None
-        if given.html:
-            require_jinja()
-            gallery = Gallery()
-        report = evaluate(
-            given.photos,
-            _rows(given),
-            limit=given.limit,
-            features=given.features,
-            consistency=given.consistency,
-            pictures=given.pictures,
-            gallery=gallery,
-        )
-    except ColorizeError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
-    report = _origin(sys.argv[1:] if arguments is None else arguments) | report
-    print(format_report(report))
-    if given.json:
-        _write(given.json, json.dumps(rounded(report, _DIGITS), indent=1, ensure_ascii=False) + "\n")
-    if given.html and gallery:
-        _write(given.html, html_page(report, gallery))
-    return 0
+    return parser
+
+
+def _prepare(json_file: Path | None, html_file: Path | None) -> Gallery | None:
+    """Raise `ConfigError` for what would only fail after the work; the gallery if a page is wanted."""
+    for path in filter(None, (json_file, html_file)):
+        if not path.parent.is_dir():
+            raise ConfigError(f"{path}: there is no folder {path.parent}")
+        if path.is_dir():
+            raise ConfigError(f"{path}: expected a file to write, this is a folder")
+    if not html_file:
+        return None
+    require_jinja()
+    return Gallery()
 
 
 def _rows(given: argparse.Namespace) -> list[Row]:
-    from colorize.coloring.colorizer import Colorizer
+    from colorize.evaluation.rows import build_rows
 
     options = ColorizeOptions(strength=given.strength, size=given.size)
-    settings = {MODEL: options} | _swept(given.sweep, options)
-    baselines = [_named(each, "--baseline") for each in given.baseline]
-    hinted = f"{given.hints} hints"
-    names = Counter([*settings, hinted, "gray", "truth", *(name for name, _ in baselines)])
-    for name in (name for name, count in names.items() if count > 1):
-        raise ConfigError(f"--baseline: expected another name than {name!r}, which is taken")
-    loaded = Colorizer.load(given.model)
-    if given.hints and not loaded.takes_hints:
-        raise ConfigError("--hints: this model has not learned hints")
-    model = Colorizer(cast("Engine", _Remembering(loaded.engine)), loaded.info)
-    file = Path(given.model).name if given.model else "shipped"
-    rows = [Row(name, model, each, file) for name, each in settings.items()]
-    if given.hints:
-        rows.append(Row(hinted, model, options, file, given.hints))
-    return rows + [Row(name, Colorizer.load(path), options, Path(path).name) for name, path in baselines]
-
-
-def _swept(words: Sequence[str], options: ColorizeOptions) -> dict[str, ColorizeOptions]:
-    """By the name of its row each combination of what `--sweep` was told. Raises `ConfigError` for a bad word."""
-    values: dict[str, list[Any]] = {}
-    for word in words:
-        name, listed = _named(word, "--sweep")
-        if name not in _SWEPT:
-            raise ConfigError(f"--sweep: expected one of {', '.join(_SWEPT)}, got {name!r}")
-        try:
-            values[name] = [_SWEPT[name](value) for value in listed.split(",")]
-        except ValueError as error:
-            raise ConfigError(f"--sweep: expected numbers with commas between them, got {word!r}") from error
-    # Strengths of the same size follow each other, for `_Remembering`.
-    order = sorted(values)
-    combinations = itertools.product(*(values[name] for name in order)) if values else ()
-    swept = [dict(zip(order, combination, strict=True)) for combination in combinations]
-    return {
-        ", ".join(f"{name} {value:g}" for name, value in each.items()): dataclasses.replace(options, **each)
-        for each in swept
-    }
-
-
-def _named(word: str, option: str) -> tuple[str, str]:
-    name, equals, value = word.partition("=")
-    if not (name and equals and value):
-        raise ConfigError(f"{option}: expected NAME=VALUE, got {word!r}")
-    return name, value
+    return build_rows(given.model, options, sweep=given.sweep, hints=given.hints, baselines=given.baseline)
 
 
 def _origin(arguments: Sequence[str]) -> dict[str, Any]:

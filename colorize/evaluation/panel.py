@@ -18,19 +18,20 @@ import json
 import secrets
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.evaluation import SHIPPED
 from colorize.options import ColorizeOptions
+from colorize.requirements import require
 from colorize.system import files
 
 if TYPE_CHECKING:
     from PIL import Image
 
-SHIPPED = "shipped"  # in the place of a model file
 SIDES = ("left", "right")
 MODELS = ("A", "B")
 MARKED = ("stain", "purple cloth", "gray person", "green skin", "orange water")  # 0 or 1 in the form
@@ -40,7 +41,6 @@ _FORMAT = 1
 _ROWS = 4  # photos on a sheet
 _CELL = (480, 400)  # px: the largest picture
 _GAP, _LABEL = 8, 28  # px
-_SMALLEST = 16  # px: smaller photos are left out
 
 Painter = Callable[["Image.Image"], "Image.Image"]  # from a grayscale photo to a color one
 
@@ -76,14 +76,18 @@ def make_sheets(
     """
     import numpy as np
 
+    from colorize.evaluation.subjects import find_subjects
+
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder}: expected a new or empty folder")
     rng = np.random.default_rng(seed)
     placings: list[Placing] = []
     rows: list[list[Image.Image]] = []
-    for name, gray in itertools.islice(_gray_photos(photos), limit or None):
+    subjects = find_subjects(photos, Counter(), gray_too=True)
+    for subject in itertools.islice(subjects, limit or None):
+        gray = subject.gray
         order = rng.permutation(2).tolist()
-        placings.append(Placing(len(placings) + 1, name, *(MODELS[i] for i in order)))
+        placings.append(Placing(len(placings) + 1, subject.key, *(MODELS[i] for i in order)))
         rows.append([gray, *(painters[i](gray) for i in order)])
         if len(rows) == _ROWS:
             _write_sheet(folder, rows, placings)
@@ -145,23 +149,6 @@ def format_tally(counts: dict[str, Any]) -> str:
 
 
 # -- sheets ------------------------------------------------------------------------------------------------------------
-
-
-def _gray_photos(photos: Sequence[str]) -> Iterator[tuple[str, Image.Image]]:
-    """Name and gray of each photo that can be read."""
-    import numpy as np
-    from PIL import Image
-
-    from colorize.color.lightness import to_levels
-    from colorize.training.config import TrainConfig
-    from colorize.training.data import find_sources, load_photo, read_unit
-
-    skipped = Counter[str]()
-    config = TrainConfig(min_side=_SMALLEST, min_colorfulness=0)  # gray ones too
-    for unit in find_sources(photos).units():
-        for raw in read_unit(unit, skipped):
-            if image := load_photo(raw, config, skipped):
-                yield raw.key, Image.fromarray(to_levels(np.asarray(image)))
 
 
 def _write_sheet(folder: Path, rows: Sequence[Sequence[Image.Image]], placings: Sequence[Placing]) -> None:
@@ -314,6 +301,7 @@ def _make(given: argparse.Namespace) -> None:
 
     if len(given.words) < 3 or not given.out:
         raise ConfigError("expected MODEL_A MODEL_B PHOTOS… --out FOLDER, or --tally FORM")
+    require("train", "reading the photos of a panel")
     first, second, *photos = given.words
     options = ColorizeOptions(strength=given.strength, size=given.size)
     seed = secrets.randbelow(2**32) if given.seed is None else given.seed

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import io
 import sys
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -23,7 +22,7 @@ from colorize.color.lightness import merge, to_levels
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import DataError, MissingExtra
-from colorize.evaluation.evaluate import color_photos
+from colorize.evaluation.subjects import find_subjects
 from colorize.photo import Photo
 from colorize.requirements import require
 
@@ -100,14 +99,12 @@ VERSIONS = {Original.COLORED: COLORED, Original.TINTED: TINTED, Original.GRAY: G
 
 def count(photos: Sequence[str], limit: int = 0) -> dict[tuple[Original, str], Counter[Original]]:
     """What `recognize` says, by what a version is and its name. Raises `DataError` if there are no photos."""
-    from colorize.training.data import find_sources
-
     counts: defaultdict[tuple[Original, str], Counter[Original]] = defaultdict(Counter)
-    for raw, image in islice(color_photos(find_sources(photos), Counter()), limit or None):
-        pixels = np.asarray(image)
+    for subject in islice(find_subjects(photos, Counter()), limit or None):
+        pixels = np.asarray(subject.truth)
         for original, versions in VERSIONS.items():
             for name, version in versions.items():
-                made = version(pixels, np.random.default_rng(zlib.crc32(raw.key.encode())))
+                made = version(pixels, np.random.default_rng(subject.seed))
                 counts[original, name][recognize(Photo(made))] += 1
     return counts
 
