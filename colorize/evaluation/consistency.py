@@ -29,9 +29,16 @@ PROTOCOL = (
 
 
 def chroma_distances(paint: Painter, gray: Image.Image, plain: Image.Image, seed: int) -> dict[str, float]:
-    """For each of `CHANGES` the mean distance in a*, b* over the pixels of `gray`, which `paint` has made `plain`.
+    """How far colors move when a photo comes a little differently.
 
-    `seed` is that of the noise.
+    Args:
+        paint: colors a grayscale photo.
+        gray: the photo.
+        plain: what `paint` makes of it as it is.
+        seed: of the noise.
+
+    Returns:
+        For each of `CHANGES` the mean distance over the photo's pixels, in units of a* and b*.
     """
     return {name: _distance(*pair) for name, pair in zip(CHANGES, _pairs(paint, gray, plain, seed), strict=True)}
 

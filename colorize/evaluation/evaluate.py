@@ -38,7 +38,7 @@ from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 from colorize.evaluation.rounding import rounded
 from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
-from colorize.requirements import require
+from colorize.requirements import EXTRAS, require
 from colorize.system import files
 from colorize.system.threads import use_threads, wait_passively
 
@@ -95,17 +95,15 @@ def evaluate(
         The report as at the top of this file, from "photos" on.
 
     Raises:
-        MissingExtra: scikit-image is not installed.
         DataError: there is no photo to measure on.
         WeightsError: `features` cannot be read.
     """
     from colorize.evaluation.features import FeatureExtractor
     from colorize.evaluation.scores import Scores
-    from colorize.evaluation.stains import require_skimage
-    from colorize.evaluation.subjects import SKIPS, find_subjects
+    from colorize.evaluation.subjects import find_subjects
     from colorize.system.memory import keep_freed_memory
+    from colorize.training.data import SKIPS
 
-    require_skimage()
     keep_freed_memory()
     begin = time.monotonic()
     scores, skipped = Scores(FeatureExtractor(features) if features else None), Counter[str]()
@@ -228,7 +226,7 @@ def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[d
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
-        require("train", "evaluating a model")
+        require("study", "evaluating a model", *EXTRAS["train"], "skimage")
         wait_passively()
         use_threads(given.threads)
         gallery = _prepare(given.json, given.html)

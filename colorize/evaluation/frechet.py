@@ -20,7 +20,14 @@ _QUANTILE = 2.093  # of Student's t at 97.5 %, GROUPS − 1 degrees of freedom
 
 
 def frechet_distance(x: Tensor, y: Tensor) -> float:
-    """|μx − μy|² + tr(Σx + Σy − 2 (Σx Σy)^½) of features (N, F) and (M, F), N and M at least 2.
+    """|μx − μy|² + tr(Σx + Σy − 2 (Σx Σy)^½).
+
+    Args:
+        x: features of some photos, (N, F), N at least 2.
+        y: features of others, (M, F), M at least 2.
+
+    Returns:
+        The distance, from 0, in squared units of the features.
 
     Where Σx = AᵀA and Σy = BᵀB, the trace of (Σx Σy)^½ is the sum of the singular values of ABᵀ: that is exact for
     N < F too, where the matrices have no full rank.
@@ -35,10 +42,17 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
 
 def frechet_interval(x: Tensor, truth: Tensor) -> Interval:
-    """The distance of photos (N, F) from the truth of the same photos (N, F), and its 95 % interval.
+    """The distance of photos from their truth, and its 95 % interval.
 
     By the jackknife over GROUPS groups of photos (Tukey 1958): the bootstrap draws photos twice, which looks like a
     narrower distribution and moves this distance.
+
+    Args:
+        x: features of the photos, (N, F).
+        truth: features of the same photos' truth, (N, F).
+
+    Returns:
+        The distance; ends that are nan where there are fewer than four photos.
     """
     value = frechet_distance(x, truth)
     groups = min(GROUPS, len(x) // 2)
@@ -53,8 +67,14 @@ def frechet_interval(x: Tensor, truth: Tensor) -> Interval:
 def across_halves(x: Tensor, truth: Tensor) -> Interval:
     """The distance of one half of the photos from the truth of the *other* half, and its lowest and highest.
 
-    The mean over SPLITS random splits, which are the same for all of one length. No photo is on both sides: with
-    `x = truth` this is the floor, what two sets of true photos are apart by chance.
+    No photo is on both sides: with `x = truth` this is the floor, what two sets of true photos are apart by chance.
+
+    Args:
+        x: features of the photos, (N, F).
+        truth: features of the same photos' truth, (N, F).
+
+    Returns:
+        The mean over SPLITS random splits, which are the same for all of one length.
     """
     distances = [frechet_distance(x[one], truth[other]) for one, other in _halves(len(x), len(x) // 2)]
     return Interval(sum(distances) / len(distances), min(distances), max(distances))

@@ -37,7 +37,15 @@ def join(parts: Sequence[PhotoMeasures]) -> PhotoMeasures:
 
 
 def measure_photos(rgb: Tensor, truth: Tensor) -> PhotoMeasures:
-    """`rgb` and `truth` (N, 3, H, W) in [0, 1]."""
+    """Measure results against their truth.
+
+    Args:
+        rgb: results, (N, 3, H, W) in [0, 1].
+        truth: likewise.
+
+    Returns:
+        What is measured of each of the N.
+    """
     parts = [_measure(a, b) for a, b in zip(rgb.split(_CHUNK), truth.split(_CHUNK), strict=True)]
     return PhotoMeasures(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
 
@@ -56,7 +64,16 @@ def _measure(rgb: Tensor, truth: Tensor) -> tuple[Tensor, ...]:
 
 
 def draw_weights(photos: int, resamples: int, seed: int = 0) -> Tensor:
-    """How often each photo counts, (1 + resamples, photos): once each in the first row, then as often as drawn."""
+    """Draw photos again with replacement.
+
+    Args:
+        photos: how many there are.
+        resamples: how often as many are drawn.
+        seed: of the draws.
+
+    Returns:
+        How often each photo counts, (1 + resamples, photos): once each in the first row, then as often as drawn.
+    """
     generator = torch.Generator().manual_seed(seed)
     drawn = torch.randint(photos, (resamples, photos), generator=generator)
     counts = torch.zeros(resamples, photos, dtype=torch.double).scatter_add_(1, drawn, torch.ones(drawn.shape).double())
@@ -66,10 +83,16 @@ def draw_weights(photos: int, resamples: int, seed: int = 0) -> Tensor:
 def summarize(
     mine: PhotoMeasures, truth: PhotoMeasures, weights: Tensor, extra: Mapping[str, Tensor] | None = None
 ) -> dict[str, dict[str, float]]:
-    """Each measure's value, and the low and high end of its 95 % interval over the drawn photos.
+    """The measures of a row of a table.
 
-    `extra` are further measures that are means over photos, (N,). Truth is drawn along, so that both are of the same
-    photos.
+    Args:
+        mine: of each of N photos in this row.
+        truth: of the same photos' truth; it is drawn along, so that both are of the same photos.
+        weights: as of `draw_weights`, (R, N).
+        extra: further measures that are means over photos, (N,), by name.
+
+    Returns:
+        By name each measure's value, and the low and high end of its 95 % interval over the drawn photos.
     """
     share = weights / weights.sum(dim=1, keepdim=True)  # (R, N)
     histograms = torch.einsum("rn,ncb->rcb", share, mine.histograms)  # (R, 2, bins)

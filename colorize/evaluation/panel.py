@@ -28,6 +28,7 @@ from colorize.evaluation import SHIPPED
 from colorize.options import ColorizeOptions
 from colorize.requirements import require
 from colorize.system import files
+from colorize.system.threads import wait_passively
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -302,6 +303,7 @@ def _make(given: argparse.Namespace) -> None:
     if len(given.words) < 3 or not given.out:
         raise ConfigError("expected MODEL_A MODEL_B PHOTOS… --out FOLDER, or --tally FORM")
     require("train", "reading the photos of a panel")
+    wait_passively()
     first, second, *photos = given.words
     options = ColorizeOptions(strength=given.strength, size=given.size)
     seed = secrets.randbelow(2**32) if given.seed is None else given.seed

@@ -35,7 +35,15 @@ class Scores:
 
     @torch.no_grad()
     def add(self, source: str, rows: Mapping[str, Tensor]) -> dict[str, float]:
-        """Measure `rgb` (1, 3, H, W) of a photo in every row, GRAY and TRUTH among them; gives the rows' PSNR."""
+        """Measure a photo in every row.
+
+        Args:
+            source: of the photo.
+            rows: RGB (1, 3, H, W) in [0, 1] by the row's name; GRAY and TRUTH must be among them.
+
+        Returns:
+            Each row's PSNR, in dB.
+        """
         self.sources.append(source)
         rgb = torch.cat(list(rows.values()))  # (R, 3, H, W)
         measured = measure_photos(rgb, rows[TRUTH].expand_as(rgb))
@@ -50,7 +58,12 @@ class Scores:
         return psnr
 
     def note(self, row: str, values: Mapping[str, float]) -> None:
-        """Further measures of the photo added last, of which there is to be the mean."""
+        """Keep further measures of the photo added last, of which there is to be the mean.
+
+        Args:
+            row: its name.
+            values: by the measure's name. A measure is noted for every photo or for none.
+        """
         for name, value in values.items():
             self._further[row][name].append(value)
 

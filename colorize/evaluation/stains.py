@@ -11,7 +11,6 @@ from torch import Tensor
 
 from colorize.color.tensors import rgb_to_lab
 from colorize.color.units import AB_RANGE
-from colorize.requirements import require
 
 _SIDE = 224  # px: larger photos are reduced to this short side, so that segments do not depend on their size
 _SCALE, _SIGMA = 150, 0.8  # of the segmentation; a larger scale means larger segments
@@ -22,11 +21,6 @@ PROTOCOL = (
     f"1/{1 / _SMALLEST_SHARE:.0f} of the photo; short side at most {_SIDE} px): how much larger the RMS distance of "
     "a*, b* from the segment's mean is than the truth's, 0 where it is smaller, the mean over pixels, then over photos"
 )
-
-
-def require_skimage() -> None:
-    """Raise `MissingExtra` if stains cannot be measured."""
-    require("study", "measuring stains", "skimage")
 
 
 def measure_stains(rgb: Tensor, truth: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from colorize.training.augment import to_float
 from colorize.training.config import TrainConfig
 from colorize.training.data import UnusablePhoto, decode, find_sources, read_unit, source_of
 
-SKIPS = ("unreadable", "tiny", "gray")  # why a photo is left out
 _SMALLEST = 16  # px: the coarsest measures need more than one block
 
 
@@ -47,7 +46,7 @@ def find_subjects(photos: Sequence[str], skipped: Counter[str], *, gray_too: boo
 
     Args:
         photos: folders, photos, tar shards.
-        skipped: counts the photos that are left out, by SKIPS.
+        skipped: counts the photos that are left out, by `training.data.SKIPS`.
         gray_too: whether photos without color are subjects as well.
 
     Raises:

@@ -55,6 +55,13 @@ class Gallery:
         self._photos: list[tuple[float, str, str]] = []  # from the worst on
 
     def add(self, name: str, score: float, picture: Image.Image) -> None:
+        """Take a photo.
+
+        Args:
+            name: shown with it.
+            score: what it gains over gray, in dB.
+            picture: is made small in place.
+        """
         picture.thumbnail((_SHOWN_SIDE, _SHOWN_SIDE))
         buffer = io.BytesIO()
         picture.save(buffer, "JPEG", quality=85)
@@ -74,7 +81,15 @@ class Gallery:
 
 
 def cell(measure: Mapping[str, float] | None, digits: int) -> str:
-    """22.93 ±0.21: the value, and half of its interval; nothing for what was not measured."""
+    """A cell of a table.
+
+    Args:
+        measure: {"value", "low", "high"}; None for what was not measured.
+        digits: after the point.
+
+    Returns:
+        "22.93 ±0.21": the value, and half of its interval; nothing for what was not measured.
+    """
     if measure is None:
         return ""
     half = (measure["high"] - measure["low"]) / 2
@@ -144,7 +159,15 @@ def left_out(report: Mapping[str, Any]) -> list[str]:
 
 
 def html_page(report: Mapping[str, Any], gallery: Gallery) -> str:
-    """The same as one HTML file. It shows photos that may be private."""
+    """A report as one HTML file. It shows photos that may be private.
+
+    Args:
+        report: as of `evaluate.py`.
+        gallery: the photos to show.
+
+    Returns:
+        The text of the file, which fetches nothing.
+    """
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True)

@@ -22,7 +22,6 @@ from colorize.color.lightness import merge, to_levels
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import DataError, MissingExtra
-from colorize.evaluation.subjects import find_subjects
 from colorize.photo import Photo
 from colorize.requirements import require
 
@@ -31,7 +30,17 @@ Version = Callable[[Pixels, np.random.Generator], Image.Image]  # of a color pho
 
 
 def toned(a: float, b: float, curve: Callable[[FloatArray], FloatArray], quality: int = 75) -> Version:
-    """Gray, toned toward a*, b* as strongly as `curve` of the level in [0, 1] says."""
+    """Gray, toned, as a JPEG.
+
+    Args:
+        a: a* of the tone at full strength.
+        b: its b*.
+        curve: the tone's strength by the level in [0, 1].
+        quality: of the JPEG.
+
+    Returns:
+        What makes such a version.
+    """
 
     def make(pixels: Pixels, _: np.random.Generator) -> Image.Image:
         levels = to_levels(pixels)
@@ -98,7 +107,20 @@ VERSIONS = {Original.COLORED: COLORED, Original.TINTED: TINTED, Original.GRAY: G
 
 
 def count(photos: Sequence[str], limit: int = 0) -> dict[tuple[Original, str], Counter[Original]]:
-    """What `recognize` says, by what a version is and its name. Raises `DataError` if there are no photos."""
+    """What `recognize` says of versions of photos.
+
+    Args:
+        photos: folders of color photos, photos, tar shards.
+        limit: the first so many photos only; 0 for all.
+
+    Returns:
+        By what a version is and its name, how often each answer was given.
+
+    Raises:
+        DataError: there is nothing of that name.
+    """
+    from colorize.evaluation.subjects import find_subjects  # needs what the extra `train` brings
+
     counts: defaultdict[tuple[Original, str], Counter[Original]] = defaultdict(Counter)
     for subject in islice(find_subjects(photos, Counter()), limit or None):
         pixels = np.asarray(subject.truth)
