@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from colorize.color.units import FloatArray
-    from colorize.coloring.engine import Engine
+    from colorize.coloring.engine import Engine, NetworkConditions
     from colorize.coloring.hints import Hint
 
 MODEL = "model"  # the first row
@@ -45,7 +45,8 @@ class Row:
 
     def settings(self) -> dict[str, Any]:
         """What a report says of this row beside its measures."""
-        return {"model": self.file, **dataclasses.asdict(self.options), "hints": self.hints}
+        options = {name: getattr(self.options, name) for name in _SWEPT}
+        return {"model": self.file, **options, "hints": self.hints}
 
 
 def build_rows(
@@ -122,9 +123,9 @@ class _Remembering:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._engine, name)
 
-    def predict(self, l: FloatArray, hints: FloatArray | None = None, seed: int | None = None) -> FloatArray:
-        if hints is not None or seed is not None:
-            return self._engine.predict(l, hints, seed)
+    def predict(self, l: FloatArray, conditions: NetworkConditions) -> FloatArray:
+        if not conditions.is_automatic:
+            return self._engine.predict(l, conditions)
         if self._last is None or not np.array_equal(self._last[0], l):
-            self._last = l, self._engine.predict(l)
+            self._last = l, self._engine.predict(l, conditions)
         return self._last[1]
