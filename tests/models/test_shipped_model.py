@@ -46,7 +46,7 @@ def test_its_card_shows_the_numbers_that_were_measured() -> None:
     shown = [cell.replace("−", "-").split("±")[0] for cell in row[0].split("|")[2:-1]]
     measures = {name: measure["value"] for name, measure in report["rows"]["model"]["measures"].items()}
     wanted = {"psnr": 2, "psnr_gain": 2, "cf": 1, "cf_difference": 1, "histogram_a": 3, "histogram_b": 3}
-    wanted |= {"frechet": 1, "frechet_across_halves": 1}
+    wanted |= {"stains": 2, "frechet": 1, "frechet_across_halves": 1}
     for cell, (name, digits) in zip(shown, wanted.items(), strict=True):
         assert float(cell) == pytest.approx(measures[name], abs=0.6 * 10**-digits), name
     assert measures["psnr_gain"] >= 0.3
