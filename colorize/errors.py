@@ -2,6 +2,7 @@
 
 ColorizeError
  ├─ PhotoError     a file that is not a photo, or cannot be read or written
+ ├─ FilmError      a film that cannot be read, colored or written
  ├─ WeightsError   a model file that is missing, damaged or of another program
  ├─ ConfigError    an option or setting outside its range
  │   └─ MissingExtra  what was asked for needs an extra that is not installed
@@ -20,6 +21,10 @@ class ColorizeError(Exception):
 
 class PhotoError(ColorizeError):
     """A photo file that cannot be opened, decoded or written."""
+
+
+class FilmError(ColorizeError):
+    """A film file that cannot be opened, decoded, colored or written."""
 
 
 class WeightsError(ColorizeError):

@@ -16,6 +16,8 @@ STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)
 QUALITY_RANGE = (1, 100)
 VARIANTS_RANGE = (0, 99)
+CODECS = ("x264", "av1", "ffv1")  # of colored films
+CRF_RANGE = (0, 63)
 
 
 def check_known(kind: str, given: str, known: Sequence[str]) -> None:
@@ -55,6 +57,19 @@ class ColorizeOptions:
         if self.quality is not None:
             _check_whole("quality", self.quality, QUALITY_RANGE)
         _check_whole("variants", self.variants, VARIANTS_RANGE)
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """How colored films are written. Raises `ConfigError` for a value outside its range."""
+
+    codec: str = "x264"  # one of CODECS; ffv1 loses nothing
+    crf: int | None = None  # constant rate factor, 0 (best) to 63, of x264 to 51; None is the codec's default
+
+    def __post_init__(self) -> None:
+        check_known("codec", self.codec, CODECS)
+        if self.crf is not None:
+            _check_whole("crf", self.crf, CRF_RANGE)
 
 
 def _check_whole(name: str, value: float, allowed: tuple[int, int]) -> None:

@@ -22,6 +22,7 @@ EXTRAS = {
     "study": (*_TRAIN, "skimage", "matplotlib", "jinja2", "markdown_it"),
     "heic": ("pillow_heif",),
     "raw": ("rawpy",),
+    "video": ("av", "cv2"),
 }
 
 

@@ -23,13 +23,13 @@ from colorize.requirements import EXTRAS
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "colorize"
 
-# From the top floor down: a room imports only rooms that stand below it. `cluster` and `video` are not built yet.
+# From the top floor down: a room imports only rooms that stand below it. `cluster` is not built yet.
 FLOORS = (
     *("train.py", "app.py", "package", "cli", "web", "study", "evaluation", "export", "cluster", "video"),
     *("batch", "coloring", "training", "models", "photo", "color", "system", "options", "former_names"),
     *("requirements", "errors"),
 )
-PLANNED = {"cluster", "video"}
+PLANNED = {"cluster"}
 
 # Rooms below that a room still may not import: coloring a photo needs nothing of training.
 FOR_TRAINING = {"training", "export", "evaluation", "study"}
@@ -40,6 +40,7 @@ NOT_FOR = {
     "cli": FOR_TRAINING | {"web"},
     "web": FOR_TRAINING,
     "batch": FOR_TRAINING,
+    "video": FOR_TRAINING,
     "coloring": FOR_TRAINING,
     "photo": {"options", "former_names"},  # it could be a package of its own
 }
@@ -58,6 +59,7 @@ LIBRARIES: dict[str, set[str]] = {
     "evaluation": {"torch", "torchvision", "numpy", "PIL", "jinja2"},
     "evaluation.stains": {"torch", "skimage"},
     "export": {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},
+    "video": {"av", "cv2", "numpy"},
     "batch": set(),
     "coloring": {"numpy", "PIL"},
     "coloring.engine": {"numpy"},
@@ -85,13 +87,14 @@ YET_TO_BE_RENAMED = {"colorize.web.metrics", "colorize.web.study"}
 # What takes a noticeable time to import, and so must not be imported before it is needed.
 HEAVY = (
     *("torch", "torchvision", "kornia", "gradio", "PIL", "numpy", "tifffile", "accelerate", "webdataset"),
-    *("skimage", "pandas", "matplotlib", "onnxruntime"),
+    *("skimage", "pandas", "matplotlib", "onnxruntime", "av", "cv2"),
 )
 
 # Import names that are not those of the package index, and what comes along with a declared dependency for certain.
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "skimage": "scikit-image",
+    "cv2": "opencv-python-headless",
     "pillow_heif": "pillow-heif",
     "prometheus_client": "prometheus-client",
     "markdown_it": "markdown-it-py",

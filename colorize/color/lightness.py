@@ -79,6 +79,14 @@ def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
     return np.stack([a, b], axis=-1).astype(np.float32) / np.float32(AB_RANGE)
 
 
+def linear_rgb_of(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """Linear sRGB (3, …), below 0 and above 1 as well, of L* in [0, 100], a* and b* (…)."""
+    root = (lightness + 16) / 116
+    roots = np.stack([root + a / 500, root, root - b / 200]).astype(np.float32)
+    rgb_of_roots = (_RGB_OF_XYZ * [_WHITE_X, 1, _WHITE_Z]).astype(np.float32)
+    return np.asarray(np.tensordot(rgb_of_roots, _cube(roots), axes=1))
+
+
 def merge(levels: Levels, ab: FloatArray) -> Levels:
     """Merge a photo's lightness with its color at once, as `Merger` does it by rows.
 

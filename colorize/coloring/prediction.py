@@ -45,13 +45,16 @@ def view(photo: Photo, size: int, conditions: Conditions) -> View:
     Raises:
         ConfigError: a hint outside the photo, or a mask of hints of another size or without transparency.
     """
-    width, height = photo.size
-    scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    resized = photo.image.resize(small, Image.Resampling.BILINEAR, reducing_gap=3.0)
+    resized = photo.image.resize(size_of_view(*photo.size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
     levels = to_levels(np.asarray(resized)).astype(np.uint8, copy=False)
     hints = None if conditions.hints is None else hint_array(conditions.hints, photo.size, levels.shape)
     return View(levels, hints, conditions.seed)
+
+
+def size_of_view(width: float, height: float, size: int) -> tuple[int, int]:
+    """Width and height of what the network sees of a picture of this width and height: about `size`² pixels."""
+    scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:

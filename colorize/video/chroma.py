@@ -1,0 +1,151 @@
+"""Colors as Cb and Cr in a film's own matrix, range and depth. Luma is given, and stays.
+
+For a level g of luma, and a* and b*, the color is looked for that has exactly this luma and these a* and b*. Where
+R'G'B' cannot hold it, its Cb and Cr are lowered together until it can: the color gets paler, its luma does not move.
+"""
+
+from __future__ import annotations
+
+import mmap
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from colorize.color.lightness import linear_rgb_of
+from colorize.color.units import AB_RANGE, LAST_LEVEL, FloatArray, srgb_encode
+
+Codes = NDArray[np.unsignedinteger[Any]]  # of a plane: uint8, or uint16 for more than 8 bit
+
+_STEP = 0.5  # a* and b* are rounded to multiples of this
+_MOST_STEPS = 220  # of that size on each side of gray: AB_RANGE
+_ROW = 2 * _MOST_STEPS + 1
+_LEVELS = LAST_LEVEL + 1
+_AT_ONCE = 1 << 16  # colors worked out at once
+_HALVINGS = 14  # of the search for L*: to 1/80
+_REACH = 60.0  # L* of a color is no further from that of the gray of the same luma, inside of sRGB
+
+
+class ColorCode(NamedTuple):
+    """How numbers stand for colors in a film."""
+
+    kr: float  # weight of red in luma
+    kb: float  # weight of blue
+    full_range: bool  # 0 to 255, instead of 16 to 235 for luma and 16 to 240 for chroma
+    depth: int  # bits of a number
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.uint16]:
+        return np.uint8 if self.depth == 8 else np.uint16
+
+    @property
+    def level_of_luma(self) -> NDArray[np.uint8]:
+        """The gray level, 0 to 255, of every code of luma."""
+        codes = np.arange(1 << self.depth)
+        black, white = (0, codes[-1]) if self.full_range else (16 << (self.depth - 8), 235 << (self.depth - 8))
+        levels = (codes - black) * (LAST_LEVEL / (white - black))
+        return np.asarray(np.rint(levels).clip(0, LAST_LEVEL), np.uint8)
+
+    @property
+    def neutral(self) -> int:
+        """The code of Cb and Cr of gray."""
+        return 1 << (self.depth - 1)
+
+    @property
+    def chroma_span(self) -> float:
+        """Codes from the lowest Cb or Cr to the highest."""
+        return float((1 << self.depth) - 1) if self.full_range else 224.0 * (1 << (self.depth - 8))
+
+
+class ChromaTable:
+    """Cb and Cr of levels and colors. What is first met is worked out; from then on it is looked up."""
+
+    def __init__(self, code: ColorCode) -> None:
+        self._code = code
+        # 200 MB of addresses, of which what is never touched costs nothing. Cb, then Cr; 0 until they are known.
+        self._table = np.frombuffer(mmap.mmap(-1, 4 * _ROW * _ROW * _LEVELS), np.uint32)
+
+    def steps(self, ab: FloatArray) -> FloatArray:
+        """`ab` (2, h, w) in the form that `codes` takes: linear in ab, so it may be upsampled in between."""
+        return ab * np.float32(AB_RANGE / _STEP) + np.float32(_MOST_STEPS + 0.5)
+
+    def codes(self, levels: NDArray[np.uint8], steps: FloatArray) -> Codes:
+        """Cb and Cr.
+
+        Args:
+            levels: gray levels (H, W) of the luma.
+            steps: colors (2, H, W), as by `steps`; they are overwritten.
+
+        Returns:
+            Codes (H, W, 2) of the film's depth, uint8 or uint16.
+        """
+        np.clip(steps, 0.5, 2 * _MOST_STEPS + 0.5, out=steps)
+        index, b = (each.astype(np.int32) for each in steps)
+        index *= _ROW
+        index += b
+        index *= _LEVELS
+        index += levels
+        found = np.take(self._table, index, mode="wrap")  # no index is too high; to check that takes time
+        if not found.min():
+            self._learn(np.unique(index[found == 0]))
+            found = self._table[index]
+        pairs = found.view(np.uint16).reshape(*levels.shape, 2)
+        return np.asarray(pairs, self._code.dtype)
+
+    def _learn(self, index: NDArray[np.int32]) -> None:
+        for some in np.array_split(index, -(-len(index) // _AT_ONCE)):
+            chroma, level = np.divmod(some, _LEVELS)
+            a, b = ((each - _MOST_STEPS).astype(np.float32) * np.float32(_STEP) for each in np.divmod(chroma, _ROW))
+            pairs = chroma_of((level / LAST_LEVEL).astype(np.float32), a, b, self._code)
+            self._table[some] = pairs.view(np.uint32)[..., 0]
+
+
+def chroma_of(gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode) -> NDArray[np.uint16]:
+    """Cb and Cr of colors.
+
+    Args:
+        gray: luma (N,) on [0, 1].
+        a: a* (N,).
+        b: b* (N,).
+        code: of the film.
+
+    Returns:
+        Codes (N, 2) from 1 up.
+    """
+    red, green, blue = _encoded_with_luma(gray, a, b, code)
+    luma = _luma(red, green, blue, code)
+    above = np.stack([red, green, blue]) - luma  # what each channel has above the gray of this luma
+    tiny = np.float32(1e-9)
+    share = np.minimum((1 - gray) / np.maximum(above.max(axis=0), tiny), gray / np.maximum(-above.min(axis=0), tiny))
+    share = np.minimum(share, 1)
+    cb = above[2] * share / np.float32(2 * (1 - code.kb))
+    cr = above[0] * share / np.float32(2 * (1 - code.kr))
+    pairs = np.rint(np.stack([cb, cr], axis=-1) * np.float32(code.chroma_span)) + code.neutral
+    return pairs.clip(1, (1 << code.depth) - 1).astype(np.uint16)
+
+
+def _encoded_with_luma(gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode) -> FloatArray:
+    """R'G'B' (3, N), also outside of [0, 1], of these a* and b* at the L* where luma is `gray`: found by halving."""
+    low: FloatArray = np.full_like(gray, -_REACH)
+    high: FloatArray = np.full_like(gray, 100 + _REACH)
+    for _ in range(_HALVINGS):
+        middle = _middle(low, high)
+        red, green, blue = _encoded(middle, a, b)
+        is_dark = _luma(red, green, blue, code) < gray
+        low, high = np.where(is_dark, middle, low), np.where(is_dark, high, middle)
+    return _encoded(_middle(low, high), a, b)
+
+
+def _middle(low: FloatArray, high: FloatArray) -> FloatArray:
+    return np.asarray((low + high) * np.float32(0.5))
+
+
+def _encoded(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
+    """R'G'B' (3, N) by sRGB's curve, which is continued below 0 as its own mirror image."""
+    linear = linear_rgb_of(lightness, a, b)
+    return np.copysign(srgb_encode(np.abs(linear)), linear)
+
+
+def _luma(red: FloatArray, green: FloatArray, blue: FloatArray, code: ColorCode) -> FloatArray:
+    luma: FloatArray = code.kr * red + (1 - code.kr - code.kb) * green + code.kb * blue
+    return luma

@@ -1,0 +1,362 @@
+"""Films opened for reading: what the picture is like, its frames one after another, and what travels along.
+
+A film is decoded once, in order. The packets of sound and subtitles are handed on as they come by.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self, TypeAlias
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet as AnyPacket
+from av.stream import AttachmentStream, Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from colorize.errors import FilmError
+from colorize.video.chroma import Codes, ColorCode
+
+Packet: TypeAlias = "AnyPacket[Stream]"
+
+av.logging.set_level(av.logging.PANIC)  # what matters of FFmpeg's words comes as an exception
+
+# Planar pictures with a luma plane: bits, and how many pixels share a Cb and a Cr, across and down; None without them.
+_LAYOUTS: dict[str, tuple[int, tuple[int, int] | None]] = {
+    **dict.fromkeys(("yuv420p", "yuvj420p"), (8, (2, 2))),
+    **dict.fromkeys(("yuv422p", "yuvj422p"), (8, (2, 1))),
+    **dict.fromkeys(("yuv444p", "yuvj444p"), (8, (1, 1))),
+    "yuv420p10le": (10, (2, 2)),
+    "yuv422p10le": (10, (2, 1)),
+    "yuv444p10le": (10, (1, 1)),
+    "gray": (8, None),
+    "gray10le": (10, None),
+}
+_NAMES = {(8, (2, 2)): "yuv420p", (8, (2, 1)): "yuv422p", (8, (1, 1)): "yuv444p"}
+_NAMES |= {(10, shared): f"{name}10le" for (_, shared), name in list(_NAMES.items())}
+
+# By the numbers of ISO/IEC 23091-2 (H.273): weights of red and blue in luma.
+_REC_601, _REC_709 = (0.299, 0.114), (0.2126, 0.0722)
+_WEIGHTS = {1: _REC_709, 4: (0.30, 0.11), 5: _REC_601, 6: _REC_601, 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
+_UNSPECIFIED = 2
+_HD_FROM = 720  # rows from which players take a film without a matrix for one of Rec. 709
+_HDR_CURVES = {16: "PQ", 18: "HLG"}
+_WIDE_PRIMARIES = 9  # Rec. 2020
+_FULL_RANGE = 2
+
+_MOST_PIXELS = 8192 * 4352
+_LOOKED_AT = 8  # frames that are decoded to learn what the picture is like
+_LOST_AT_END = 2.0  # seconds that a whole file may end before its header says
+
+
+class Layout(NamedTuple):
+    """What the pictures of a film are like."""
+
+    width: int
+    height: int
+    pix_fmt: str  # FFmpeg's name of what is written
+    shared: tuple[int, int]  # pixels across and down that share a Cb and a Cr
+    code: ColorCode
+    aspect: Fraction  # of a pixel, width to height
+    turns: int  # quarter turns, against the clock, that show the stored picture upright
+
+    @property
+    def chroma_shape(self) -> tuple[int, int]:
+        """Rows and columns of Cb and Cr."""
+        across, down = self.shared
+        return -(-self.height // down), -(-self.width // across)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A file inside a film: a font, a cover."""
+
+    name: str
+    mimetype: str
+    content: bytes
+
+
+@dataclass
+class Film:
+    """A film file that is open for reading. A context manager."""
+
+    path: Path
+    container: InputContainer
+    stream: VideoStream
+    layout: Layout
+    tags: dict[str, int]  # color_range, colorspace, color_primaries, color_trc as the first frame has them
+    rotation: int  # degrees, as the file says
+    attachments: list[Attachment]
+    copied: list[Stream]  # sound and subtitles
+    left_out: list[str]  # what cannot be kept, a few words each
+    damaged: int = 0  # packets that could not be decoded
+    end: Fraction = field(default_factory=Fraction)  # seconds: the last moment of any stream read so far
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.container.close()
+
+    @property
+    def seconds(self) -> Fraction | None:
+        """How long the film is by its header, if that tells."""
+        return Fraction(self.container.duration, av.time_base) if self.container.duration else None
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames per second, on average."""
+        return self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+
+    @property
+    def expected_frames(self) -> int | None:
+        """About how many frames there are, if the file tells."""
+        if self.stream.frames:
+            return self.stream.frames
+        return None if self.seconds is None else max(1, round(self.seconds * self.rate))
+
+    def frames(self, hand_on: Callable[[Packet], None]) -> Iterator[VideoFrame]:
+        """Decode the film, once. Timestamps rise from frame to frame.
+
+        Args:
+            hand_on: takes the packets of `copied` streams, as they come by.
+
+        Raises:
+            FilmError: the file ends too early, or its pictures change their size or format.
+        """
+        last = None
+        kept = {each.index for each in self.copied}
+        for packet in self._packets():
+            if packet.stream.index in kept:
+                if packet.dts is not None:
+                    hand_on(packet)
+                continue
+            for frame in self._decode(packet):
+                self._check_alike(frame)
+                frame.pts = last = _rising(frame.pts, last, self._step)
+                yield frame
+        if last is None:
+            raise FilmError(f"{self.path}: no picture of it can be decoded")
+        self._check_whole()
+
+    def _packets(self) -> Iterator[Packet]:
+        packets = self.container.demux(self.stream, *self.copied)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError as error:
+                raise FilmError(
+                    f"{self.path}: cannot be read on from {float(self.end):.1f} s ({_words(error)})"
+                ) from error
+            if packet.pts is not None and packet.time_base:
+                self.end = max(self.end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            yield packet
+
+    def _decode(self, packet: Packet) -> list[VideoFrame]:
+        try:
+            return self.stream.decode(packet)
+        except av.FFmpegError:
+            self.damaged += 1
+            return []
+
+    @property
+    def _step(self) -> int:
+        """Ticks from frame to frame, on average."""
+        assert self.stream.time_base is not None
+        return max(1, round(1 / (self.rate * self.stream.time_base)))
+
+    def _check_alike(self, frame: VideoFrame) -> None:
+        bits = _LAYOUTS.get(frame.format.name, (0, None))[0]
+        if (frame.width, frame.height, bits) != (self.layout.width, self.layout.height, self.layout.code.depth):
+            raise FilmError(
+                f"{self.path}: expected {self.layout.width}×{self.layout.height} px of {self.layout.code.depth} bit to "
+                f"the end, at {frame.time or 0:.1f} s it becomes {frame.width}×{frame.height} px ({frame.format.name})"
+            )
+
+    def _check_whole(self) -> None:
+        start = Fraction(self.container.start_time or 0, av.time_base)
+        if self.seconds is not None and self.end - start < self.seconds - Fraction(_LOST_AT_END):
+            raise FilmError(
+                f"{self.path}: expected {float(self.seconds):.1f} s, ends after {float(self.end - start):.1f} s: "
+                "the file is truncated"
+            )
+
+
+def open_film(path: str | os.PathLike[str]) -> Film:
+    """Open a film and learn what it is like.
+
+    Args:
+        path: a film file of any kind that FFmpeg reads.
+
+    Returns:
+        The film, open.
+
+    Raises:
+        FilmError: it cannot be read, has no picture, or one that cannot be colored.
+    """
+    path = Path(path)
+    with _open(path) as container:
+        stream = _picture_of(container, path)
+        frame, covers = _look(container, stream, path)
+    _check_colorable(frame, path)
+    tags = {name: int(getattr(frame, name)) for name in ("color_range", "colorspace", "color_primaries", "color_trc")}
+    container = _open(path)
+    stream = _picture_of(container, path)
+    stream.thread_type = "AUTO"
+    copied, attachments, left_out = _others(container, stream, covers)
+    layout = _layout(frame, stream, path)
+    return Film(path, container, stream, layout, tags, frame.rotation, attachments, copied, left_out)
+
+
+def luma_of(frame: VideoFrame, layout: Layout) -> Codes:
+    """The luma plane (H, W) of a frame: a view, uint8 or uint16."""
+    return plane_of(frame, 0, (layout.height, layout.width), layout.code.dtype)
+
+
+def plane_of(frame: VideoFrame, number: int, shape: tuple[int, int], dtype: type[Any]) -> Codes:
+    """A plane of a frame as an array, without a copy."""
+    plane = frame.planes[number]
+    rows, columns = shape
+    each = np.dtype(dtype).itemsize
+    whole = np.frombuffer(memoryview(plane), dtype, count=rows * plane.line_size // each)
+    return np.asarray(whole.reshape(rows, plane.line_size // each)[:, :columns])
+
+
+def _open(path: Path) -> InputContainer:
+    try:
+        if not path.is_file():
+            raise FilmError(f"{path}: expected a film, there is no such file")
+        if not path.stat().st_size:
+            raise FilmError(f"{path}: expected a film, the file is empty")
+        # `file:` so that no name is taken for an address, and nothing inside the file leads anywhere else.
+        return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="surrogateescape")
+    except (av.FFmpegError, OSError) as error:
+        raise FilmError(f"{path}: expected a film, cannot be opened ({_words(error)})") from error
+
+
+def _picture_of(container: InputContainer, path: Path) -> VideoStream:
+    for stream in container.streams.video:
+        if not _is_cover(stream):
+            if stream.codec_context is None:
+                raise FilmError(f"{path}: its picture has a codec that is not known here")
+            return stream
+    raise FilmError(f"{path}: expected a film, there is no picture in it")
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+def _look(container: InputContainer, stream: VideoStream, path: Path) -> tuple[VideoFrame, dict[int, bytes]]:
+    """The first frame, interlaced if any of the first ones is, and the covers by the number of their stream."""
+    covers: dict[int, bytes] = {}
+    frames: list[VideoFrame] = []
+    wanted = [stream, *filter(_is_cover, container.streams.video)]
+    try:
+        for packet in container.demux(wanted):
+            if packet.stream.index != stream.index:
+                covers.setdefault(packet.stream.index, bytes(packet))
+                continue
+            context = stream.codec_context
+            if context.width * context.height > _MOST_PIXELS:
+                raise FilmError(f"{path}: {context.width}×{context.height} px are more than a film may have")
+            try:
+                frames += stream.decode(packet)
+            except av.InvalidDataError:
+                continue
+            if len(frames) >= _LOOKED_AT:
+                break
+    except (av.FFmpegError, MemoryError) as error:
+        if not frames:
+            raise FilmError(f"{path}: no picture of it can be decoded ({_words(error)})") from error
+    if not frames:
+        raise FilmError(f"{path}: no picture of it can be decoded")
+    interlaced = [frame for frame in frames if frame.interlaced_frame]
+    return (interlaced or frames)[0], covers
+
+
+def _check_colorable(frame: VideoFrame, path: Path) -> None:
+    if frame.format.name not in _LAYOUTS:
+        raise FilmError(
+            f"{path}: expected pictures with a luma plane, of 8 or 10 bit and without transparency, "
+            f"these are {frame.format.name}"
+        )
+    if curve := _HDR_CURVES.get(frame.color_trc):
+        raise FilmError(f"{path}: is HDR ({curve}), which is not colored yet")
+    if frame.color_primaries == _WIDE_PRIMARIES:
+        raise FilmError(f"{path}: has a wide gamut (Rec. 2020), which is not colored yet")
+    if frame.interlaced_frame:
+        raise FilmError(f"{path}: is interlaced, which is not colored yet: deinterlace it first")
+    if frame.colorspace not in (*_WEIGHTS, _UNSPECIFIED) and _LAYOUTS[frame.format.name][1]:
+        raise FilmError(f"{path}: expected a known matrix of colors, got number {frame.colorspace} of H.273")
+
+
+def _layout(frame: VideoFrame, stream: VideoStream, path: Path) -> Layout:
+    depth, shared = _LAYOUTS[frame.format.name]
+    shared = shared or (2, 2)  # a film without colors gets as much room for them as most have
+    kr, kb = _WEIGHTS.get(frame.colorspace, _REC_709 if frame.height >= _HD_FROM else _REC_601)
+    full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
+    aspect = stream.sample_aspect_ratio or Fraction(1)
+    if frame.rotation % 90:
+        raise FilmError(f"{path}: expected a rotation by quarter turns, got {frame.rotation}°")
+    return Layout(
+        frame.width,
+        frame.height,
+        _NAMES[depth, shared],
+        shared,
+        ColorCode(kr, kb, full, depth),
+        aspect if aspect > 0 else Fraction(1),
+        frame.rotation // 90 % 4,
+    )
+
+
+def _others(
+    container: InputContainer, picture: Stream, covers: dict[int, bytes]
+) -> tuple[list[Stream], list[Attachment], list[str]]:
+    """Streams that are copied, attachments, and what is left out."""
+    copied: list[Stream] = []
+    attachments: list[Attachment] = []
+    left_out = []
+    for stream in container.streams:
+        if stream.index == picture.index:
+            continue
+        if isinstance(stream, AttachmentStream):
+            name = stream.metadata.get("filename", f"attachment-{stream.index}")
+            attachments.append(Attachment(name, stream.mimetype or "application/octet-stream", bytes(stream.data)))
+        elif stream.index in covers:
+            attachments.append(_cover(stream, covers[stream.index]))
+        elif stream.type in ("audio", "subtitle") and stream.codec_context is not None:
+            copied.append(stream)
+        else:
+            left_out.append(f"stream {stream.index} ({stream.type})")
+    return copied, attachments, left_out
+
+
+def _cover(stream: Stream, content: bytes) -> Attachment:
+    kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
+    name = stream.metadata.get("filename", f"cover.{'jpg' if kind == 'jpeg' else kind}")
+    return Attachment(name, stream.metadata.get("mimetype", f"image/{kind}"), content)
+
+
+def _rising(pts: int | None, last: int | None, step: int) -> int:
+    """A timestamp after the last one: that of the frame, if it has such a one."""
+    if last is None:
+        return pts or 0
+    if pts is None:
+        return last + step
+    return max(pts, last + 1)
+
+
+def _words(error: BaseException) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__

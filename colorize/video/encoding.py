@@ -1,0 +1,179 @@
+"""Films written: the colored picture encoded, everything else as it came."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from fractions import Fraction
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import av
+import numpy as np
+from av.stream import Stream
+from av.video.frame import PictureType, VideoFrame
+
+from colorize.errors import ConfigError, FilmError
+from colorize.options import FilmOptions
+from colorize.video.chroma import Codes
+from colorize.video.decoding import Film, Layout, Packet, luma_of, plane_of
+
+os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 tells about itself on stderr otherwise; 1 is errors
+
+CONTAINER = ".mkv"
+_FORMAT = "matroska"
+
+# FFmpeg's encoder of each codec, its options, and the formats it takes that are not 4:2:0.
+_ENCODERS = {
+    "x264": ("libx264", {"preset": "veryfast"}),
+    "av1": ("libsvtav1", {"preset": "8"}),
+    "ffv1": ("ffv1", {"level": "3", "slicecrc": "1"}),
+}
+_ONLY_420 = {"av1"}
+_LOSSLESS = {"ffv1"}
+_WITH_ASPECT = {"x264"}  # PyAV 18 and 19 cannot tell the container the aspect of pixels: the codec has to carry it
+_DEFAULT_CRF = {"x264": 17, "av1": 24}
+_TEXT_OF_MP4 = "mov_text"  # whose packets are the text after its length in two bytes
+
+
+class FilmWriter:
+    """Writes a film into an open file. A context manager: the file is complete when its block has ended well."""
+
+    def __init__(self, file: BinaryIO, film: Film, options: FilmOptions) -> None:
+        """Write the header.
+
+        Args:
+            file: to write to, which must be able to seek.
+            film: what sound, subtitles, attachments, chapters and metadata are taken from.
+            options: codec and quality.
+
+        Raises:
+            ConfigError: the codec does not take the film's pictures.
+        """
+        layout = film.layout
+        if options.codec in _ONLY_420 and layout.shared != (2, 2):
+            raise ConfigError(f"codec {options.codec} takes pictures of 4:2:0 only, {film.path} has {layout.pix_fmt}")
+        self._layout = layout
+        self._tags = film.tags
+        assert film.stream.time_base is not None
+        self._time_base: Fraction = film.stream.time_base
+        self.left_out: list[str] = []
+        self._output = av.open(file, "w", format=_FORMAT, metadata_errors="surrogateescape")
+        self._add_picture(film, options)
+        if layout.aspect != 1 and options.codec not in _WITH_ASPECT:
+            aspect = f"{layout.aspect.numerator}:{layout.aspect.denominator}"
+            self.left_out.append(f"the aspect {aspect} of pixels ({options.codec} does not carry it)")
+        self._copies: dict[int, Stream] = {}
+        self._texts: set[int] = set()
+        for stream in film.copied:
+            self._add_copy(stream)
+        for each in film.attachments:
+            self._output.add_attachment(each.name, each.mimetype, each.content)
+        self._output.metadata.update(_metadata(film.container.metadata))
+        self._output.set_chapters(film.container.chapters())
+        self._output.start_encoding()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._output.mux(self._picture.encode(None))
+            self._output.close()
+            return
+        with suppress(av.FFmpegError, OSError):  # the error that matters is on its way already
+            self._output.close()
+
+    def write(self, frame: VideoFrame) -> None:
+        """Encode a frame, as `colored` makes it."""
+        frame.time_base = self._time_base
+        self._output.mux(self._picture.encode(frame))
+
+    def copy(self, packet: Packet) -> None:
+        """Hand on a packet of sound or subtitles."""
+        index = packet.stream.index
+        if (stream := self._copies.get(index)) is None:
+            return
+        if index in self._texts:
+            packet = _subrip_packet(packet)
+        packet.stream = stream
+        self._output.mux_one(packet)
+
+    def _add_picture(self, film: Film, options: FilmOptions) -> None:
+        name, settings = _ENCODERS[options.codec]
+        settings = dict(settings)
+        if options.codec not in _LOSSLESS:
+            settings["crf"] = str(_DEFAULT_CRF[options.codec] if options.crf is None else options.crf)
+        stream = self._output.add_stream(name, rate=film.rate.limit_denominator(1001), options=settings)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = film.layout.width, film.layout.height, film.layout.pix_fmt
+        stream.time_base = stream.codec_context.time_base = self._time_base
+        stream.codec_context.sample_aspect_ratio = film.layout.aspect
+        for tag, number in self._tags.items():
+            setattr(stream.codec_context, tag, number)
+        if film.rotation:
+            stream.set_display_rotation(film.rotation)
+        stream.metadata.update(_metadata(film.stream.metadata))
+        stream.disposition = film.stream.disposition
+        self._picture = stream
+
+    def _add_copy(self, stream: Stream) -> None:
+        codec = stream.codec_context.codec.canonical_name
+        if codec == _TEXT_OF_MP4:
+            copy = self._output.add_mux_stream("subrip")
+            copy.time_base = Fraction(1, 1000)
+            self._texts.add(stream.index)
+        elif codec not in self._output.supported_codecs:
+            self.left_out.append(f"stream {stream.index} ({stream.type}: Matroska takes no {codec})")
+            return
+        else:
+            copy = self._output.add_stream_from_template(stream)
+        copy.metadata.update(_metadata(stream.metadata))
+        copy.disposition = stream.disposition
+        self._copies[stream.index] = copy
+
+
+def colored(frame: VideoFrame, chroma: Codes, layout: Layout) -> VideoFrame:
+    """A frame with colors.
+
+    Args:
+        frame: whose luma and time are kept.
+        chroma: codes (h, w, 2) of Cb and Cr.
+        layout: of the film.
+
+    Returns:
+        A new frame.
+    """
+    result = VideoFrame(layout.width, layout.height, layout.pix_fmt)
+    np.copyto(luma_of(result, layout), luma_of(frame, layout))
+    for number in (1, 2):
+        plane_of(result, number, layout.chroma_shape, layout.code.dtype)[:] = chroma[..., number - 1]
+    result.pts, result.time_base = frame.pts, frame.time_base
+    result.pict_type = PictureType.NONE  # the encoder decides
+    result.color_range, result.colorspace = frame.color_range, frame.colorspace
+    result.color_primaries, result.color_trc = frame.color_primaries, frame.color_trc
+    return result
+
+
+def check_target(name: str, suffix: str) -> None:
+    """Check that films can be written under such a name. Raises `FilmError`."""
+    if suffix.lower() != CONTAINER:
+        raise FilmError(f"{name}: expected a name that ends in {CONTAINER}: films are written as Matroska")
+
+
+def _metadata(given: dict[str, str]) -> dict[str, str]:
+    """Without what the container writes itself."""
+    own = {"encoder", "duration", "number_of_frames", "number_of_bytes", "bps", "filename", "mimetype"}
+    brands = {"major_brand", "minor_version", "compatible_brands", "handler_name", "vendor_id"}
+    return {key: value for key, value in given.items() if key.lower() not in own | brands}
+
+
+def _subrip_packet(packet: Packet) -> Packet:
+    """The plain text of a subtitle of MP4."""
+    content = bytes(packet)
+    result: Packet = av.Packet(content[2 : 2 + int.from_bytes(content[:2], "big")])
+    result.pts, result.dts, result.duration = packet.pts, packet.dts, packet.duration
+    result.time_base = packet.time_base
+    return result

@@ -1,0 +1,349 @@
+"""What a colored film keeps of its source, and what is said of films that cannot be colored."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from colorize.color.units import FloatArray
+from colorize.coloring.colorizer import Colorizer
+from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.errors import ConfigError, FilmError
+from colorize.options import ColorizeOptions, FilmOptions
+from colorize.video import colored_frames, colorize_film, film
+from tests.video.films import Gray, gray_of, packets, pan, photo, planes, shot, times, write_film
+
+FFV1 = FilmOptions(codec="ffv1")
+SIZE = (96, 72)
+
+
+class Red:
+    """An engine that finds everything red, and where it is light, redder."""
+
+    stride, bins, takes = 8, None, frozenset[str]()
+
+    def __init__(self) -> None:
+        self.seen: list[FloatArray] = []
+
+    def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        self.seen.append(l)
+        return np.concatenate([0.3 + 0.1 * l, 0.2 + 0 * l], axis=1)
+
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        raise ValueError
+
+
+def color(source: Path, target: Path, options: FilmOptions = FFV1, **more: Any) -> film.FilmResult:
+    return colorize_film(source, target, ColorizeOptions(**more), options, colorizer=Colorizer(Red()))
+
+
+@pytest.fixture(scope="module")
+def frames() -> list[Gray]:
+    return [gray_of(each) for each in shot(photo("chelsea"), pan(2, 1), 30, SIZE)]
+
+
+def ten_bit(frames: list[Gray]) -> list[Any]:
+    """Of levels 0 to 255 the codes of 10 bit, with something in the lowest two bits."""
+    return [64 + each.astype(np.uint16) * 3 + number % 3 for number, each in enumerate(frames)]
+
+
+@pytest.mark.parametrize(
+    ("pix_fmt", "written"),
+    [
+        ("yuv420p", "yuv420p"),
+        ("yuv422p", "yuv422p"),
+        ("yuv444p", "yuv444p"),
+        ("gray", "yuv420p"),
+        ("yuv420p10le", "yuv420p10le"),
+        ("gray10le", "yuv420p10le"),
+    ],
+)
+def test_luma_and_timestamps_are_kept_to_the_last_bit(
+    pix_fmt: str, written: str, frames: list[Gray], tmp_path: Path
+) -> None:
+    codes = ten_bit(frames) if "10" in pix_fmt else frames
+    when = [40 * number + number % 7 for number in range(len(codes))]
+    source = write_film(tmp_path / "film.mkv", codes, pix_fmt=pix_fmt, times=when)
+    color(source, tmp_path / "color.mkv")
+    assert times(tmp_path / "color.mkv") == [Fraction(each, 1000) for each in when]
+    with av.open(str(tmp_path / "color.mkv")) as container:
+        assert container.streams.video[0].pix_fmt == written
+    neutral = 512 if "10" in pix_fmt else 128
+    for original, colored in zip(codes, planes(tmp_path / "color.mkv"), strict=True):
+        assert np.array_equal(colored[0], original)
+        assert np.median(colored[2]) > neutral * 1.08  # it has become red
+
+
+def test_odd_sizes_are_colored_to_the_last_column(frames: list[Gray], tmp_path: Path) -> None:
+    odd = [each[:71, :95] for each in frames]
+    color(write_film(tmp_path / "film.mkv", odd), tmp_path / "color.mkv")
+    for original, colored in zip(odd, planes(tmp_path / "color.mkv"), strict=True):
+        assert np.array_equal(colored[0], original)
+        assert colored[2].shape == (36, 48)
+        assert np.median(colored[2][:, -1]) > 138
+
+
+def test_sound_and_subtitles_are_copied_byte_for_byte(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)
+    color(source, tmp_path / "color.mkv")
+    original = packets(source)
+    assert set(original) == {"audio eng", "audio deu", "subtitle fra"}
+    assert packets(tmp_path / "color.mkv") == original
+
+
+def test_attachments_chapters_and_metadata_are_kept(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)
+    result = color(source, tmp_path / "color.mkv")
+    assert (result.frames, result.left_out, result.damaged) == (30, (), 0)
+    with av.open(str(source)) as before, av.open(str(tmp_path / "color.mkv")) as after:
+        assert after.metadata["title"] == before.metadata["title"] == "A film"
+        assert after.chapters() == before.chapters()
+        assert [chapter["metadata"]["title"] for chapter in after.chapters()] == ["One", "Two"]
+        assert [stream.type for stream in after.streams] == [stream.type for stream in before.streams]
+        assert after.streams[4].metadata["filename"] == "cover.jpg"
+        (letters,) = after.streams.attachments
+        assert (letters.metadata["filename"], letters.data) == ("letters.ttf", b"not really letters")
+
+
+def test_rotation_aspect_and_tags_of_color_are_kept_and_the_network_sees_it_upright(
+    frames: list[Gray], tmp_path: Path
+) -> None:
+    def prepare(stream: Any) -> None:
+        stream.set_display_rotation(90)
+        context = stream.codec_context
+        context.sample_aspect_ratio = Fraction(16, 11)
+        context.color_range, context.colorspace, context.color_primaries, context.color_trc = 1, 6, 6, 6
+
+    source = write_film(tmp_path / "film.mkv", frames, prepare=prepare, codec="libx264")
+    engine = Red()
+    result = colorize_film(source, tmp_path / "color.mkv", colorizer=Colorizer(engine))
+    assert result.left_out == ()
+    for path in (source, tmp_path / "color.mkv"):
+        with av.open(str(path)) as container:
+            frame = next(container.decode(video=0))
+            assert frame.rotation == 90
+            assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+            tags = (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)
+            assert tags == (1, 6, 6, 6)
+    _, _, height, width = engine.seen[0].shape
+    assert height > width
+    upright = np.rot90(frames[0])  # by 90° against the clock
+    seen = engine.seen[0][0, 0, : 4 * (height // 4), : 4 * (width // 4)]
+    quarters = [each.mean() for rows in np.array_split(seen, 2) for each in np.array_split(rows, 2, axis=1)]
+    expected = [each.mean() for rows in np.array_split(upright, 2) for each in np.array_split(rows, 2, axis=1)]
+    assert np.argsort(quarters).tolist() == np.argsort(expected).tolist()
+
+
+def test_an_aspect_that_a_codec_does_not_carry_is_told(frames: list[Gray], tmp_path: Path) -> None:
+    def prepare(stream: Any) -> None:
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
+
+    source = write_film(tmp_path / "film.mkv", frames[:3], prepare=prepare, codec="libx264")
+    assert color(source, tmp_path / "color.mkv").left_out == ("the aspect 16:11 of pixels (ffv1 does not carry it)",)
+
+
+def test_the_text_of_an_mp4_becomes_a_subtitle_of_matroska(frames: list[Gray], tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "film.mp4"), "w") as output:
+        video: Any = output.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        text: Any = output.add_mux_stream("mov_text")
+        text.time_base = Fraction(1, 1000)
+        for number, codes in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(codes, "gray").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        words = "Où?".encode()
+        packet: Any = av.Packet(len(words).to_bytes(2, "big") + words)
+        packet.stream, packet.pts, packet.dts, packet.duration = text, 200, 200, 300
+        packet.time_base = Fraction(1, 1000)
+        output.mux(packet)
+    color(tmp_path / "film.mp4", tmp_path / "color.mkv")
+    with av.open(str(tmp_path / "color.mkv")) as container:
+        (packet,) = [each for each in container.demux(container.streams.subtitles[0]) if each.size]
+        assert bytes(packet) == words
+        assert packet.pts * packet.time_base == Fraction(1, 5)
+
+
+@pytest.mark.parametrize("codec", ["x264", "av1"])
+def test_other_codecs_give_every_frame_at_its_time(codec: str, frames: list[Gray], tmp_path: Path) -> None:
+    when = [40 * number + number % 7 for number in range(len(frames))]
+    source = write_film(tmp_path / "film.mkv", frames, times=when)
+    color(source, tmp_path / "color.mkv", FilmOptions(codec=codec))
+    assert times(tmp_path / "color.mkv") == [Fraction(each, 1000) for each in when]
+    errors = [
+        np.abs(colored[0].astype(int) - original).mean()
+        for original, colored in zip(frames, planes(tmp_path / "color.mkv"), strict=True)
+    ]
+    assert max(errors) < 3
+
+
+def test_a_codec_says_what_it_does_not_take(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames, pix_fmt="yuv444p")
+    with pytest.raises(ConfigError, match="av1 takes pictures of 4:2:0 only"):
+        color(source, tmp_path / "color.mkv", FilmOptions(codec="av1"))
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+
+
+def test_a_film_of_one_frame_is_colored(frames: list[Gray], tmp_path: Path) -> None:
+    assert color(write_film(tmp_path / "film.mkv", frames[:1]), tmp_path / "color.mkv").frames == 1
+    assert np.array_equal(planes(tmp_path / "color.mkv")[0][0], frames[0])
+
+
+def test_frames_come_one_by_one_from_python(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames)
+    images = [frame.to_ndarray(format="rgb24") for frame in colored_frames(source, colorizer=Colorizer(Red()))]
+    assert len(images) == len(frames)
+    red, green, _ = np.moveaxis(images[7].astype(int), -1, 0)
+    assert (red > green).mean() > 0.9
+
+
+def test_an_existing_result_is_kept_unless_it_may_be_replaced(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames[:2])
+    (tmp_path / "color.mkv").write_bytes(b"precious")
+    with pytest.raises(FilmError, match="is there already"):
+        color(source, tmp_path / "color.mkv")
+    assert (tmp_path / "color.mkv").read_bytes() == b"precious"
+    color(source, tmp_path / "color.mkv", overwrite=True)
+    assert len(planes(tmp_path / "color.mkv")) == 2
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, OSError(errno.ENOSPC, "No space left on device")])
+def test_a_film_that_is_interrupted_leaves_nothing(
+    stop: Any, frames: list[Gray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)
+
+    def progress(done: int, total: int | None) -> None:
+        if done == 9:
+            raise stop
+
+    with pytest.raises((KeyboardInterrupt, FilmError)):
+        colorize_film(source, tmp_path / "color.mkv", colorizer=Colorizer(Red()), progress=progress)
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+
+
+def _sound_only(path: Path) -> None:
+    with av.open(str(path), "w") as output:
+        sound: Any = output.add_stream("flac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 2 * 4096), np.int16), "s16", "stereo")
+        frame.rate, frame.pts = 44100, 0
+        output.mux(sound.encode(frame))
+        output.mux(sound.encode(None))
+
+
+def _hdr(path: Path) -> None:
+    def prepare(stream: Any) -> None:
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace = 9, 16, 9
+
+    write_film(path, [np.full((72, 96), 300, np.uint16)] * 3, pix_fmt="yuv420p10le", prepare=prepare, codec="libx265")
+
+
+def _interlaced(path: Path) -> None:
+    def prepare(stream: Any) -> None:
+        stream.options = {"x264-params": "interlaced=1"}
+
+    write_film(path, [np.full((96, 96), 90, np.uint8)] * 9, codec="libx264", prepare=prepare)
+
+
+def _rgb(path: Path) -> None:
+    with av.open(str(path), "w") as output:
+        video: Any = output.add_stream("ffv1", rate=25)
+        video.width, video.height, video.pix_fmt = 32, 32, "bgr0"
+        output.mux(video.encode(av.VideoFrame(32, 32, "bgr0")))
+        output.mux(video.encode(None))
+
+
+def _truncated(path: Path) -> None:
+    frames = grainless_minutes(120)
+    write_film(path, frames)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 3])
+
+
+def grainless_minutes(count: int) -> list[Gray]:
+    random = np.random.default_rng(2)
+    return [random.integers(0, 255, (48, 64)).astype(np.uint8) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "no such file"),
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: path.write_bytes(bytes(range(256)) * 99), "cannot be opened"),
+        (_sound_only, "there is no picture in it"),
+        (_hdr, r"is HDR \(PQ\)"),
+        (_interlaced, "is interlaced"),
+        (_rgb, "expected pictures with a luma plane"),
+        (_truncated, "the file is truncated"),
+    ],
+    ids=["missing", "empty", "noise", "sound", "hdr", "interlaced", "rgb", "truncated"],
+)
+def test_what_cannot_be_colored_is_one_sentence(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
+    make(tmp_path / "film.mkv")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(FilmError, match=said) as caught:
+        color(tmp_path / "film.mkv", tmp_path / "color.mkv")
+    assert str(caught.value).startswith(str(tmp_path / "film.mkv"))
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_truncated_mp4_is_one_sentence(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mp4", frames, codec="libx264")
+    source.write_bytes(source.read_bytes()[:-2000])
+    with pytest.raises(FilmError, match=r"film\.mp4: expected a film, cannot be opened"):
+        color(source, tmp_path / "color.mkv")
+
+
+def test_a_film_may_be_called_like_an_address(
+    frames: list[Gray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_film(tmp_path / "x.mkv", frames[:2]).rename(tmp_path / "concat:a|b.mkv")
+    assert color(Path("concat:a|b.mkv"), tmp_path / "color.mkv").frames == 2
+
+
+def test_only_matroska_is_written(frames: list[Gray], tmp_path: Path) -> None:
+    with pytest.raises(FilmError, match=r"expected a name that ends in \.mkv"):
+        color(write_film(tmp_path / "film.mkv", frames[:2]), tmp_path / "color.mp4")
+
+
+def test_an_mpeg_transport_stream_keeps_its_sound(frames: list[Gray], tmp_path: Path) -> None:
+    source = tmp_path / "film.ts"
+    with av.open(str(source), "w") as output:
+        video: Any = output.add_stream("libx264", rate=25)
+        video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
+        sound: Any = output.add_stream("aac", rate=44100)
+        for number, codes in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(codes, "gray").reformat(format="yuv420p")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(video.encode(frame))
+            tone = av.AudioFrame.from_ndarray(np.full((2, 1024), 0.1, np.float32), "fltp", "stereo")
+            tone.rate, tone.pts = 44100, 1024 * number
+            output.mux(sound.encode(tone))
+        output.mux(video.encode(None))
+        output.mux(sound.encode(None))
+    assert color(source, tmp_path / "color.mkv").frames == len(frames)
+    decoded = []
+    for path in (source, tmp_path / "color.mkv"):
+        with av.open(str(path)) as container:
+            decoded.append(np.concatenate([each.to_ndarray() for each in container.decode(audio=0)], axis=1))
+    assert np.array_equal(decoded[0], decoded[1])
+
+
+def test_standard_streams_stay_silent(frames: list[Gray], tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)
+    capfd.readouterr()
+    for codec in ("x264", "av1", "ffv1"):
+        color(source, tmp_path / f"{codec}.mkv", FilmOptions(codec=codec))
+    assert capfd.readouterr() == ("", "")
