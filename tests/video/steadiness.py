@@ -61,7 +61,7 @@ def _in_small(place: NDArray[np.float64], scale: float) -> NDArray[np.float64]:
 
 
 def _histogram_shift(colors: Sequence[FloatArray], apart: int) -> float:
-    """Jensen-Shannon divergence between the histograms of a* and b* (CDC of Liu et al. 2021, arXiv 2110.xxxx)."""
+    """Jensen-Shannon divergence between the histograms of a* and b*, as CDC has it for RGB."""
     bins = np.arange(-AB_RANGE, AB_RANGE + 1, 2.0)
     shares = [[np.histogram(each[..., axis], bins)[0] / each[..., axis].size for axis in (0, 1)] for each in colors]
     return float(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE, FloatArray
@@ -29,7 +30,7 @@ def rgb_of(levels: FloatArray, pairs: Codes, code: ColorCode) -> FloatArray:
     return np.stack([red, green, blue], axis=-1).astype(np.float32)
 
 
-def codes_of(levels: np.ndarray, a: float, b: float, code: ColorCode) -> Codes:  # type: ignore[type-arg]
+def codes_of(levels: NDArray[np.uint8], a: float, b: float, code: ColorCode) -> Codes:
     table = ChromaTable(code)
     ab = np.empty((2, *levels.shape), np.float32)
     ab[0], ab[1] = a / AB_RANGE, b / AB_RANGE

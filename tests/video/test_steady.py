@@ -1,0 +1,184 @@
+"""Colors that stay with what they belong to, by the shipped model on films whose motion is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from colorize.color.lightness import ab_of
+from colorize.color.units import AB_RANGE, FloatArray
+from colorize.coloring.colorizer import Colorizer
+from colorize.coloring.engine import Engine
+from colorize.coloring.prediction import View, predict, size_of_view
+from colorize.video.motion import motion_between
+from colorize.video.steady import EVERY, REACH, steady_colors
+from tests.video.films import Gray, Place, grainy, gray_of, pan, photo, shot, two_layers, zoom
+from tests.video.steadiness import Steadiness, measure
+
+COUNT = 40
+FILMS: dict[str, tuple[str, Place, float]] = {
+    "pan": ("chelsea", pan(2, 0.7), 0),
+    "zoom": ("astronaut", zoom(1.01, (280, 250)), 0),
+    "pan with grain": ("rocket", pan(-1.5, 1.0, (250, 60)), 5),
+    "fast pan with grain": ("astronaut", pan(5, 2), 5),
+    "slow pan with grain": ("coffee", pan(0.3), 6),
+}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Colorizer.load(device="cpu", engine="onnx").engine
+
+
+class Predictions:
+    """What the network says of small frames; each is asked for once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._known: dict[bytes, FloatArray] = {}
+        self.asked = 0
+
+    def __call__(self, levels: Gray) -> FloatArray:
+        self.asked += 1
+        key = levels.tobytes()
+        if key not in self._known:
+            (self._known[key],) = predict(self._engine, [View(levels, None, None)])
+        return self._known[key]
+
+
+def small(frame: Gray) -> Gray:
+    return np.asarray(
+        cv2.resize(frame, size_of_view(frame.shape[1], frame.shape[0], 192), interpolation=cv2.INTER_AREA)
+    )
+
+
+def steadied(frames: list[Gray], predictions: Predictions, cuts: tuple[int, ...] = ()) -> list[FloatArray]:
+    marked: Iterator[tuple[int, Gray, bool]] = (
+        (number, each, number in (0, *cuts)) for number, each in enumerate(frames)
+    )
+    results = list(steady_colors(marked, predictions))
+    assert [number for number, _ in results] == list(range(len(frames)))
+    return [ab for _, ab in results]
+
+
+@pytest.fixture(scope="module")
+def measured(engine: Engine) -> dict[str, tuple[Steadiness, Steadiness]]:
+    """Of each film the colors frame by frame, and ours."""
+    return {name: alone_and_ours(name, engine) for name in FILMS}
+
+
+def alone_and_ours(name: str, engine: Engine) -> tuple[Steadiness, Steadiness]:
+    image, place, grain = FILMS[name]
+    truth = shot(photo(image), place, COUNT)
+    gray = [gray_of(each) for each in truth]
+    frames = [small(each) for each in (grainy(gray, grain) if grain else gray)]
+    predictions = Predictions(engine)
+    alone = measure([predictions(each) for each in frames], truth, place)
+    return alone, measure(steadied(frames, predictions), truth, place)
+
+
+def ratios(measured: dict[str, tuple[Steadiness, Steadiness]], what: str) -> list[float]:
+    return [getattr(ours, what) / getattr(alone, what) for alone, ours in measured.values()]
+
+
+def test_colors_of_a_film_with_grain_are_steady_and_true(engine: Engine) -> None:
+    alone, ours = alone_and_ours("fast pan with grain", engine)
+    assert ours.next <= alone.next / 4
+    assert ours.fourth <= alone.fourth / 3
+    assert ours.flicker <= alone.flicker / 3
+    assert ours.chroma >= 0.95 * alone.chroma
+    assert ours.error <= alone.error
+
+
+@pytest.mark.slow
+def test_colors_change_a_quarter_as_much_from_frame_to_frame(
+    measured: dict[str, tuple[Steadiness, Steadiness]],
+) -> None:
+    assert max(ratios(measured, "next")) <= 1 / 4
+    assert np.mean(ratios(measured, "next")) <= 0.12
+
+
+@pytest.mark.slow
+def test_colors_change_a_third_as_much_over_four_frames(measured: dict[str, tuple[Steadiness, Steadiness]]) -> None:
+    assert np.mean(ratios(measured, "fourth")) <= 1 / 3
+    assert max(ratios(measured, "fourth")) <= 0.4  # of the zoom, where the network itself drifts
+
+
+@pytest.mark.slow
+def test_colors_flicker_a_third_as_much_by_their_histograms(measured: dict[str, tuple[Steadiness, Steadiness]]) -> None:
+    assert np.mean(ratios(measured, "flicker")) <= 1 / 3
+
+
+@pytest.mark.slow
+def test_colors_lose_no_chroma_and_no_truth(measured: dict[str, tuple[Steadiness, Steadiness]]) -> None:
+    assert np.mean(ratios(measured, "chroma")) >= 0.95
+    assert min(ratios(measured, "chroma")) >= 0.93  # of the zoom
+    assert np.mean(ratios(measured, "error")) <= 1
+    assert max(ratios(measured, "error")) <= 1.005
+
+
+def test_what_flies_in_front_takes_no_colors_from_behind(engine: Engine) -> None:
+    count = 24
+    back = shot(photo("coffee"), pan(-1, 0, (140, 60)), count)
+    truth = two_layers(back, [photo("astronaut")[20:200, 140:380]] * count, 5)
+    frames = [small(gray_of(each)) for each in truth]
+    predictions = Predictions(engine)
+    height, width = frames[0].shape
+
+    def error(colors: list[FloatArray]) -> float:
+        true = [ab_of(cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA)) for each in truth]  # type: ignore[arg-type]
+        pairs = zip(colors, true, strict=True)
+        return float(np.mean([np.linalg.norm(np.moveaxis(ab, 0, -1) - its, axis=-1).mean() for ab, its in pairs]))
+
+    assert error(steadied(frames, predictions)) <= error([predictions(each) for each in frames])
+
+
+def test_nothing_is_carried_across_a_cut(engine: Engine) -> None:
+    before = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 11)]
+    after = [small(gray_of(each)) for each in shot(photo("astronaut"), pan(1), 18)]
+    predictions = Predictions(engine)
+    whole = steadied([*before, *after], predictions, cuts=(11,))
+    assert all(np.array_equal(a, b) for a, b in zip(whole[:11], steadied(before, predictions), strict=True))
+    assert all(np.array_equal(a, b) for a, b in zip(whole[11:], steadied(after, predictions), strict=True))
+
+
+def test_the_network_sees_every_fourth_frame_and_the_first_of_a_shot(engine: Engine) -> None:
+    frames = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 19)]
+    predictions = Predictions(engine)
+    steadied(frames, predictions, cuts=(10, 11))
+    assert EVERY == 4
+    assert predictions.asked == 3 + 1 + 2
+
+
+def test_frames_come_out_as_soon_as_all_is_known_of_them() -> None:
+    taken = 0
+
+    def frames() -> Iterator[tuple[int, Gray, bool]]:
+        nonlocal taken
+        for taken in range(1, 100):
+            yield taken, np.full((20, 30), taken, np.uint8), taken == 1
+
+    for done, _ in steady_colors(frames(), lambda levels: np.zeros((2, *levels.shape), np.float32)):
+        assert taken <= done + REACH
+
+
+def test_motion_is_found_and_trusted_where_it_can_be_seen() -> None:
+    one, other = (gray_of(each) for each in shot(photo("chelsea"), pan(3, -2), 2, (160, 120)))
+    there, back = motion_between(one, other)
+    inner = np.s_[10:-10, 10:-10]
+    assert np.abs(np.median(there.flow[inner], axis=(0, 1)) - (-3, 2)).max() < 0.2
+    assert np.abs(np.median(back.flow[inner], axis=(0, 1)) - (3, -2)).max() < 0.2
+    assert there.confidence[inner].mean() > 0.9
+    unlike, _ = motion_between(one, gray_of(shot(photo("astronaut"), pan(0), 1, (160, 120))[0]))
+    assert unlike.confidence.mean() < 0.4
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 200), (15, 15), (16, 16)])
+def test_tiny_frames_are_colored_too(shape: tuple[int, int]) -> None:
+    frames = [np.full(shape, 90, np.uint8)] * 5
+    marked = ((number, each, number == 0) for number, each in enumerate(frames))
+    for _, ab in steady_colors(marked, lambda levels: np.full((2, *levels.shape), 0.2, np.float32)):
+        assert np.abs(ab * AB_RANGE - 22).max() < 1e-3
