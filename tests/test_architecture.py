@@ -53,6 +53,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cli": set(),
     "cli.arguments": {"typer"},
     "cli.command": {"typer"},
+    "cli.films": {"rich"},
     "cli.terminal": {"rich"},
     "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     "study": {"torch", "accelerate", "numpy", "PIL", "rich", "matplotlib", "jinja2", "markdown_it"},

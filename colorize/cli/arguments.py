@@ -13,6 +13,8 @@ import typer
 from colorize import __version__
 from colorize.errors import ConfigError
 from colorize.options import (
+    CODECS,
+    CRF_RANGE,
     DEVICES,
     ENGINES,
     FORMATS,
@@ -21,13 +23,16 @@ from colorize.options import (
     STRENGTH_RANGE,
     VARIANTS_RANGE,
     ColorizeOptions,
+    FilmOptions,
     check_known,
 )
 
 STREAM = "-"  # as a path: standard input
 
 _DEFAULTS = ColorizeOptions()
+_FILM_DEFAULTS = FilmOptions()
 _OF_ONE_PHOTO = ("--hint", "--hints")
+_FOR_FILMS_TOO = {"--dry-run", "--overwrite", "--output"}
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
     "--dry-run": ("--verify", "--report", "--skip-color", *_OF_ONE_PHOTO),
@@ -54,7 +59,7 @@ class Arguments:
         list[str],
         typer.Argument(
             metavar="PATH",
-            help="Gray photos, and folders of them (searched recursively). "
+            help="Gray photos, and folders of them (searched recursively), or gray films. "
             "Or - alone: a photo from standard input, its result to standard output.",
         ),
     ]
@@ -107,6 +112,14 @@ class Arguments:
     hints: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Hints as an image of the photo's size, transparent where there is no hint."),
+    ] = None
+    codec: Annotated[
+        str,
+        typer.Option(metavar="NAME", help=f"Codec of colored films: {', '.join(CODECS)}. ffv1 loses nothing."),
+    ] = _FILM_DEFAULTS.codec
+    crf: Annotated[
+        int | None,
+        typer.Option(metavar="N", help=f"Constant rate factor of colored films, {_range(CRF_RANGE)}: less is better."),
     ] = None
     device: Annotated[
         str, typer.Option(metavar="NAME", help=f"Device that the network runs on: {', '.join(DEVICES)}.")
@@ -168,6 +181,25 @@ class Arguments:
                 if given[one] and given[other]:
                     raise ConfigError(f"{one} and {other} do not go together")
         return options
+
+    def film_options(self) -> FilmOptions:
+        """Check and give how films are written. Raises `ConfigError`."""
+        return FilmOptions(self.codec, self.crf)
+
+    @property
+    def not_for_films(self) -> list[str]:
+        """Options that were given and are for photos alone."""
+        given = self._given(self.options()) | {
+            "--format": self.format is not None,
+            "--quality": self.quality is not None,
+        }
+        return [option for option, wanted in given.items() if wanted and option not in _FOR_FILMS_TOO]
+
+    @property
+    def not_for_photos(self) -> list[str]:
+        """Options that were given and are for films alone."""
+        given = {"--codec": self.codec != _FILM_DEFAULTS.codec, "--crf": self.crf is not None}
+        return [option for option, wanted in given.items() if wanted]
 
     def _given(self, options: ColorizeOptions) -> dict[str, bool]:
         """Which of the options were given that do not go with all others."""

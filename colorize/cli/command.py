@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 @app.command()
 @taking_arguments
 def colorize(arguments: Arguments) -> int:
-    """Color gray photos. The lightness, size and EXIF data of the originals are kept.
+    """Color gray photos and films. The lightness, size and EXIF data of photos, the luma and sound of films are kept.
 
     Prints the path of each result. Existing results are kept unless --overwrite is given.
 
@@ -65,12 +65,20 @@ def colorize(arguments: Arguments) -> int:
 
 def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     """Do what was asked for, and give the exit status."""
+    from colorize.cli.films import are_films, color_films, plan_films, preview_films
     from colorize.cli.session import Session
     from colorize.system.memory import keep_freed_memory
 
+    film_options = arguments.film_options()
+    is_film = are_films(arguments.paths, arguments.not_for_films, arguments.not_for_photos)
     conditions = _conditions(arguments)
     keep_freed_memory()
     print_log(arguments.verbose)
+    if is_film:
+        films = plan_films(arguments.paths, arguments.output)
+        if arguments.dry_run:
+            return preview_films(films, options)
+        return color_films(films, lambda: _load(arguments, conditions), options, film_options)
     interrupt = Interrupt()
     session = Session(lambda: _load(arguments, conditions), options, conditions, interrupt)
     if arguments.is_stream:

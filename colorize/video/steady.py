@@ -38,11 +38,9 @@ class _Held(Generic[T]):
     def __post_init__(self) -> None:
         self.total = np.zeros((*self.levels.shape, 3), np.float32)
 
-    def take(self, ab: FloatArray, trust: FloatArray) -> None:
-        """Add colors (h, w, 2) of a key frame, and how far they can be trusted (h, w)."""
-        weight = np.maximum(trust, np.float32(_LEAST_TRUST))[..., None]
-        self.total[..., :2] += weight * ab
-        self.total[..., 2:] += weight
+    def take(self, colors: FloatArray, trust: FloatArray) -> None:
+        """Add the colors of a key frame (h, w, 3), which end in 1, and how far they can be trusted (h, w)."""
+        self.total += colors * np.maximum(trust, np.float32(_LEAST_TRUST))[..., None]
 
     @property
     def ab(self) -> FloatArray:
@@ -54,24 +52,24 @@ class _Held(Generic[T]):
 class _Key:
     """A key frame on its way through other frames."""
 
-    ab: FloatArray  # (h, w, 2)
+    colors: FloatArray  # (h, w, 3): ab, and 1
     way: FloatArray  # (h, w, 3): for each pixel of the frame reached its column and row in the key frame, and trust
     distance: int = 0
 
     @classmethod
-    def at_home(cls, ab: FloatArray) -> _Key:
-        height, width, _ = ab.shape
-        return cls(ab, np.concatenate([grid(height, width), np.ones((height, width, 1), np.float32)], axis=-1))
+    def at_home(cls, colors: FloatArray) -> _Key:
+        height, width, _ = colors.shape
+        return cls(colors, np.concatenate([grid(height, width), np.ones((height, width, 1), np.float32)], axis=-1))
 
     def go_on(self, motion: Motion) -> None:
         """To the frame that `motion` leads away from, back to the one reached so far."""
-        height, width, _ = self.ab.shape
+        height, width, _ = self.colors.shape
         self.way = moved(self.way, grid(height, width) + motion.flow)
         self.way[..., 2] *= motion.confidence
         self.distance += 1
 
     def give(self, held: _Held[T]) -> None:
-        held.take(moved(self.ab, np.ascontiguousarray(self.way[..., :2])), self.way[..., 2])
+        held.take(moved(self.colors, np.ascontiguousarray(self.way[..., :2])), self.way[..., 2])
 
 
 def steady_colors(
@@ -128,11 +126,12 @@ class _Shot(Generic[T]):
             yield done.frame, done.ab
 
     def _add_key(self, newest: _Held[T]) -> None:
-        ab = np.ascontiguousarray(np.moveaxis(self._predict(newest.levels), 0, -1), np.float32)  # (h, w, 2)
-        newest.take(ab, np.ones(ab.shape[:2], np.float32))
-        backward = _Key.at_home(ab)
+        ab = self._predict(newest.levels)  # (2, h, w)
+        colors = np.stack([*ab, np.ones_like(ab[0])], axis=-1)
+        newest.take(colors, colors[..., 2])
+        backward = _Key.at_home(colors)
         for earlier in reversed(self._held):
             assert earlier.to_next is not None
             backward.go_on(earlier.to_next)
             backward.give(earlier)
-        self._keys.append(_Key.at_home(ab))
+        self._keys.append(_Key.at_home(colors))
