@@ -53,7 +53,8 @@ _FULL_RANGE = 2
 
 _MOST_PIXELS = 8192 * 4352
 _LOOKED_AT = 8  # frames that are decoded to learn what the picture is like
-_LOST_AT_END = 2.0  # seconds that a whole file may end before its header says
+_MAY_LACK = Fraction(1, 50)  # share of its length by which a whole file may end before its header says,
+_MAY_LACK_MOST = Fraction(2)  # seconds: no more than that
 
 
 class Layout(NamedTuple):
@@ -185,10 +186,13 @@ class Film:
             )
 
     def _check_whole(self) -> None:
-        start = Fraction(self.container.start_time or 0, av.time_base)
-        if self.seconds is not None and self.end - start < self.seconds - Fraction(_LOST_AT_END):
+        """A file that is cut off often ends without an error."""
+        if self.seconds is None:
+            return
+        end = self.end - Fraction(self.container.start_time or 0, av.time_base)
+        if end + 2 / self.rate < self.seconds - min(self.seconds * _MAY_LACK, _MAY_LACK_MOST):
             raise FilmError(
-                f"{self.path}: expected {float(self.seconds):.1f} s, ends after {float(self.end - start):.1f} s: "
+                f"{self.path}: expected {float(self.seconds):.1f} s, ends after {float(end):.1f} s: "
                 "the file is truncated"
             )
 

@@ -128,6 +128,13 @@ def test_no_result_replaces_a_film_or_another_result(tmp_path: Path) -> None:
         plan_films([str(tmp_path / "b.mkv")], None)
 
 
+def test_what_a_killed_run_left_is_removed_by_the_next(source: Path, tmp_path: Path) -> None:
+    left = tmp_path / ".colorize-0123456789abcdef.tmp"
+    left.write_bytes(b"half a film")
+    assert main([str(source), "--device", "cpu"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film-color.mkv", "film.mkv"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="uses signals of POSIX")
 def test_ctrl_c_leaves_nothing(frames: list[Gray], tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mkv", frames * 40)
