@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import numpy as np
@@ -17,6 +18,7 @@ from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.errors import ConfigError, FilmError
 from colorize.options import ColorizeOptions, FilmOptions
+from colorize.system import files
 from colorize.video import colored_frames, colorize_film, film
 from tests.video.films import Gray, gray_of, packets, pan, photo, planes, shot, times, write_film
 
@@ -228,6 +230,38 @@ def test_a_film_that_is_interrupted_leaves_nothing(
     with pytest.raises((KeyboardInterrupt, FilmError)):
         colorize_film(source, tmp_path / "color.mkv", colorizer=Colorizer(Red()), progress=progress)
     assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+
+
+class _FullDisk:
+    """A file that takes so many bytes."""
+
+    def __init__(self, file: BinaryIO, room: int) -> None:
+        self._file, self._room = file, room
+
+    def write(self, content: bytes) -> int:
+        self._room -= len(content)
+        if self._room < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return self._file.write(content)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._file, name)
+
+
+@pytest.mark.parametrize("room", [0, 3000, 30_000])
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    room: int, frames: list[Gray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def atomic(target: Path, *, overwrite: bool) -> Iterator[_FullDisk]:
+        with files.atomic(target, overwrite=overwrite) as file:
+            yield _FullDisk(file, room)
+
+    source = write_film(tmp_path / "film.mkv", frames)
+    monkeypatch.setattr(film, "atomic", atomic)
+    with pytest.raises(FilmError, match=r"color\.mkv: cannot be written \(No space left on device\)$"):
+        color(source, tmp_path / "color.mkv")
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def _sound_only(path: Path) -> None:
