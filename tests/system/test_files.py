@@ -63,7 +63,7 @@ def test_a_full_disk_changes_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands in for the disk: nobody needs to be root for it."""
     (tmp_path / "a.bin").write_bytes(b"old")
     code = (
-        "import resource, sys; from colorize import files\n"
+        "import resource, sys; from colorize.system import files\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))\n"
         "try:\n"
         "    with files.atomic(sys.argv[1] + '/a.bin') as file: file.write(bytes(100_000))\n"
@@ -143,7 +143,7 @@ def test_whether_a_folder_may_be_written_to_is_known_before_it_is_there(
 
 
 WRITES_UNTIL_KILLED = (
-    "import sys, time; from colorize import files\n"
+    "import sys, time; from colorize.system import files\n"
     "with files.atomic(sys.argv[1] + '/a.bin') as file:\n"
     "    file.write(b'half'); file.flush(); print('writing', flush=True); time.sleep(60)"
 )
