@@ -10,7 +10,7 @@ FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home colorize
 COPY --from=build /venv /venv
 USER 10001
-# Uploads and results lie in /tmp; what libraries would like to keep goes there as well, so that nothing else is written.
+# Uploads, results and caches of libraries go to /tmp. Nothing else is written.
 ENV PATH=/venv/bin:$PATH HOME=/tmp PYTHONUNBUFFERED=1 COLORIZE_HOST=0.0.0.0 COLORIZE_PORT=7860
 EXPOSE 7860
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \

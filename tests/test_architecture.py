@@ -83,7 +83,6 @@ LIBRARIES: dict[str, set[str]] = {
 
 # A module's name says one thing in the whole house, but for these: Python's own, and the options of a program.
 COMMON_NAMES = {"__init__", "__main__", "cli"}
-YET_TO_BE_RENAMED = {"colorize.web.metrics", "colorize.web.study"}
 
 # What takes a noticeable time to import, and so must not be imported before it is needed.
 HEAVY = (
@@ -222,7 +221,7 @@ def test_every_library_entry_names_a_module_that_exists() -> None:
 
 def test_one_module_name_means_one_thing() -> None:
     homes = defaultdict(set)
-    for module in set(sources().values()) - YET_TO_BE_RENAMED:
+    for module in sources().values():
         parts = module.split(".")
         for name in parts[1:]:
             homes[name].add(parts[1])

@@ -1,4 +1,4 @@
-"""Who may use the server: HTTP Basic against a file of names and bcrypt hashes, as `htpasswd -B` writes it."""
+"""Accounts: HTTP Basic authentication against a file of names and bcrypt hashes, as `htpasswd -B` writes it."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from colorize.errors import ConfigError
 from colorize.web.addresses import network_of
 
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
-_MOST_ROUNDS = 15  # as a power of two: some seconds a check
-_LONGEST_PASSWORD = 72  # bytes: bcrypt, and with it htpasswd, looks at no more
-_OTHERS_MAY = 0o077
-_FREE_TRIES = 5  # wrong ones of an address, before it has to wait
-_LONGEST_WAIT = 60.0  # seconds
-_FORGOTTEN_AFTER = 900.0  # seconds without a wrong try
-_MOST_ADDRESSES = 10_000  # whose wrong tries are remembered
-_MOST_PROVEN = 1_000  # credentials
-_CHECKS_AT_ONCE = 2  # each keeps a core busy
+_MAX_ROUNDS = 15  # log2 of the number of rounds; 15 takes some seconds a check
+_MAX_PASSWORD = 72  # bytes; bcrypt ignores the rest, and so does htpasswd
+_OTHERS_MASK = 0o077
+_FREE_TRIES = 5  # wrong tries of an address before it has to wait
+_MAX_WAIT_S = 60.0  # seconds
+_FORGET_AFTER_S = 900.0  # since the last wrong try
+_MAX_ADDRESSES = 10_000  # whose wrong tries are remembered; beyond, the oldest is forgotten
+_MAX_PROVEN = 1_000  # credentials that are remembered as right
+_CHECK_THREADS = 2  # each keeps a core busy
 
 
 class TooManyTriesError(Exception):
-    """An address has tried too many wrong passwords. `seconds` is how long it has to wait."""
+    """An address has tried too many wrong passwords. It has to wait for `seconds`."""
 
     def __init__(self, seconds: int) -> None:
         super().__init__(f"wait {seconds} s")
@@ -44,28 +44,29 @@ class Accounts:
     """Names and the hashes of their passwords."""
 
     def __init__(self, hashes: dict[str, str]) -> None:
-        """`hashes` by name, at least one."""
+        """`hashes` maps each name to its bcrypt hash. At least one is needed."""
         self._hashes = {name: hash_.encode() for name, hash_ in hashes.items()}
-        # An unknown name takes as long as a wrong password: it is checked against a hash that nothing matches.
+        # An unknown name is checked against a hash that no password matches, so it takes as long as a wrong password.
         rounds = max(int(match[1]) for match in map(_BCRYPT.fullmatch, hashes.values()) if match)
-        self._nobodys = bcrypt.hashpw(secrets.token_bytes(32), bcrypt.gensalt(rounds))
+        self._decoy_hash = bcrypt.hashpw(secrets.token_bytes(32), bcrypt.gensalt(rounds))
         self._tries = Tries()
-        self._secret = secrets.token_bytes(32)  # so that what is kept of a password is worth nothing elsewhere
+        self._secret = secrets.token_bytes(32)  # keys the digests of passwords: outside this process they are worthless
         self._proven: OrderedDict[bytes, str] = OrderedDict()
         self._under_way: dict[tuple[str, bytes], asyncio.Task[bool]] = {}
-        self._threads = ThreadPoolExecutor(_CHECKS_AT_ONCE, "password")
+        self._threads = ThreadPoolExecutor(_CHECK_THREADS, "password")
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Accounts:
-        """Lines of NAME:HASH; empty ones and those that begin with # are passed over.
+        """Read lines of NAME:HASH. Empty lines and lines that begin with # are skipped.
 
-        Raises `ConfigError` for a file that cannot be read, that others may read, that holds no account, or with a line
-        of another form (told by its number: its text may be a password).
+        Raises:
+            ConfigError: the file cannot be read, others may read it, it holds no account, or a line has another form.
+                The message gives the line's number, not its text: that may be a password.
         """
         make = f"make it with: htpasswd -B -c {path} NAME"
         try:
             with Path(path).open(encoding="utf-8") as file:
-                if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS_MAY:
+                if os.name == "posix" and os.fstat(file.fileno()).st_mode & _OTHERS_MASK:
                     raise ConfigError(f"{path}: others may read the accounts; forbid it with: chmod 600 {path}")
                 lines = file.read().splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -83,22 +84,22 @@ class Accounts:
                 )
             if name in hashes:
                 raise ConfigError(f"{path}, line {number}: expected each name once")
-            if int(match[1]) > _MOST_ROUNDS:
-                raise ConfigError(f"{path}, line {number}: expected a cost of {_MOST_ROUNDS} at most, got {match[1]}")
+            if int(match[1]) > _MAX_ROUNDS:
+                raise ConfigError(f"{path}, line {number}: expected a cost of {_MAX_ROUNDS} at most, got {match[1]}")
             hashes[name] = hash_
         if not hashes:
             raise ConfigError(f"{path}: expected lines of NAME:BCRYPT-HASH, found none; {make}")
         return cls(hashes)
 
-    async def who(self, authorization: str, address: str) -> str | None:
-        """The name that an Authorization header proves, or None.
+    async def authenticate(self, authorization: str, address: str) -> str | None:
+        """Return the name that an Authorization header proves, or None.
 
         Args:
-            authorization: the header, "" where there is none
-            address: whose request it is in; its wrong tries are slowed down
+            authorization: value of the header; "" if there is none
+            address: IP address of the client; its wrong tries are slowed down
 
         Raises:
-            TooManyTriesError: the address has to wait; the header has not been looked at
+            TooManyTriesError: the address has to wait; the header was not checked
         """
         given = _credentials(authorization)
         if given is None:
@@ -111,7 +112,7 @@ class Accounts:
             return name
         if self._tries.is_known_wrong(address, key):
             return None
-        # A browser sends many requests at once: the same credentials are checked once, and count as one try.
+        # A browser sends many requests at once. The same credentials are checked once and count as one try.
         check = self._under_way.get((address, key))
         if check is None:
             check = asyncio.create_task(self._check(name, password, key, self._tries.attempt(address, key)))
@@ -123,11 +124,11 @@ class Accounts:
         with attempt:
             hash_ = self._hashes.get(name)
             loop = asyncio.get_running_loop()
-            same = await loop.run_in_executor(self._threads, bcrypt.checkpw, password, hash_ or self._nobodys)
+            same = await loop.run_in_executor(self._threads, bcrypt.checkpw, password, hash_ or self._decoy_hash)
             attempt.right = same and hash_ is not None
         if attempt.right:
             self._proven[key] = name
-            while len(self._proven) > _MOST_PROVEN:
+            while len(self._proven) > _MAX_PROVEN:
                 self._proven.popitem(last=False)
         return attempt.right
 
@@ -139,13 +140,13 @@ class _Record:
     count: int = 0
     last: float = 0.0  # by `time.monotonic`
     free_at: float = 0.0
-    wrong: bytes = b""  # the last one that was checked: the same again is no further guess
+    wrong: bytes = b""  # digest of the last wrong try; repeating it is no new guess
 
 
 class Tries:
-    """Wrong tries by address: the first few are free, then each doubles the time to wait for the next."""
+    """Wrong tries by address. The first few are free; each later one doubles the wait before the next."""
 
-    def __init__(self, most_addresses: int = _MOST_ADDRESSES) -> None:
+    def __init__(self, most_addresses: int = _MAX_ADDRESSES) -> None:
         self._most = most_addresses
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
@@ -160,27 +161,27 @@ class Tries:
             raise TooManyTriesError(int(wait) + 1)
 
     def is_known_wrong(self, address: str, what: bytes) -> bool:
-        """Whether this is the last wrong one of the address: a browser that repeats it does not guess."""
+        """Whether this repeats the last wrong try of the address. A browser does that; it is no new guess."""
         record = self._records.get(network_of(address))
         return record is not None and record.wrong == what
 
     def attempt(self, address: str, what: bytes) -> _Attempt:
-        """A try, which counts as a wrong one until it turns out to be right: so many at once gain nothing."""
+        """Begin a try. It counts as wrong until it turns out right, so parallel tries gain nothing."""
         network, now = network_of(address), time.monotonic()
         record = self._records.setdefault(network, _Record())
         self._records.move_to_end(network)
         while len(self._records) > self._most:
             self._records.popitem(last=False)
-        if now - record.last > _FORGOTTEN_AFTER:
+        if now - record.last > _FORGET_AFTER_S:
             record.count = 0
         record.last = now
         record.count += 1
         if record.count > _FREE_TRIES:
-            record.free_at = now + min(_LONGEST_WAIT, 2.0 ** (record.count - _FREE_TRIES - 1))
+            record.free_at = now + min(_MAX_WAIT_S, 2.0 ** (record.count - _FREE_TRIES - 1))
         return _Attempt(self, network, what)
 
     def end(self, network: str, what: bytes, right: bool) -> None:
-        """A right try makes up for the wrong ones before it."""
+        """Note how a try ended. A right one clears the wrong ones before it."""
         if right:
             self._records.pop(network, None)
         elif network in self._records:
@@ -188,7 +189,7 @@ class Tries:
 
 
 class _Attempt:
-    """Within, a password is being checked; `right` tells how that went."""
+    """Context manager around the check of a password. Set `right` if it matches."""
 
     def __init__(self, tries: Tries, network: str, what: bytes) -> None:
         self._tries, self._network, self._what = tries, network, what
@@ -202,7 +203,7 @@ class _Attempt:
 
 
 def _credentials(authorization: str) -> tuple[str, bytes] | None:
-    """Name and password of a Basic header; None if it is none."""
+    """Name and password in a Basic header; None if it is not one."""
     scheme, _, encoded = authorization.partition(" ")
     if scheme.lower() != "basic":
         return None
@@ -212,4 +213,4 @@ def _credentials(authorization: str) -> tuple[str, bytes] | None:
         return None
     if not (name and colon and password) or "\0" in password:
         return None
-    return name, password.encode()[:_LONGEST_PASSWORD]
+    return name, password.encode()[:_MAX_PASSWORD]

@@ -1,15 +1,15 @@
-"""Addresses: whose they are, and which of them are a proxy's."""
+"""IP addresses: which count as one client, and which belong to trusted proxies."""
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
 
-_IPV6_OWN = 64  # bits: what is behind them belongs to one customer of a provider
+_IPV6_OWN = 64  # bits of prefix; providers give a customer the whole network behind it
 
 
 def network_of(address: str) -> str:
-    """What is counted as one: an IPv4 address as it is, of an IPv6 address its /64; anything else as it is."""
+    """The key by which clients are counted: the /64 of an IPv6 address, anything else unchanged."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
@@ -22,10 +22,10 @@ def network_of(address: str) -> str:
 
 
 class Proxies:
-    """The addresses whose `X-Forwarded-…` headers are believed, as `FORWARDED_ALLOW_IPS` names them."""
+    """Addresses whose `X-Forwarded-…` headers are trusted, as `FORWARDED_ALLOW_IPS` names them."""
 
     def __init__(self, names: str | Iterable[str]) -> None:
-        """Addresses and networks, separated by commas or as a list; "*" is all."""
+        """`names` are addresses and networks, a list or separated by commas; "*" means all."""
         each = names.split(",") if isinstance(names, str) else list(names)
         self._names = {name.strip() for name in each if name.strip()}
         self._networks = [network for name in self._names if (network := _network(name)) is not None]

@@ -1,4 +1,4 @@
-"""`colorize-app`, `python app.py`: options and environment → a colorizer → the server on an address."""
+"""`colorize-app` and `python app.py`: read options and environment, load the model, serve the page."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from colorize.web.limits import MB, Limits
 PROGRAM = "colorize-app"
 _FIRST_PORT = 7860
 _LAST_PORT = _FIRST_PORT + 99
-_FILES = 4096  # that may be open
+_FILES = 4096  # limit of open files, one per connection
 _LIMITS = Limits()
 
 
 class Option(NamedTuple):
-    """An option, which the environment may give as well: --max-upload is COLORIZE_MAX_UPLOAD there."""
+    """A command-line option. The environment can set it too: --max-upload as COLORIZE_MAX_UPLOAD."""
 
     name: str
     type: Callable[[str], Any]
@@ -47,8 +47,14 @@ OPTIONS = (
     Option("port", int, "N", None, f"port; without it the first free one from {_FIRST_PORT}"),
     Option("model", Path, "FILE", None, "another model than the one that comes with it"),
     Option("engine", str, "NAME", ENGINES[0], f"what runs the network: {', '.join(ENGINES)}"),
-    Option("allowed-host", str, "NAMES", None, "names it is asked by, with commas, besides localhost and --host's"),
-    Option("auth-file", Path, "FILE", None, "accounts as `htpasswd -B` writes them; then only these may in"),
+    Option(
+        "allowed-host",
+        str,
+        "NAMES",
+        None,
+        "further host names to accept, separated by commas",
+    ),
+    Option("auth-file", Path, "FILE", None, "accounts as `htpasswd -B` writes them; only these may use the server"),
     Option("root-path", str, "PATH", None, "where a reverse proxy shows the page, for instance /colorize"),
     Option("max-upload", int, "MB", _LIMITS.upload, "largest upload"),
     Option(
@@ -56,19 +62,25 @@ OPTIONS = (
         int,
         "MILLIONS",
         _LIMITS.pixels,
-        "largest photo, all its pages together, up to 175; a pixel of 16 bit counts as three",
+        "largest photo, all pages together, up to 175; a 16-bit pixel counts as three",
     ),
-    Option("queue", int, "N", _LIMITS.queue, "jobs that may wait, of all clients"),
-    Option("per-client", int, "N", _LIMITS.per_client, "jobs of one client that wait or run; its uploads at once"),
+    Option("queue", int, "N", _LIMITS.queue, "jobs of all clients that may wait"),
+    Option(
+        "per-client",
+        int,
+        "N",
+        _LIMITS.per_client,
+        "jobs, and uploads, of one client at a time",
+    ),
     Option("max-batch", int, "N", _LIMITS.batch, "photos of one batch"),
-    Option("max-seconds", int, "S", _LIMITS.seconds, "longest that one job, or one upload, may take"),
-    Option("max-storage", int, "MB", _LIMITS.storage, "room for uploads and results, of all clients"),
+    Option("max-seconds", int, "S", _LIMITS.seconds, "longest time for one job or one upload"),
+    Option("max-storage", int, "MB", _LIMITS.storage, "space for uploads and results of all clients"),
     Option("keep", int, "MINUTES", _LIMITS.kept, "how long uploads and results are kept"),
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until Ctrl-C or SIGTERM, and give the exit status."""
+    """Serve until Ctrl-C or SIGTERM. Return the exit status."""
     options = _parser().parse_args(arguments)
     try:
         require("web", "the page")
@@ -97,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _from_environment(options: argparse.Namespace, environment: Mapping[str, str]) -> None:
-    """Fill in what was not given: from the environment, else the default. Raises `ConfigError`."""
+    """Fill in missing options from the environment, else by their defaults. Raises `ConfigError`."""
     for option in OPTIONS:
         if getattr(options, option.attribute) is not None:
             continue
@@ -111,7 +123,7 @@ def _from_environment(options: argparse.Namespace, environment: Mapping[str, str
 
 
 def _serve(options: argparse.Namespace) -> None:
-    """Check what can be checked at once, load the model and serve. Raises `ColorizeError` if that cannot be."""
+    """Check the options, load the model and serve. Raises `ColorizeError` if that fails."""
     limits = Limits(
         upload=options.max_upload,
         pixels=options.max_pixels,
@@ -131,31 +143,31 @@ def _serve(options: argparse.Namespace) -> None:
         raise ConfigError(f"--max-pixels must be {most} at most: larger photos are not opened, got {limits.pixels}")
     accounts = None if options.auth_file is None else Accounts.from_file(options.auth_file)
     with _listening(options.host, options.port) as listener, own_folder() as folder:
-        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # gradio makes its own at import
-        for name in ("http_proxy", "https_proxy", "all_proxy"):  # nothing is fetched, but gradio would prepare for it
+        os.environ["GRADIO_TEMP_DIR"] = str(folder)  # gradio reads it at import
+        for name in ("http_proxy", "https_proxy", "all_proxy"):  # nothing is fetched, but gradio would set up clients
             os.environ.pop(name, None)
             os.environ.pop(name.upper(), None)
 
         from colorize.coloring.colorizer import Colorizer
         from colorize.system.memory import keep_freed_memory
         from colorize.web.hosts import Hosts
+        from colorize.web.photo_service import PhotoService
         from colorize.web.server import Server
         from colorize.web.service import Service
         from colorize.web.store import Store
-        from colorize.web.studio import Studio
 
         keep_freed_memory()
-        studio = Studio(
+        photo_service = PhotoService(
             Colorizer.load(options.model, engine=options.engine), Store(folder, limits.storage * MB), limits
         )
         hosts = Hosts(options.host, (options.allowed_host or "").split(","))
-        service = Service(studio, limits=limits, accounts=accounts, hosts=hosts, root_path=options.root_path)
+        service = Service(photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=options.root_path)
         logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
         host = f"[{options.host}]" if ":" in options.host else options.host
         print(f"Colorize is at http://{host}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
         _allow_many_files()
 
-        def end_at_once(signal: int) -> None:  # whatever threads are in the middle of
+        def end_at_once(signal: int) -> None:  # without waiting for threads
             delete(folder)
             os._exit(128 + signal)
 
@@ -163,7 +175,7 @@ def _serve(options: argparse.Namespace) -> None:
 
 
 def _allow_many_files() -> None:
-    """Each connection is one, and the usual limit is not much more than connections are taken."""
+    """Raise the limit of open files: each connection is one, and the usual limit is about the number of connections."""
     if os.name == "posix":
         import resource
 
@@ -174,7 +186,7 @@ def _allow_many_files() -> None:
 
 
 def _listening(host: str, port: int | None) -> socket.socket:
-    """A socket on the address, before seconds go into loading. Raises `ConfigError`."""
+    """Open a socket on the address, before the slow loading begins. Raises `ConfigError`."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
@@ -183,7 +195,7 @@ def _listening(host: str, port: int | None) -> socket.socket:
     for number in [port] if port is not None else range(_FIRST_PORT, _LAST_PORT + 1):
         listener = socket.socket(family, kind, protocol)
         try:
-            if os.name == "posix":  # elsewhere it would let two programs have one port
+            if os.name == "posix":  # on Windows it would let two programs share a port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address[0], number, *address[2:]))
             listener.listen()

@@ -1,4 +1,4 @@
-"""The page as a document: whose it is, what may run in it, and sent compressed."""
+"""The HTML document: its link preview, its content security policy, its compression."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from colorize.web.gradio_internals import with_nonces, with_own_preview
 from colorize.web.requests import API
 
-# What gradio's page needs. Scripts: its own files, those in the document by their nonce, and `eval`, by which it makes
-# functions of what parts of one's own bring along (`new Function`). Styles: it writes them into the document.
+# What gradio's page needs. Scripts: files of this server, inline ones with the nonce, and `eval`: gradio compiles the
+# scripts of our parts with `new Function`. Styles: gradio writes them into the document.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; "
     "base-uri 'self'; form-action 'none'; frame-ancestors 'none'"
 )
-# Everything else: documents without scripts, should anybody look at them.
+# For all other answers: they need no scripts.
 _OTHER_POLICY = (
     "default-src 'none'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,12 +39,12 @@ _PREVIEW = """
 <meta name="twitter:card" content="summary">
 """
 _COMPRESSED_ALREADY = (f"{API}/file=", f"{API}/upload")
-_LEAST = 1000  # bytes that are worth it
+_LEAST = 1000  # bytes; smaller answers are not compressed
 _LEVEL = 6
 
 
 class Documents:
-    """ASGI middleware: headers of ours on every answer, the page with its own preview and policy, all compressed."""
+    """ASGI middleware: adds security headers to all answers, preview and policy to the page, and compresses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._plain = app
@@ -61,7 +61,7 @@ class Documents:
 
 
 class _Page:
-    """ASGI middleware around what gives the page."""
+    """ASGI middleware that gathers the page, then sends it with its preview and policy."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -88,15 +88,15 @@ async def _send_page(start: Message, body: bytes, send: Send) -> None:
         nonce = secrets.token_urlsafe(16)
         body = with_nonces(with_own_preview(body.decode(), _PREVIEW), nonce).encode()
         headers["Content-Security-Policy"] = _PAGE_POLICY.format(nonce=nonce)
-        headers["Cache-Control"] = "no-cache"  # a nonce is for once
-        if body:  # HEAD has none, and tells the length of what it would be
+        headers["Cache-Control"] = "no-cache"  # a nonce is used once
+        if body:  # a HEAD answer has none, and states the length of the GET answer
             headers["Content-Length"] = str(len(body))
     await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": body})
 
 
 def with_headers(send: Send) -> Send:
-    """Send answers with headers of ours, where they have none of that name."""
+    """Add security headers to answers that do not have them."""
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""What programs call: `/colorize` and `/colorize_batch`, with the names, types and words that gradio's docs show."""
+"""The API for programs: `/colorize`, `/uncertainty`, `/colorize_batch`. gradio shows names, types and docstrings."""
 
 # No `from __future__ import annotations`: gradio reads the signatures as they are.
 
@@ -14,21 +14,21 @@ from gradio.events import api
 from colorize.errors import ColorizeError, PhotoError
 from colorize.options import ColorizeOptions
 from colorize.web.gradio_internals import describe_endpoints
-from colorize.web.studio import Given, wish_of
+from colorize.web.photo_service import Given, parse_color_request
 from colorize.web.texts import Texts, in_language_of
 from colorize.web.work import Work
 
 _DEFAULTS = ColorizeOptions()
 
 
-def words(request: gr.Request) -> Texts:
-    """The words in the language of who asks."""
+def texts_of(request: gr.Request) -> Texts:
+    """The texts in the language of a request."""
     return in_language_of(request.headers.get("accept-language", ""))
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Within, what is a user's to know reaches the user; anything else is told in the log alone."""
+def user_errors() -> Iterator[None]:
+    """Context in which `ColorizeError` reaches the user. Other exceptions only go to the log."""
     try:
         yield
     except ColorizeError as error:
@@ -36,7 +36,7 @@ def told() -> Iterator[None]:
 
 
 def add_endpoints(page: gr.Blocks, work: Work) -> None:
-    """To a page, within its `with`."""
+    """Add the endpoints to a page. Call it inside `with page`."""
 
     async def colorize(
         photo: FileData,
@@ -47,37 +47,37 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         hints: list[dict[str, Any]] | None = None,
         variant: int = 0,
     ) -> FileData:
-        """Give a grey photo colour, in full size and with its metadata.
+        """Colorize a grayscale photo in full size and keep its metadata.
 
         Parameters:
-            photo: the photo, uploaded
-            strength: how strong the colours are, from 0 (grey) to 2
-            size: the network sees the photo at about size × size pixels
+            photo: the uploaded photo
+            strength: strength of the colors, from 0 (gray) to 2
+            size: the network sees the photo at about size × size pixels, from 64 to 512
             format: JPEG, PNG or TIFF
-            hints: colours of places, each {"x": …, "y": …, "colour": "#rrggbb"} in pixels from the upper left corner
-            variant: 0 for the model's first colouring, 1 to 99 for others that it finds possible
+            hints: colors of places, each {"x": …, "y": …, "color": "#rrggbb"} in pixels from the upper left corner
+            variant: 0 for the most likely coloring, 1 to 99 for other possible ones
 
         Returns:
-            the photo in colour
+            the colorized photo
         """
-        texts = words(request)
-        with told():
-            wish = wish_of(hints or [], variant, texts)
-            done = await work.colorize(request, _path(photo), strength, size, format, texts, wish)
+        texts = texts_of(request)
+        with user_errors():
+            color_request = parse_color_request(hints or [], variant, texts)
+            done = await work.colorize(request, _path(photo), strength, size, format, texts, color_request)
         return _file(done.download)
 
     async def uncertainty(photo: FileData, request: gr.Request, size: int = _DEFAULTS.size) -> FileData:
-        """Tell where the model is unsure of a photo's colours.
+        """Show where the model is unsure of a photo's colors.
 
         Parameters:
-            photo: the photo, uploaded
-            size: the network sees the photo at about size × size pixels
+            photo: the uploaded photo
+            size: the network sees the photo at about size × size pixels, from 64 to 512
 
         Returns:
-            a PNG of the photo's size, black where the model is sure, white where any colour is possible
+            a PNG of the photo's size, black where the model is sure, white where it is not
         """
-        texts = words(request)
-        with told():
+        texts = texts_of(request)
+        with user_errors():
             return _file(await work.uncertainty(request, _path(photo), size, texts))
 
     async def colorize_batch(
@@ -86,18 +86,18 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
     ) -> tuple[FileData, list[dict[str, str]]]:
-        """Give many grey photos colour. One that fails does not stop the rest.
+        """Colorize many grayscale photos. One that fails does not stop the rest.
 
         Parameters:
-            photos: the photos, uploaded
-            strength: how strong the colours are, from 0 (grey) to 2
-            size: the network sees each photo at about size × size pixels
+            photos: the uploaded photos
+            strength: strength of the colors, from 0 (gray) to 2
+            size: the network sees each photo at about size × size pixels, from 64 to 512
 
         Returns:
-            a ZIP file of the results under the photos' own names, and name and reason of each photo that failed
+            a ZIP file of the results, named like the photos, and name and reason of each photo that failed
         """
-        texts = words(request)
-        with told():
+        texts = texts_of(request)
+        with user_errors():
             if not isinstance(photos, list):
                 raise PhotoError("expected a list of uploaded files")
             given = [Given(path, path.name) for path in map(_path, photos)]
@@ -107,12 +107,12 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         return _file(progress.zip), [{"name": name, "reason": reason} for name, reason in progress.failed.items()]
 
     for endpoint in (colorize, uncertainty, colorize_batch):
-        api(endpoint, concurrency_limit=None)  # `Work` decides whose turn it is
+        api(endpoint, concurrency_limit=None)  # `Work` decides which job runs
     describe_endpoints(page)
 
 
 def _path(uploaded: object) -> Path:
-    """Of what gradio hands over for a file. The guard has seen to it that it is an upload of ours."""
+    """The path in what gradio passes for a file. The guard has checked that it is an upload of this server."""
     path = uploaded.get("path") if isinstance(uploaded, dict) else None
     if not isinstance(path, str):
         raise PhotoError("expected an uploaded file: an object with its path")

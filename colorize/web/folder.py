@@ -1,4 +1,4 @@
-"""The folder of a running server: its own while it lives, and deleted when it is dead, however it died."""
+"""The temporary folder of a server. It is deleted when the server ends; if the server was killed, at the next start."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if os.name == "posix":
     import fcntl
 
 _PREFIX = "colorize-app-"
-_LOCK = ".lock"  # held open and locked as long as the server lives: the system lets go of it, however that ends
-_PATIENCE = 1.0  # seconds in which threads may still be writing
+_LOCK = ".lock"  # locked while the server lives; the system releases the lock however it ends
+_DELETE_TIMEOUT_S = 1.0  # seconds; threads may still be writing
 
 
 @contextmanager
 def own_folder() -> Iterator[Path]:
-    """A new folder among the system's temporary ones, which nobody else may look into.
+    """Make a new temporary folder that no other user can read, and delete it at the end.
 
-    Those of servers that were killed are deleted first; those of servers that run are left alone.
+    Folders of killed servers are deleted first. Those of running servers stay.
     """
     _delete_dead()
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -31,16 +31,16 @@ def own_folder() -> Iterator[Path]:
         if os.name == "posix":
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            new.rename(folder / _LOCK)  # only now that it is locked: without one a folder is left alone
+            new.rename(folder / _LOCK)  # after locking: a folder without a lock file is never deleted
             yield folder
         finally:
             delete(folder)
-    delete(folder)  # where what is open cannot be deleted
+    delete(folder)  # Windows cannot delete the lock file while it is open
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder, even while somebody still writes into it."""
-    end = time.monotonic() + _PATIENCE
+    """Delete a folder, even while a thread still writes into it."""
+    end = time.monotonic() + _DELETE_TIMEOUT_S
     while True:
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists() or time.monotonic() > end:
@@ -50,15 +50,15 @@ def delete(folder: Path) -> None:
 
 def _delete_dead() -> None:
     for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        with suppress(OSError):  # another user's, or being deleted by another server that starts
+        with suppress(OSError):  # it belongs to another user, or another server is deleting it
             if _is_dead(lock):
                 delete(lock.parent)
 
 
 def _is_dead(lock: Path) -> bool:
-    """Whether nobody holds a lock. Raises `OSError` if that cannot be told."""
+    """Whether nobody holds a lock. Raises `OSError` if that cannot be found out."""
     if os.name != "posix":
-        lock.unlink()  # an error for a file that somebody has open
+        lock.unlink()  # raises if another process has it open
         return True
     with lock.open("rb+") as file:
         try:

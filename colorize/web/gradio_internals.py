@@ -1,7 +1,7 @@
-"""Every part of gradio that is used and not promised: here and nowhere else, each with a test of its own.
+"""All uses of gradio's private parts. No other module uses any, and each use has a test.
 
-`pyproject.toml` bounds gradio's version; before the bound is raised, `tests/web/test_gradio_internals.py` says which of
-these broke.
+`pyproject.toml` bounds gradio's version. Before you raise the bound, run `tests/web/test_gradio_internals.py`: it shows
+which of these broke.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from gradio.utils import get_function_description
 __all__ = [
     "Endpoint",
     "Queue",
-    "as_given",
     "describe_endpoints",
     "input_counts",
     "public_endpoints",
     "scope_of",
+    "skip_preprocessing",
     "with_nonces",
     "with_own_preview",
 ]
 
 
 class Queue:
-    """What gradio holds: jobs that wait for it, and those for which somebody waits."""
+    """gradio's queue: waiting jobs, running jobs, and answers that nobody has fetched."""
 
     def __init__(self, page: gr.Blocks) -> None:
         self._page = page
 
-    def hold_at_once(self, count: int) -> None:
-        """Let so many jobs begin: whose turn it is, is not decided by gradio. (`launch(max_threads=…)` does this.)"""
+    def set_max_threads(self, count: int) -> None:
+        """Let `count` jobs start at once: `turns` decides which run. (`launch(max_threads=…)` does the same.)"""
         self._page._queue.max_thread_count = count
 
     def knows_session(self, session: str) -> bool:
-        """Whether somebody has asked for anything in a session."""
+        """Whether a session has asked for a job."""
         return session in self._page._queue.pending_messages_per_session
 
     def knows_job(self, name: str) -> bool:
@@ -48,7 +48,7 @@ class Queue:
         return name in queue.event_ids_to_events or any(name in names for names in pending)
 
     def scopes(self) -> Iterator[MutableMapping[str, Any]]:
-        """Of the requests that have asked for these jobs."""
+        """The ASGI scopes of the requests that asked for waiting and running jobs."""
         for event in self._events():
             yield event.request.scope
 
@@ -59,31 +59,31 @@ class Queue:
 
 
 class Endpoint(NamedTuple):
-    """What a job may be asked for with."""
+    """The parameters of an endpoint."""
 
     required: tuple[str, ...]
     parameters: tuple[str, ...]
 
 
 def public_endpoints(page: gr.Blocks) -> dict[str, Endpoint]:
-    """Those for programs, by name."""
+    """The endpoints for programs, by name."""
     found = {}
-    for name, told in page.get_api_info()["named_endpoints"].items():
-        required = [each["parameter_name"] for each in told["parameters"] if not each["parameter_has_default"]]
-        every = [each["parameter_name"] for each in told["parameters"]]
+    for name, description in page.get_api_info()["named_endpoints"].items():
+        required = [each["parameter_name"] for each in description["parameters"] if not each["parameter_has_default"]]
+        every = [each["parameter_name"] for each in description["parameters"]]
         found[name.removeprefix("/")] = Endpoint(tuple(required), tuple(every))
     return found
 
 
 def input_counts(page: gr.Blocks) -> dict[int, int]:
-    """How many values each function that runs on the server takes, by gradio's number of it."""
+    """Number of inputs of each function that runs on the server, by its `fn_index`."""
     return {index: len(each.inputs) for index, each in page.fns.items() if each.fn is not None}
 
 
-def as_given(component: gr.Slider | gr.Radio) -> None:
-    """Have a component hand on whatever it is given: what is wrong with it is told in this program's words.
+def skip_preprocessing(component: gr.Slider | gr.Radio) -> None:
+    """Make a component pass on any value unchecked, so that this program can report what is wrong with it.
 
-    gradio would tell it by a traceback. (A class of one's own would have gradio write a .pyi file beside this one.)
+    gradio would raise, with a traceback in the log. (For a subclass, gradio would write a .pyi file beside this one.)
     """
     component.preprocess = lambda payload: payload  # type: ignore[method-assign]
 
@@ -94,29 +94,29 @@ _SCRIPT = re.compile(r"<script(?=[\s>])")
 
 
 def with_own_preview(html: str, preview: str) -> str:
-    """The page with `preview` in its head, in place of what it tells of gradio to whom it is sent as a link.
+    """Replace gradio's link preview in the page's head by `preview`.
 
-    `Blocks(head=…)` would not do: gradio's script writes that into the page, which nobody runs to make a preview.
+    `Blocks(head=…)` does not work for this: gradio adds it by script, and programs that make previews run no scripts.
     """
     return _OF_GRADIO.sub("", html).replace(_FIRST_META, f"{_FIRST_META}{preview}", 1)
 
 
 def with_nonces(html: str, nonce: str) -> str:
-    """The page with a nonce on each script that gradio's template has in it."""
+    """Add a nonce to each script in gradio's template."""
     return _SCRIPT.sub(f'<script nonce="{nonce}"', html)
 
 
 def scope_of(request: gr.Request) -> MutableMapping[str, Any]:
-    """The ASGI scope of the request that asked for a job. (`request.scope` would be a copy of it as JSON.)"""
+    """The ASGI scope of the request that asked for a job. (`request.scope` is only a copy as JSON.)"""
     assert request.request is not None
     scope: MutableMapping[str, Any] = request.request.scope
     return scope
 
 
 def describe_endpoints(page: gr.Blocks) -> None:
-    """Label what endpoints take and give by their docstrings; gradio would call them "1st", "2nd" …
+    """Label inputs and outputs of endpoints by their docstrings. gradio would call them "1st", "2nd" …
 
-    Within the page's `with`: afterwards it is too late.
+    Call it inside `with page`; afterwards it has no effect.
     """
     for endpoint in page.fns.values():
         if endpoint.fn is None:  # it runs in the browser alone

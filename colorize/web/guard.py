@@ -1,7 +1,7 @@
-"""What stands before gradio: who may ask what, and how much of it.
+"""The guard before gradio: it checks hosts, passwords, paths, bodies and limits.
 
-Gradio offers more than this page needs: it fetches addresses, serves what others uploaded, and mounted in another app
-it takes any path of the machine for an upload. So only what is listed here reaches it, with paths of our own store.
+gradio offers more than this page needs: it fetches URLs, serves uploads of others, and accepts any path of the machine
+as an upload when it is mounted in another app. So only the requests listed here reach it, with paths of our own store.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorize.web.accounts import Accounts, TooManyTriesError
 from colorize.web.addresses import network_of
-from colorize.web.hosts import Hosts, comes_from_elsewhere
+from colorize.web.hosts import Hosts, is_cross_site
 from colorize.web.limits import Limits
-from colorize.web.metrics import Metrics
+from colorize.web.monitoring import Metrics
 from colorize.web.requests import API, Refusal, Requests
 from colorize.web.store import Store, shown_name
 from colorize.web.texts import Texts, in_language_of
 from colorize.web.turns import Jobs, QueuedJob
 from colorize.web.work import JOB
 
-CLIENT = "colorize.client"  # in a request's scope: whose it is
+CLIENT = "colorize.client"  # key in a request's scope: account name or network address
 
 HEALTH = "/healthz"
 
-_OPEN = frozenset({HEALTH, "/metrics"})  # also without a password: they tell numbers only
+_OPEN = frozenset({HEALTH, "/metrics"})  # need no password
 _GET = re.compile(
     r"/|/healthz|/metrics|/favicon\.ico|/manifest\.json|/robots\.txt|/theme\.css|/config/?"
     r"|/(?:assets|static|svelte)/.*|/study/[\w.-]+"
@@ -42,9 +42,9 @@ _GET = re.compile(
 _JOB = re.compile(rf"{API}/(?:queue/join|call/(?:v2/)?\w+)/?")
 _POST = re.compile(rf"{API}/(?:upload|cancel|reset)/?|{_JOB.pattern}")
 _UPLOAD = f"{API}/upload"
-_LARGEST_BODY = 1_000_000  # bytes of anything but an upload
-_BODY_SECONDS = 30  # that it may take to come
-_MOST_REQUESTS = 200  # of one address at a time, however many a proxy passes on
+_MAX_BODY = 1_000_000  # bytes, except for uploads
+_BODY_TIMEOUT_S = 30  # for a whole body
+_MAX_REQUESTS_PER_ADDRESS = 200  # at a time, also behind a proxy
 _TOO_LARGE, _TOO_SLOW = object(), object()
 
 
@@ -71,8 +71,8 @@ class Guard:
         self._requests = requests
         self._hosts = hosts
         self._accounts = accounts
-        self._one_by_one = asyncio.Lock()  # between counting a client's jobs and taking another one
-        self._under_way: Counter[str] = Counter()  # requests, by address
+        self._one_by_one = asyncio.Lock()  # from counting a client's jobs to adding one
+        self._under_way: Counter[str] = Counter()  # requests by address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -90,18 +90,19 @@ class Guard:
     async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         headers = Headers(scope=scope)
         texts = in_language_of(headers.get("accept-language", ""))
-        if scope["path"] != HEALTH and self._under_way[address] > _MOST_REQUESTS:
+        if scope["path"] != HEALTH and self._under_way[address] > _MAX_REQUESTS_PER_ADDRESS:
             refusal: Refusal | None = Refusal(HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_requests"])
         else:
-            refusal = self._misdirected(scope, headers, texts) or await self._not_let_in(scope, headers, texts, address)
-        refusal = refusal or self._asked_wrongly(scope, headers, texts)
+            refusal = self._check_host(scope, headers, texts)
+            refusal = refusal or await self._check_password(scope, headers, texts, address)
+        refusal = refusal or self._check_request(scope, headers, texts)
         if refusal is None and scope["method"] == "POST" and scope["path"].rstrip("/") != _UPLOAD:
             content = await _content(receive)
             async with self._one_by_one:
-                refusal = self._content_refused(scope, content, texts)
+                refusal = self._check_content(scope, content, texts)
                 if refusal is None:
-                    # What has been looked at, not what came: no two readers of JSON agree on everything.
-                    await self._app(scope, _again(json.dumps(content).encode(), receive), send)
+                    # Pass on what was checked, not the raw body: JSON parsers differ in details.
+                    await self._app(scope, _replay(json.dumps(content).encode(), receive), send)
                     return
         if refusal is None:
             await self._app(scope, receive, send)
@@ -109,50 +110,50 @@ class Guard:
         self._metrics.refused.labels(refusal.status).inc()
         await refusal.response()(scope, receive, send)
 
-    def _misdirected(self, scope: Scope, headers: Headers, texts: Texts) -> Refusal | None:
-        """Whether a request is for somebody of another name."""
+    def _check_host(self, scope: Scope, headers: Headers, texts: Texts) -> Refusal | None:
+        """Refuse a request for a host name that is not this server's."""
         name = None if scope["path"] == HEALTH else self._hosts.refused(headers)
         if name is None:
             return None
         return Refusal(HTTPStatus.MISDIRECTED_REQUEST, texts["other_host"].format(name=shown_name(name)[:200]))
 
-    async def _not_let_in(self, scope: Scope, headers: Headers, texts: Texts, address: str) -> Refusal | None:
-        """Whether a request lacks the password that it needs. Notes whose it is."""
+    async def _check_password(self, scope: Scope, headers: Headers, texts: Texts, address: str) -> Refusal | None:
+        """Refuse a request without the password that it needs. Sets `CLIENT` in its scope."""
         scope[CLIENT] = address
         if self._accounts is None or scope["path"] in _OPEN:
             return None
         try:
-            who = await self._accounts.who(headers.get("authorization", ""), address)
+            name = await self._accounts.authenticate(headers.get("authorization", ""), address)
         except TooManyTriesError as error:
-            told = texts["too_many_tries"].format(seconds=error.seconds)
-            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, told, {"Retry-After": str(error.seconds)})
-        if who is None:
+            text = texts["too_many_tries"].format(seconds=error.seconds)
+            return Refusal(HTTPStatus.TOO_MANY_REQUESTS, text, {"Retry-After": str(error.seconds)})
+        if name is None:
             wanted = {"WWW-Authenticate": 'Basic realm="Colorize", charset="UTF-8"'}
             return Refusal(HTTPStatus.UNAUTHORIZED, texts["password_needed"], wanted)
-        scope[CLIENT] = who
+        scope[CLIENT] = name
         return None
 
-    def _asked_wrongly(self, scope: Scope, headers: Headers, texts: Texts) -> Refusal | None:
-        """What is wrong with a request before its body is read."""
+    def _check_request(self, scope: Scope, headers: Headers, texts: Texts) -> Refusal | None:
+        """Refuse by method, path and headers, before the body is read."""
         method, path = scope["method"], scope["path"]
         allowed = {"GET": _GET, "HEAD": _GET, "POST": _POST}.get(method)
         if allowed is None or not allowed.fullmatch(path):
             return Refusal(HTTPStatus.NOT_FOUND, texts["not_found"])
-        if method == "POST" and comes_from_elsewhere(headers):
+        if method == "POST" and is_cross_site(headers):
             return Refusal(HTTPStatus.FORBIDDEN, texts["other_site"])
         if method != "POST":
-            return self._requests.wrong_question(scope, texts)
+            return self._requests.check_get(scope, texts)
         return None
 
-    def _content_refused(self, scope: Scope, content: object, texts: Texts) -> Refusal | None:
-        """What is wrong with a body, and whether there is room for the job that it asks for."""
+    def _check_content(self, scope: Scope, content: object, texts: Texts) -> Refusal | None:
+        """Refuse a wrong body, or a job beyond the limits. Sets `JOB` in the scope of a request for a job."""
         if content is _TOO_LARGE:
             return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, texts["body_too_large"])
         if content is _TOO_SLOW:
             return Refusal(HTTPStatus.REQUEST_TIMEOUT, texts["upload_too_slow"])
         if not isinstance(content, dict):
             return Refusal(HTTPStatus.BAD_REQUEST, texts["not_json"])
-        wrong = self._requests.wrong_body(scope["path"], content, texts)
+        wrong = self._requests.check_post(scope["path"], content, texts)
         if wrong or not _JOB.fullmatch(scope["path"]):
             return wrong
         if any(not isinstance(path, str) or self._store.find(path) is None for path in _paths(content)):
@@ -173,7 +174,7 @@ class Guard:
 
 
 def _paths(content: object) -> Iterator[object]:
-    """Whatever gradio, or this page, would take for the path of a file, however deep it lies."""
+    """All values, at any depth, that gradio or this page would take for the path of a file."""
     rest = [content]
     while rest:
         each = rest.pop()
@@ -186,9 +187,9 @@ def _paths(content: object) -> Iterator[object]:
 
 
 async def _content(receive: Receive) -> object:
-    """What a body says; `_TOO_LARGE` or `_TOO_SLOW` for one that is, None if it is no JSON."""
+    """Read and parse a JSON body. `_TOO_LARGE` or `_TOO_SLOW` if it is; None if it is not JSON."""
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
             body = await _body(receive)
     except TimeoutError:
         return _TOO_SLOW
@@ -201,19 +202,19 @@ async def _content(receive: Receive) -> object:
 
 
 async def _body(receive: Receive) -> bytes | None:
-    """The whole body, or None if it is too large."""
+    """Read the whole body; None if it is too large."""
     body = b""
     while True:
         message = await receive()
         body += bytes(message.get("body", b""))
-        if len(body) > _LARGEST_BODY:
+        if len(body) > _MAX_BODY:
             return None
         if not message.get("more_body"):
             return body
 
 
-def _again(body: bytes, receive: Receive) -> Receive:
-    """What has been received, once more; then what comes after it."""
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Give `body` as the next message, then whatever `receive` gives."""
     given = False
 
     async def again() -> Message:

@@ -1,4 +1,4 @@
-"""By which names the server may be asked, and by pages of whom: against DNS rebinding and forged requests."""
+"""Checks of Host and Origin, against DNS rebinding and cross-site requests."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from starlette.datastructures import Headers
 _OWN = ("localhost", "127.0.0.1", "::1")
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_SAME = ("same-origin", "none")  # none: the person has typed it, or follows a bookmark
+_SAME = ("same-origin", "none")  # none: typed, or opened from a bookmark
 
 
 class Hosts:
-    """The names that this server goes by.
+    """The host names that this server accepts.
 
-    This computer's own, the address that it listens on, and those that are given. Where it listens on all addresses,
-    also each of them as a number, and what the computer is called: a number is never another site's name.
+    These are localhost, the address that it listens on, and the given names. If it listens on all addresses, it also
+    accepts any numeric address and the computer's own name. Numbers are safe: DNS rebinding needs a name.
     """
 
     def __init__(self, address: str = "127.0.0.1", names: Iterable[str] = ()) -> None:
-        self._numbers = address in _EVERY_ADDRESS
-        called = socket.gethostname().lower() if self._numbers else ""
+        self._metrics_text = address in _EVERY_ADDRESS
+        called = socket.gethostname().lower() if self._metrics_text else ""
         own = {called, f"{called}.local"} if called else set()
         given = {name.strip().lower().rstrip(".") for name in names}
         self._names = {*_OWN, address.lower(), *own, *given} - {""}
 
     def refused(self, headers: Headers) -> str | None:
-        """The name in a request that is none of this server's, or None."""
+        """The first host name in a request that is not accepted; None if all are."""
         forwarded = [each for value in headers.getlist("x-forwarded-host") for each in value.split(",")]
         for value in (headers.get("host", ""), *forwarded):
             name = _parts(f"//{value.strip()}")[0]
@@ -39,12 +39,12 @@ class Hosts:
         return None
 
     def _allows(self, name: str) -> bool:
-        return name in self._names or (self._numbers and _is_number(name))
+        return name in self._names or (self._metrics_text and _is_number(name))
 
 
-def comes_from_elsewhere(headers: Headers) -> bool:
-    """Whether another site's page sends a request. Programs, which tell nothing of that, do not."""
-    if site := headers.get("sec-fetch-site"):  # browsers tell it themselves, pages cannot change it
+def is_cross_site(headers: Headers) -> bool:
+    """Whether a page of another site sent a request. Programs send neither header, and are not cross-site."""
+    if site := headers.get("sec-fetch-site"):  # set by the browser; pages cannot change it
         return site not in _SAME
     origin = headers.get("origin")
     if origin is None:
@@ -56,7 +56,7 @@ def comes_from_elsewhere(headers: Headers) -> bool:
 
 
 def _parts(url: str) -> tuple[str | None, int | None]:
-    """Name and port of an address; None for what is none."""
+    """Host name and port of a URL; None where they are missing or wrong."""
     try:
         parts = urlsplit(url)
         name, port = parts.hostname, parts.port

@@ -1,4 +1,4 @@
-"""What one server does at most, with the defaults: stated here and nowhere else."""
+"""The limits of a server and their defaults, stated once."""
 
 from __future__ import annotations
 

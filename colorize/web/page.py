@@ -1,8 +1,8 @@
-"""The page: its parts, their places, and what happens when.
+"""The page: its layout and its events.
 
-Taking photos, comparing and the gallery are parts of our own in `parts/`: HTML and a script each. The scripts keep the
-page's state in `document.body.dataset`: `colorize` is what it does (empty, working, settled), `settled` what it shows
-(one, many), `latest` what of it is newest; page.css shows and hides by them.
+Upload, comparison, hints, variants and gallery are components of our own in `parts/`: HTML and a script each. The
+scripts keep the state of the page in `document.body.dataset`. `colorize` is what it does (empty, working, settled),
+`settled` is what it shows (one, many), `latest` is the newest of these. page.css shows and hides elements by them.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import gradio as gr
 from colorize import photo
 from colorize.errors import ColorizeError, ConfigError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
-from colorize.web.endpoints import add_endpoints, told, words
-from colorize.web.gradio_internals import as_given
+from colorize.web.endpoints import add_endpoints, texts_of, user_errors
+from colorize.web.gradio_internals import skip_preprocessing
+from colorize.web.photo_service import FORMATS, SIZES, Given, PhotoService, Progress, parse_color_request
 from colorize.web.store import shown_name
-from colorize.web.studio import FORMATS, SIZES, Given, Progress, Studio, wish_of
-from colorize.web.study import FIGURE, study_files
+from colorize.web.study_files import FIGURE, study_files
 from colorize.web.texts import Texts, languages
 from colorize.web.work import Work
 
 _PARTS = Path(__file__).parent / "parts"
 _DEFAULTS = ColorizeOptions()
-# From scikit-image: NASA and SpaceX (public domain), Stéfan van der Walt (CC0); turned grey. With what they show.
+# From scikit-image: NASA and SpaceX (public domain), Stéfan van der Walt (CC0); made gray. Values are label keys.
 _EXAMPLES = {"eileen-collins": "example_astronaut", "falcon-9": "example_rocket", "chelsea": "example_cat"}
 
 LOOKS: dict[str, Any] = {
@@ -39,17 +39,17 @@ LOOKS: dict[str, Any] = {
         font_mono=["ui-monospace", "monospace"],
     ),
     "favicon_path": str(_PARTS / "favicon.png"),
-    # Not as `css`, to whose rules gradio adds classes of its own.
+    # Not as `css`: gradio would add its own classes to the rules.
     "head": f"<style>{(_PARTS / 'page.css').read_text(encoding='utf-8')}</style>",
 }
-# A job did not come to its end: nobody has to wait for it.
+# Tells the scripts that a job failed, so that nothing waits for it.
 _FAILED = "() => document.dispatchEvent(new CustomEvent('colorize:failed', {detail: '%s'}))"
 
-_Value = dict[str, Any]  # what a part of our own takes and gives
+_Value = dict[str, Any]  # what a component of our own takes and gives
 
 
-def build_page(studio: Studio, work: Work) -> gr.Blocks:
-    """The page for one studio, with the endpoints for programs."""
+def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
+    """Build the page, with the endpoints for programs."""
     t = gr.I18n(**languages())
     page = _Page(work)
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
@@ -59,19 +59,19 @@ def build_page(studio: Studio, work: Work) -> gr.Blocks:
             with gr.Tab(t("tab_colorize")):
                 photos = _part(
                     "drop",
-                    examples=_examples(studio),
-                    most=studio.limits.batch,
-                    minutes=studio.limits.kept,
+                    examples=_examples(photo_service),
+                    most=photo_service.limits.batch,
+                    minutes=photo_service.limits.kept,
                     kinds=",".join(["image/*", *sorted(photo.SUFFIXES)]),
                 )
                 cancel = gr.Button(t("cancel"), elem_id="cancel", size="sm")
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
                         compared = _part("compare")
-                        others = _part("others", visible=studio.has_variants)
+                        others = _part("others", visible=photo_service.has_variants)
                         gallery = _part("gallery")
                     with gr.Column(elem_id="side", scale=2, min_width=340):
-                        _part("hints", visible=studio.takes_hints)
+                        _part("hints", visible=photo_service.takes_hints)
                         with gr.Column(elem_id="settings"):
                             strength = gr.Slider(
                                 *STRENGTH_RANGE,
@@ -97,12 +97,12 @@ def build_page(studio: Studio, work: Work) -> gr.Blocks:
             with gr.Tab(t("tab_how")):
                 _part("how", figure=FIGURE if study_files() else "")
         for component in (strength, format_, size):
-            as_given(component)
+            skip_preprocessing(component)
         add_endpoints(blocks, work)
 
-        # Our own parts show how far it is, and see to it that one waits for the other.
+        # Our own components show the progress and queue what the user asks for.
         common: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
-        common |= {"concurrency_limit": None}  # `Work` decides whose turn it is
+        common |= {"concurrency_limit": None}  # `Work` decides which job runs
         settings = [photos, strength, size]
         under_way = {
             "one": photos.one(page.colorize, [*settings, format_], compared, **common),
@@ -116,7 +116,7 @@ def build_page(studio: Studio, work: Work) -> gr.Blocks:
 
 
 def _part(name: str, **props: Any) -> gr.HTML:
-    """A part of our own. Nothing is filled into its HTML: what comes from users is put in as text, by its script."""
+    """Make a component of our own. Its HTML is fixed; its script inserts what users send as text only."""
     script = "".join((_PARTS / shared).read_text(encoding="utf-8") for shared in ("common.js", "gradio.js"))
     own = _PARTS / f"{name}.js"
     if own.is_file():
@@ -133,9 +133,9 @@ def _part(name: str, **props: Any) -> gr.HTML:
     )
 
 
-def _examples(studio: Studio) -> list[_Value]:
-    """Copies in the store, as if a user had uploaded them, that stay."""
-    folder = studio.store.new_folder(for_ever=True)
+def _examples(photo_service: PhotoService) -> list[_Value]:
+    """Copy the examples into the store, as if a user had uploaded them. They are never swept."""
+    folder = photo_service.store.new_folder(permanent=True)
     return [
         {
             "path": shutil.copy(Path(__file__).parents[1] / "samples" / f"{name}.jpg", folder),
@@ -146,20 +146,20 @@ def _examples(studio: Studio) -> list[_Value]:
     ]
 
 
-class _Asked(NamedTuple):
-    """What the part that takes photos has sent."""
+class _PageRequest(NamedTuple):
+    """What the upload component sends."""
 
-    time: Any  # by which it knows the answer
+    time: Any  # identifies the request: it is sent back with the answer
     batch: Any
     photos: list[Given]
     hints: Any
     variant: Any
     tiles: bool
-    refused: list[dict[str, str]]  # photos that the server refused already, when they were sent
+    refused: list[dict[str, str]]  # photos whose upload was refused
 
 
-def _asked(value: object, texts: Texts, *, single: bool = False) -> _Asked:
-    """Of what a client sends, which may be anything. Raises `ConfigError` for what is not the page's."""
+def _parse_page_request(value: object, texts: Texts, *, single: bool = False) -> _PageRequest:
+    """Parse what a client sends, which may be anything. Raises `ConfigError` if the page would not send it."""
     try:
         if not isinstance(value, dict):
             raise TypeError("not what the page sends")
@@ -168,26 +168,26 @@ def _asked(value: object, texts: Texts, *, single: bool = False) -> _Asked:
             raise ValueError("not a single photo")
         refused = [{"name": str(each["name"]), "reason": str(each["reason"])} for each in value.get("refused", [])]
         tiles = bool(value.get("tiles"))
-        return _Asked(value["time"], value.get("batch"), photos, value["hints"], value["variant"], tiles, refused)
+        return _PageRequest(value["time"], value.get("batch"), photos, value["hints"], value["variant"], tiles, refused)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(texts["wrong_request"]) from error
 
 
 class _Page:
-    """What the page does, as named functions."""
+    """The handlers of the page's events."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
 
     async def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
-        """One photo: what to show, or why there is nothing to show."""
-        texts = words(request)
-        with told():
-            asked = _asked(photos, texts, single=True)
+        """Colorize one photo. Returns what to show, or the complaint."""
+        texts = texts_of(request)
+        with user_errors():
+            asked = _parse_page_request(photos, texts, single=True)
         path, name = asked.photos[0]
         try:
-            wish = wish_of(asked.hints, asked.variant, texts)
-            done = await self._work.colorize(request, path, strength, size, format_, texts, wish)
+            color_request = parse_color_request(asked.hints, asked.variant, texts)
+            done = await self._work.colorize(request, path, strength, size, format_, texts, color_request)
         except ColorizeError as error:
             return {"time": asked.time, "complaint": str(error)}
         width, height = done.size
@@ -203,20 +203,22 @@ class _Page:
             "format": format_,
             "width": width,
             "height": height,
-            "had_colour": done.had_colour,
+            "had_color": done.had_color,
         }
 
     async def others(self, photos: _Value, strength: float, size: int, request: gr.Request) -> AsyncIterator[_Value]:
-        """What else a photo's colors may be: what there is to show, again after each."""
-        texts = words(request)
-        with told():
-            asked = _asked(photos, texts, single=True)
+        """Find where the model is unsure, and other colorings. Yields what there is to show after each."""
+        texts = texts_of(request)
+        with user_errors():
+            asked = _parse_page_request(photos, texts, single=True)
         path = asked.photos[0].path
         own = {"time": asked.time, "photo": str(path), "hints": asked.hints}
         shown: _Value = {}
         try:
-            wish = wish_of(asked.hints, asked.variant, texts)
-            async for others in self._work.others(request, path, strength, size, texts, wish, tiles=asked.tiles):
+            color_request = parse_color_request(asked.hints, asked.variant, texts)
+            async for others in self._work.others(
+                request, path, strength, size, texts, color_request, tiles=asked.tiles
+            ):
                 shown = own | {"unsure": str(others.unsure), "tiles": [str(tile) for tile in others.tiles]}
                 yield shown | {"ended": False}
             yield shown | {"ended": True}
@@ -226,10 +228,10 @@ class _Page:
     async def colorize_batch(
         self, photos: _Value, strength: float, size: int, request: gr.Request
     ) -> AsyncIterator[_Value]:
-        """Many photos: what there is to show, again after each."""
-        texts = words(request)
-        with told():
-            asked = _asked(photos, texts)
+        """Colorize many photos. Yields what there is to show after each."""
+        texts = texts_of(request)
+        with user_errors():
+            asked = _parse_page_request(photos, texts)
         refused = [{"name": shown_name(each["name"]), "reason": each["reason"]} for each in asked.refused]
         own = {"time": asked.time, "batch": asked.batch}
         if not asked.photos:

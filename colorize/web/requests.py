@@ -1,4 +1,4 @@
-"""What of a request gradio would not understand: told in words, before it answers with a traceback."""
+"""Checks of requests that gradio would answer with a traceback. They are refused with a clear message."""
 
 from __future__ import annotations
 
@@ -23,40 +23,40 @@ _LEAVE = (f"{API}/cancel", f"{API}/reset")
 
 
 class Refusal(NamedTuple):
-    """An answer that is not what was asked for, in the asker's language."""
+    """An answer that says why a request is refused, in the user's language."""
 
     status: int
     text: str
     headers: dict[str, str] | None = None
 
     def response(self) -> Response:
-        # Both names: gradio's clients look for the one, FastAPI's for the other.
+        # gradio's clients read one of the two, FastAPI's the other.
         return JSONResponse({"detail": self.text, "error": self.text}, self.status, self.headers)
 
 
 class Requests:
-    """Knows what the page's endpoints take."""
+    """Checks requests against the inputs that the page's functions take."""
 
     def __init__(self, page: gr.Blocks, queue: Queue) -> None:
         self._queue = queue
         self._endpoints = public_endpoints(page)
         self._counts = input_counts(page)
 
-    def wrong_question(self, scope: Scope, texts: Texts) -> Refusal | None:
-        """What is wrong with a request without a body. What it asks with is left to it only where the page needs it."""
+    def check_get(self, scope: Scope, texts: Texts) -> Refusal | None:
+        """Check a GET request. Removes its query unless the page needs it."""
         path, query = scope["path"], scope["query_string"]
         gone = Refusal(HTTPStatus.NOT_FOUND, texts["no_such_job"])
         if path == _DATA:
             return None if self._queue.knows_session(QueryParams(query).get("session_hash", "")) else gone
-        scope["query_string"] = b""  # gradio takes a page's name there, and the name of a state
+        scope["query_string"] = b""  # gradio would read the name of a page or of a state from it
         if match := _ANSWER.fullmatch(path):
             if match["name"] not in self._endpoints:
                 return self._no_such_endpoint(match["name"], texts)
             return None if self._queue.knows_job(match["job"]) else gone
         return None
 
-    def wrong_body(self, path: str, content: dict[str, Any], texts: Texts) -> Refusal | None:
-        """What is wrong with what a POST request sends."""
+    def check_post(self, path: str, content: dict[str, Any], texts: Texts) -> Refusal | None:
+        """Check the JSON body of a POST request."""
         path = path.rstrip("/")
         if path in _LEAVE:
             return self._wrong_cancel(content, texts)
@@ -76,8 +76,8 @@ class Requests:
         if not unknown and not missing:
             return None
         key, wrong = ("unknown_parameter", unknown) if unknown else ("missing_parameter", missing)
-        told = texts[key].format(name=wrong[0][:80], expected=", ".join(endpoint.parameters))
-        return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, told)
+        text = texts[key].format(name=wrong[0][:80], expected=", ".join(endpoint.parameters))
+        return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, text)
 
     def _wrong_data(self, name: str, content: dict[str, Any], texts: Texts) -> Refusal | None:
         return _wrong_values(content.get("data"), len(self._endpoints[name].parameters), texts)
@@ -97,8 +97,8 @@ class Requests:
         return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, texts["wrong_request"])
 
     def _no_such_endpoint(self, name: str, texts: Texts) -> Refusal:
-        told = texts["no_such_endpoint"].format(name=name, expected=", ".join(self._endpoints))
-        return Refusal(HTTPStatus.NOT_FOUND, told)
+        text = texts["no_such_endpoint"].format(name=name, expected=", ".join(self._endpoints))
+        return Refusal(HTTPStatus.NOT_FOUND, text)
 
 
 def _wrong_values(data: object, count: int, texts: Texts) -> Refusal | None:

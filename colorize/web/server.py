@@ -1,4 +1,4 @@
-"""What listens: connections that nobody can hog, and how the server ends."""
+"""The HTTP server: limits and timeouts of connections, and a graceful shutdown."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from colorize.web.addresses import Proxies, network_of
 from colorize.web.guard import HEALTH
 from colorize.web.service import Service
 
-_MOST_CONNECTIONS = 1000
-_MOST_OF_ONE = 200  # connections of one address: a school has one, a browser opens six
-_HEAD_SECONDS = 10.0  # from the first byte of a request, or from connecting, to the end of its headers
-_STALLED_SECONDS = 60.0  # in which somebody takes none of an answer
-_LAST_WORDS = 3  # seconds to hand out the last results
+_MAX_CONNECTIONS = 1000
+_MAX_CONNECTIONS_PER_ADDRESS = 200  # a school may share one address; a browser opens six
+_HEADER_TIMEOUT_S = 10.0  # from connecting, or the first byte of a request, to the end of its headers
+_STALLED_TIMEOUT_S = 60.0  # without a client reading any of its answer
+SHUTDOWN_GRACE_S = 3  # to send the last results
 
 
 class Server(uvicorn.Server):
-    """Ends, at the first signal, when what is waiting and running is done, and takes nothing new meanwhile."""
+    """At the first signal, takes no new jobs and ends when all jobs are done. At the second, ends at once."""
 
     def __init__(self, service: Service, at_once: Callable[[int], None] | None = None, **settings: Any) -> None:
-        """`at_once` ends the program at a second signal, whose number it gets."""
+        """`at_once` is called with the number of a second signal; it ends the program."""
         super().__init__(
             _Config(
                 service.app,
                 http=_Protocol,
-                timeout_graceful_shutdown=_LAST_WORDS,
+                timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
                 server_header=False,
                 ws="none",
                 **settings,
@@ -43,7 +43,7 @@ class Server(uvicorn.Server):
         self._at_once = at_once
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 (uvicorn's own)
-        if self._jobs.closing:  # the second signal: at once
+        if self._jobs.closing:  # the second signal
             self.force_exit = True
             self.should_exit = True
             if self._at_once:
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
 
 
 class _Config(uvicorn.Config):
-    """With what the connections of one server share."""
+    """uvicorn's settings, with the open connections of the server."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -65,32 +65,32 @@ class _Config(uvicorn.Config):
 
 
 class _Connections:
-    """Those that are open. Where there are too many, the one that has asked nothing for longest makes room."""
+    """The open connections. Where there are too many, the oldest idle one is closed."""
 
     def __init__(self, proxies: Proxies) -> None:
-        self._proxies = proxies  # which speak for many: the guard counts the requests of those
-        self._open: dict[_Protocol, str] = {}  # in the order in which they came; to whom they count
+        self._proxies = proxies  # they carry requests of many clients, which the guard counts
+        self._open: dict[_Protocol, str] = {}  # by age; the client that each counts for, "" for a proxy
         self._of: Counter[str] = Counter()
 
     def add(self, connection: _Protocol) -> bool:
-        """Take a new one; False if there is no room for what it may ask."""
+        """Add a connection. False if there is no room: it may only ask for `/healthz`."""
         address = connection.client[0] if connection.client else ""
         whose = "" if address in self._proxies else network_of(address)
         self._open[connection] = whose
         self._of[whose] += 1
-        fits = not whose or self._of[whose] <= _MOST_OF_ONE or self._drop_one_of(whose, connection)
-        return fits and (len(self._open) <= _MOST_CONNECTIONS or self._drop_one_of(None, connection))
+        fits = not whose or self._of[whose] <= _MAX_CONNECTIONS_PER_ADDRESS or self._drop_one_of(whose, connection)
+        return fits and (len(self._open) <= _MAX_CONNECTIONS or self._drop_one_of(None, connection))
 
     def discard(self, connection: _Protocol) -> None:
         whose = self._open.pop(connection, None)
         if whose is not None:
             self._of[whose] -= 1
-            self._of += Counter()  # forget who has none
+            self._of += Counter()  # drop zero counts
 
     def _drop_one_of(self, whose: str | None, new: _Protocol) -> bool:
-        """Close the oldest that waits for nothing, of an address or of all; False if there is none.
+        """Close the oldest idle connection of a client, or of all if `whose` is None. False if none is idle.
 
-        Those that have never asked anything go before those of a browser that may go on.
+        Connections that never sent a request are closed before others.
         """
         idle = [each for each, of in self._open.items() if each is not new and whose in (None, of) and each.is_idle]
         dropped = next((each for each in idle if each.is_silent), None) or next(iter(idle), None)
@@ -102,23 +102,23 @@ class _Connections:
 
 
 class _Protocol(H11Protocol):
-    """uvicorn's, with a time for headers and for taking answers, and with room made by those who are silent."""
+    """uvicorn's HTTP protocol with timeouts for headers and for stalled readers, and with limits of connections."""
 
     config: _Config
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self._head = _Timer(self._give_up)
-        self._stalled = _Timer(self._give_up)
+        self._head = _Timer(self._abort)
+        self._stalled = _Timer(self._abort)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being answered."""
+        """Whether no request is being answered."""
         return not self._is_answering() and not self.transport.get_write_buffer_size()
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing has ever been asked."""
+        """Whether no request ever came."""
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that it is always there
         return cycle is None
 
@@ -126,7 +126,7 @@ class _Protocol(H11Protocol):
         super().connection_made(transport)
         if not self.config.open_connections.add(self):
             self.app = _only_health(self.app)
-        self._head.start(_HEAD_SECONDS)
+        self._head.start(_HEADER_TIMEOUT_S)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.config.open_connections.discard(self)
@@ -136,18 +136,18 @@ class _Protocol(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._is_answering():
-            self._head.start(_HEAD_SECONDS)
+            self._head.start(_HEADER_TIMEOUT_S)
         super().data_received(data)
         if self._is_answering():
             self._head.stop()
 
     def on_response_complete(self) -> None:
-        self._head.stop()  # uvicorn has a timer of its own until the next request begins
+        self._head.stop()  # until the next request begins, uvicorn's own timer runs
         super().on_response_complete()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._stalled.start(_STALLED_SECONDS)
+        self._stalled.start(_STALLED_TIMEOUT_S)
 
     def resume_writing(self) -> None:
         super().resume_writing()
@@ -157,19 +157,19 @@ class _Protocol(H11Protocol):
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that it is always there
         return cycle is not None and not cycle.response_complete
 
-    def _give_up(self) -> None:
+    def _abort(self) -> None:
         self.transport.abort()
 
 
 class _Timer:
-    """Calls something, unless it is stopped in time."""
+    """Calls a function after a time, unless it is stopped."""
 
     def __init__(self, call: Callable[[], None]) -> None:
         self._call = call
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self, seconds: float) -> None:
-        """Unless it runs already."""
+        """Start the timer, unless it runs."""
         if self._handle is None:
             self._handle = asyncio.get_running_loop().call_later(seconds, self._call)
 
@@ -180,9 +180,9 @@ class _Timer:
 
 
 def _only_health(app: ASGIApp) -> ASGIApp:
-    """An app that is too busy for anything but telling that it is alive."""
-    told = "Too many connections. Try again in a moment."
-    body = json.dumps({"detail": told, "error": told}).encode()
+    """An app that answers `/healthz` and refuses everything else as busy."""
+    text = "Too many connections. Try again in a moment."
+    body = json.dumps({"detail": text, "error": text}).encode()
     headers = [(b"content-type", b"application/json"), (b"retry-after", b"10"), (b"connection", b"close")]
 
     async def busy(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""The server: the page and its endpoints behind the guard, uploads and files, health and metrics, and how it ends."""
+"""The ASGI application: page and API behind the guard, uploads, files, health and metrics."""
 
 from __future__ import annotations
 
@@ -25,57 +25,57 @@ from colorize.web.gradio_internals import Queue
 from colorize.web.guard import CLIENT, Guard
 from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
-from colorize.web.metrics import CONTENT_TYPE_LATEST
+from colorize.web.monitoring import CONTENT_TYPE_LATEST
 from colorize.web.page import LOOKS, build_page
+from colorize.web.photo_service import PhotoService
 from colorize.web.requests import API, Refusal, Requests
 from colorize.web.store import Room, StoreFullError, safe_name
-from colorize.web.studio import Studio
-from colorize.web.study import study_files
+from colorize.web.study_files import study_files
 from colorize.web.texts import by_locale, in_language_of
 from colorize.web.work import BATCHES_AT_ONCE, JOB, PHOTOS_AT_ONCE, Work
 
-_SWEPT_EVERY = 60  # seconds
+_SWEEP_INTERVAL_S = 60  # seconds
 _FORM_OVERHEAD = 100_000  # bytes of a form around its files
-_SESSIONS = 500  # whose settings gradio remembers; each takes some 100 KB
-# Nothing is told to gradio's makers, and no statistics are made after each job, of all jobs before it.
+_MAX_SESSIONS = 500  # sessions whose state gradio keeps; each takes about 100 kB
+# Nothing is sent to gradio's makers. No statistics of all earlier jobs are computed after each job.
 _GRADIO = {
     "GRADIO_ANALYTICS_ENABLED": "False",
     "GRADIO_ANALYTICS_CACHE_FREQUENCY": "1000000000",
     "GRADIO_ANALYTICS_MAX_EVENTS": "1",
 }
-# What browsers show; anything else is for saving, so that nobody's upload runs as a page of this server.
+# Files that browsers may show. Others are sent as downloads, so that no upload runs as a page of this server.
 _SHOWN = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
 
 
 class Service:
-    """One server's parts, put together. `app` is what an ASGI server runs."""
+    """Puts the parts of one server together. `app` is the ASGI application."""
 
     def __init__(
         self,
-        studio: Studio,
+        photo_service: PhotoService,
         *,
         limits: Limits,
         accounts: Accounts | None = None,
         hosts: Hosts | None = None,
         root_path: str | None = None,
     ) -> None:
-        self._studio = studio
-        self._store = studio.store
+        self._photo_service = photo_service
+        self._store = photo_service.store
         self._limits = limits
-        self._metrics = studio.metrics
+        self._metrics = photo_service.metrics
         self._uploading: Counter[str] = Counter()
         os.environ |= _GRADIO | {"GRADIO_TEMP_DIR": str(self._store.folder)}
-        work = Work(studio)
-        page = build_page(studio, work)
-        page.state_session_capacity = _SESSIONS
+        work = Work(photo_service)
+        page = build_page(photo_service, work)
+        page.state_session_capacity = _MAX_SESSIONS
         self.queue = queue = Queue(page)
-        queue.hold_at_once(limits.queue + PHOTOS_AT_ONCE + BATCHES_AT_ONCE)
+        queue.set_max_threads(limits.queue + PHOTOS_AT_ONCE + BATCHES_AT_ONCE)
         self.jobs = work.jobs
-        self.jobs.asked_for = lambda: (scope[JOB] for scope in queue.scopes() if JOB in scope)
+        self.jobs.gradio_jobs = lambda: (scope[JOB] for scope in queue.scopes() if JOB in scope)
         self._metrics.watch(self.jobs.waiting, self.jobs.running)
         app = FastAPI(lifespan=self._lifespan, openapi_url=None)
         app.add_api_route("/healthz", self._health)
-        app.add_api_route("/metrics", self._numbers)
+        app.add_api_route("/metrics", self._metrics_text)
         app.add_api_route("/study/{name}", self._study)
         app.add_api_route(f"{API}/upload", self._upload, methods=["POST"])
         app.add_api_route(f"{API}/file={{path:path}}", self._file, methods=["GET", "HEAD"])
@@ -86,8 +86,8 @@ class Service:
             root_path=root_path,
             footer_links=["api"],
             run_history=False,
-            show_error=False,  # what goes wrong by itself is told in the log; what is a user's to know, always
-            ssr_mode=False,  # else it would look for Node.js
+            show_error=False,  # unexpected errors go to the log alone; `gr.Error` is always shown
+            ssr_mode=False,  # it needs Node.js
             mcp_server=False,
             i18n=gr.I18n(**by_locale()),
             **LOOKS,
@@ -113,28 +113,32 @@ class Service:
     async def _sweep(self) -> None:
         while True:
             await asyncio.to_thread(self._store.sweep, self._limits.kept * 60)
-            await asyncio.sleep(_SWEPT_EVERY)
+            await asyncio.sleep(_SWEEP_INTERVAL_S)
 
     async def _health(self) -> dict[str, str]:
-        """That the server is alive, and with which model."""
-        return {"status": "closing" if self.jobs.closing else "ok", "version": __version__, "model": self._studio.model}
+        """Status, version and model."""
+        return {
+            "status": "closing" if self.jobs.closing else "ok",
+            "version": __version__,
+            "model": self._photo_service.model,
+        }
 
-    async def _numbers(self) -> Response:
+    async def _metrics_text(self) -> Response:
         return Response(self._metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     async def _study(self, name: str) -> Response:
-        """The study of the learned loss, which "How it works" links to."""
+        """A file of the study that "How it works" links to."""
         if name not in (files := study_files()):
             raise HTTPException(HTTPStatus.NOT_FOUND)
         path, kind = files[name]
         if kind != "text/html":
             return FileResponse(path, media_type=kind)
-        # Its numbers lie in a folder of the source, which is not brought along.
-        page = path.read_text(encoding="utf-8").replace('<a href="data/">data</a>', "docs/learned-loss/data")
+        # The data is in the repository only.
+        page = path.read_text(encoding="utf-8").replace("<code>data/</code>", "<code>docs/learned-loss/data/</code>")
         return HTMLResponse(page)
 
     async def _file(self, path: str) -> Response:
-        """An upload or a result, to whoever knows where it is."""
+        """Send an upload or a result to whoever knows its path."""
         found = self._store.find(path)
         if found is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
@@ -148,14 +152,14 @@ class Service:
         )
 
     async def _upload(self, request: Request) -> Response:
-        """Take the files of a form; tell their paths, which nobody else knows."""
+        """Save the files of a form. Answers with their paths, which only this client learns."""
         texts = in_language_of(request.headers.get("accept-language", ""))
         client = request.scope[CLIENT]
         largest = self._limits.upload * MB
         too_large = Refusal(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE, texts["upload_too_large"].format(size=self._limits.upload)
         )
-        announced = int(request.headers.get("content-length", "0"))  # which h11 has seen to
+        announced = int(request.headers.get("content-length", "0"))  # h11 has checked that it is a number
         self._uploading[client] += 1
         try:
             if announced > largest + _FORM_OVERHEAD:
@@ -166,7 +170,7 @@ class Service:
             else:
                 with self._store.room(announced) as room:
                     async with asyncio.timeout(self._limits.seconds):
-                        paths = await self._taken(request, largest + _FORM_OVERHEAD, room)
+                        paths = await self._receive_files(request, largest + _FORM_OVERHEAD, room)
                 return JSONResponse([str(path) for path in paths])
         except StoreFullError:
             refusal = Refusal(HTTPStatus.INSUFFICIENT_STORAGE, texts["storage_full"])
@@ -174,7 +178,7 @@ class Service:
             refusal = too_large
         except TimeoutError:
             refusal = Refusal(HTTPStatus.REQUEST_TIMEOUT, texts["upload_too_slow"])
-        except HTTPException as error:  # starlette's, of a form that is none
+        except HTTPException as error:  # starlette's, for a malformed form
             refusal = Refusal(error.status_code, texts["no_form"])
         finally:
             self._uploading[client] -= 1
@@ -182,7 +186,7 @@ class Service:
         self._metrics.refused.labels(refusal.status).inc()
         return refusal.response()
 
-    async def _taken(self, request: Request, largest: int, room: Room) -> list[Path]:
+    async def _receive_files(self, request: Request, largest: int, room: Room) -> list[Path]:
         received = 0
         receive = request.receive
 
@@ -190,7 +194,7 @@ class Service:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > largest:  # whatever its headers say
+            if received > largest:  # whatever the Content-Length says
                 raise _TooLargeError
             if received > room.size:
                 room.take(received - room.size)
@@ -211,4 +215,4 @@ class Service:
 
 
 class _TooLargeError(Exception):
-    """More bytes than an upload may have."""
+    """An upload is larger than allowed."""

@@ -1,4 +1,4 @@
-"""Uploads and results: each in a folder of its own, under a name that cannot be guessed, until it is swept away."""
+"""Uploads and results: each in its own folder with a random name, until it is old and deleted."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')  # on some system or other
-_UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, formats (direction, width nothing), halves of pairs, line ends
-_JOINERS = "\u200c\u200d"  # which words and emoji need
-_LONGEST_NAME = 180  # bytes: file systems hold 255, and results have longer names than their sources
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f<>:"|?*]')  # not allowed on some file system
+_INVISIBLE = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode: controls, formats (direction, zero width), surrogates, line ends
+_JOINERS = "\u200c\u200d"  # some scripts and emoji need them
+_MAX_NAME = 180  # bytes; file systems allow 255, and names of results are longer than those of their sources
 
 
 class StoreFullError(Exception):
-    """There is no room for more."""
+    """The store is full."""
 
 
 class Store:
-    """A folder that only this server writes to. Whoever knows a file's whole path may have it; nobody can list them.
+    """A folder that only this server writes to. Who knows the whole path of a file may read it; nobody can list them.
 
-    What lies in it is counted as it comes and goes, never by looking at all of it: a folder by `count`, what is about
-    to be written by `room`.
+    The store adds up sizes as files come and go, without scanning itself: `room` reserves bytes before they are
+    written, `count` measures a folder after.
     """
 
     def __init__(self, folder: Path, most: int | None = None) -> None:
-        """`most` bytes may lie in it."""
+        """`most` is the limit in bytes; None means no limit."""
         self.folder = folder.resolve()
         self._most = most
-        self._for_ever: set[Path] = set()
-        self._sizes: dict[Path, int] = {}  # of folders, as last counted
+        self._permanent: set[Path] = set()
+        self._sizes: dict[Path, int] = {}  # bytes of each folder, as last counted
         self._used = 0
         self._reserved = 0
         self._lock = threading.Lock()
 
-    def new_folder(self, *, for_ever: bool = False) -> Path:
-        """An empty folder for one upload, or the results of one job."""
+    def new_folder(self, *, permanent: bool = False) -> Path:
+        """Make an empty folder for one upload, or for the results of one job. `permanent` ones are never swept."""
         folder = self.folder / secrets.token_hex(16)
         folder.mkdir(mode=0o700)
-        if for_ever:
-            self._for_ever.add(folder)
+        if permanent:
+            self._permanent.add(folder)
         return folder
 
     def find(self, path: str) -> Path | None:
-        """The file at `path`, if it is one of this store's: nothing outside of it, and nothing hidden, is found."""
+        """The file at `path` if it is in this store; None for anything outside of it or hidden."""
         token, *names = path.removeprefix(f"{self.folder}{os.sep}").split(os.sep)
         if not _TOKEN.fullmatch(token) or any(not name or name.startswith(".") or "\0" in name for name in names):
             return None
@@ -61,7 +61,7 @@ class Store:
             return None
 
     def used(self) -> int:
-        """Bytes in use, and those that are about to be written."""
+        """Bytes in use or reserved."""
         with self._lock:
             return self._used + self._reserved
 
@@ -71,9 +71,9 @@ class Store:
 
     @contextmanager
     def room(self, size: int = 0) -> Iterator[Room]:
-        """Room for so many bytes that are about to be written, and for more as it turns out.
+        """Context that reserves `size` bytes; `Room.take` reserves more. `count` what was written before its end.
 
-        Count the folders before the end. Raises `StoreFullError` if there is none.
+        Raises `StoreFullError` if there is no room.
         """
         room = Room(self)
         try:
@@ -83,15 +83,15 @@ class Store:
             self._reserve(-room.size)
 
     def count(self, folder: Path) -> None:
-        """Take notice of what lies in a folder of the store now."""
+        """Measure a folder of the store."""
         size = sum(_size(path) for path in folder.rglob("*"))
         with self._lock:
             self._used += size - self._sizes.get(folder, 0)
             self._sizes[folder] = size
 
     def sweep(self, older_than: float) -> None:
-        """Delete the folders in which nothing has been written for so many seconds."""
-        for folder in set(self.folder.iterdir()) - self._for_ever:
+        """Delete folders that have not changed for `older_than` seconds."""
+        for folder in set(self.folder.iterdir()) - self._permanent:
             if _TOKEN.fullmatch(folder.name) and time.time() - _changed(folder) > older_than:
                 shutil.rmtree(folder, ignore_errors=True)
                 with self._lock:
@@ -103,36 +103,36 @@ class Store:
                 raise StoreFullError
             self._reserved += size
 
-    def untold(self, text: str) -> str:
-        """`text` without the store's folders: what a user is told names photos as the user does."""
+    def without_paths(self, text: str) -> str:
+        """`text` without paths of the store, so that messages name photos as the user does."""
         return re.sub(rf"{re.escape(str(self.folder))}[/\\](?:[0-9a-f]{{32}}[/\\])?", "", text)
 
 
 class Room:
-    """Of a store, for what is about to be written."""
+    """Bytes of a store that are reserved for a job or an upload."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.size = 0
 
     def take(self, size: int) -> None:
-        """So many bytes more. Raises `StoreFullError`."""
+        """Reserve `size` more bytes. Raises `StoreFullError`."""
         self._store._reserve(size)
         self.size += size
 
 
 def shown_name(name: str) -> str:
-    """A name without what changes how the rest of it looks: "gpj.exe" can be made to look like "exe.jpg"."""
-    return "".join(each for each in name if unicodedata.category(each) not in _UNSEEN or each in _JOINERS)
+    """A name without invisible characters. They can make "gpj.exe" look like "exe.jpg"."""
+    return "".join(each for each in name if unicodedata.category(each) not in _INVISIBLE or each in _JOINERS)
 
 
 def safe_name(name: str) -> str:
-    """A photo's own name as the name of a file: no folders, nothing hidden, not too long, else as it is shown."""
+    """A safe file name made of a photo's own name: without folders, not hidden, not too long."""
     name = shown_name(name)
     name = _NOT_IN_NAMES.sub("", re.split(r"[/\\]", name)[-1]).strip(" .")
     stem, suffix = os.path.splitext(name)
     suffix = suffix[:16]
-    while len(f"{stem}{suffix}".encode(errors="replace")) > _LONGEST_NAME:
+    while len(f"{stem}{suffix}".encode(errors="replace")) > _MAX_NAME:
         stem = stem[:-1]
     return f"{stem}{suffix}" or "photo"
 
@@ -140,7 +140,7 @@ def safe_name(name: str) -> str:
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size if path.is_file() else 0
-    except OSError:  # swept away meanwhile
+    except OSError:  # deleted meanwhile
         return 0
 
 

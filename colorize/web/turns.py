@@ -1,7 +1,7 @@
-"""Jobs of many clients on few cores: who waits, whose turn it is, and what counts until it has really stopped.
+"""Fair queueing: jobs of many clients share few cores.
 
-gradio takes a job for ended as soon as nobody waits for it, though its thread goes on. So turns are taken here, and a
-turn ends with its thread.
+gradio considers a job ended as soon as nobody waits for it, though its thread goes on. So jobs are queued here, and a
+job counts until its thread has ended.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ _Result = TypeVar("_Result")
 _END = object()
 
 
-class StoppedError(Exception):
-    """Within a job: nobody waits for it any longer."""
+class JobCanceledError(Exception):
+    """Raised inside a job when nobody waits for it any longer."""
 
 
-class OutOfTimeError(Exception):
-    """A job took longer than it may."""
+class JobTimeoutError(Exception):
+    """A job took longer than allowed."""
 
 
 class QueuedJob:
-    """Work that a request has asked for, until it has stopped."""
+    """A job that a client asked for, until its thread has ended."""
 
     def __init__(self, client: str = "") -> None:
         self.client = client
-        self.stop = threading.Event()  # nobody waits for it any longer: it ends at the next chance
+        self.stop = threading.Event()  # set when nobody waits any longer; the job ends at its next `check`
 
     def check(self) -> None:
-        """Raise `StoppedError` if nobody waits for it any longer."""
+        """Raise `JobCanceledError` if nobody waits for the job any longer."""
         if self.stop.is_set():
-            raise StoppedError
+            raise JobCanceledError
 
 
 @dataclass(eq=False)
@@ -45,27 +45,27 @@ class _Waiting:
     job: QueuedJob
     cost: float
     order: int
-    since: float  # on the clock of what has been served
+    since: float  # virtual time of its arrival
     ready: asyncio.Future[None]
 
 
 class Turns:
-    """So many jobs at a time, and of large ones one less, so that a small one finds a place.
+    """Runs some jobs at a time, and one large job less, so that there is a place for a small one.
 
-    Fair queueing, by clients: a client's next job is due when what it has been served already, and this job's cost, are
-    no more than others have been served. So small jobs go before large ones, one client's many do not keep another's
-    few waiting, and none waits for ever.
+    This is fair queueing by client with virtual finish times. A job's finish time is its cost plus the later of its
+    arrival and its client's previous finish time. The smallest goes first. So small jobs go before large ones, many
+    jobs of one client do not delay few of another, and no job waits forever.
     """
 
     def __init__(self, at_once: int, large: float) -> None:
-        """A job of the cost `large` is a large one."""
+        """`at_once` jobs run at a time. A job is large if its cost is at least `large`."""
         self._at_once, self._large = at_once, large
         self._line: list[_Waiting] = []
-        self._running: dict[QueuedJob, float] = {}  # their costs
-        self._served: dict[str, float] = {}  # cost of what each client has begun
+        self._running: dict[QueuedJob, float] = {}  # cost of each
+        self._served: dict[str, float] = {}  # virtual finish time of each client's latest job that began
         self._clock = 0.0
         self._order = itertools.count()
-        self._threads = ThreadPoolExecutor(2 * at_once, "job")  # as many again close what was left
+        self._threads = ThreadPoolExecutor(2 * at_once, "job")  # as many again close canceled generators
 
     @property
     def waiting(self) -> list[QueuedJob]:
@@ -77,20 +77,20 @@ class Turns:
 
     @property
     def free(self) -> int:
-        """How many more may run."""
+        """Number of jobs that can begin at once."""
         return self._at_once - len(self._running)
 
     async def run(self, job: QueuedJob, cost: float, work: Callable[[], _Result], seconds: float) -> _Result:
-        """Do `work` in a thread when it is the job's turn.
+        """Run `work` in a thread when it is the job's turn.
 
         Args:
-            job: what asks; its `stop` is set as soon as nobody waits any longer
-            cost: of the work, compared to that of other jobs
-            work: what to do
-            seconds: how long it may take, from its turn on
+            job: the job; its `stop` is set when nobody waits any longer
+            cost: of the work, in the unit of `large`
+            work: function to call
+            seconds: time limit, counted from the job's turn
 
         Raises:
-            OutOfTimeError: it takes longer; it goes on, and counts, until it has noticed
+            JobTimeoutError: the work took longer. It still counts until it has noticed `stop` and ended.
         """
         await self._take(job, cost)
         loop = asyncio.get_running_loop()
@@ -100,16 +100,16 @@ class Turns:
             async with asyncio.timeout(seconds):
                 return await asyncio.wrap_future(running)
         except TimeoutError as error:
-            raise OutOfTimeError from error
+            raise JobTimeoutError from error
         finally:
             job.stop.set()
 
     async def steps(
         self, job: QueuedJob, cost: float, work: Generator[_Result, None, None], seconds: float | None
     ) -> AsyncGenerator[_Result, None]:
-        """The same for work that gives results one by one. It is closed in the end, however it ends.
+        """Like `run`, for a generator. It is closed in the end, in a thread.
 
-        Args and raises as `run`; without `seconds` it sees to its time itself.
+        Args and raises as `run`. If `seconds` is None, the work limits its own time.
         """
         await self._take(job, cost)
         loop = asyncio.get_running_loop()
@@ -124,14 +124,14 @@ class Turns:
                     return
                 yield result
         except TimeoutError as error:
-            raise OutOfTimeError from error
+            raise JobTimeoutError from error
         finally:
             job.stop.set()
             ended = self._threads.submit(_close, work, step)
             ended.add_done_callback(lambda _: self._leave_from_thread(job, loop))
 
     async def _take(self, job: QueuedJob, cost: float) -> None:
-        """Wait for the job's turn."""
+        """Wait for the turn of a job."""
         ready = asyncio.get_running_loop().create_future()
         waiting = _Waiting(job, cost, next(self._order), self._clock, ready)
         self._line.append(waiting)
@@ -154,7 +154,7 @@ class Turns:
             self._served[client] = self._due(next_)
             self._running[next_.job] = next_.cost
             next_.ready.set_result(None)
-        # Who has nothing in line starts from the clock again.
+        # A client without waiting jobs starts from the clock again.
         self._served = {client: self._served[client] for client in self._served.keys() & self._clients_in_line()}
 
     def _clients_in_line(self) -> set[str]:
@@ -176,24 +176,24 @@ class Turns:
         self._begin_next()
 
     def _leave_from_thread(self, job: QueuedJob, loop: asyncio.AbstractEventLoop) -> None:
-        with suppress(RuntimeError):  # the server has ended meanwhile
+        with suppress(RuntimeError):  # the event loop has ended meanwhile
             loop.call_soon_threadsafe(self._leave, job)
 
 
 def _close(work: Generator[Any, None, None], step: Future[Any] | None) -> None:
-    """Once its last step has ended."""
+    """Close a generator once its last step has ended."""
     if step is not None:
         wait([step])
     work.close()
 
 
 class Jobs:
-    """All jobs of a server, by client."""
+    """All jobs of a server."""
 
     def __init__(self, photos: Turns, batches: Turns) -> None:
         self.photos, self.batches = photos, batches
-        self.closing = False  # no new ones are taken
-        self.asked_for: Callable[[], Iterable[QueuedJob]] = list  # of gradio: before, in and after their turn
+        self.closing = False  # no new jobs are taken
+        self.gradio_jobs: Callable[[], Iterable[QueuedJob]] = list  # jobs in gradio's queue, in any state
 
     def waiting(self) -> int:
         return len(self._all() - set(self._running()))
@@ -202,15 +202,15 @@ class Jobs:
         return len(self._running())
 
     def is_full(self, most: int) -> bool:
-        """Whether another one would make more than `most` wait; those whose turn is about to come do not wait."""
+        """Whether `most` jobs wait already. Jobs that can begin at once do not count."""
         return self.waiting() >= most + self.photos.free
 
     def of(self, client: str) -> int:
-        """How many of a client wait or run."""
+        """Number of waiting and running jobs of a client."""
         return sum(job.client == client for job in self._all())
 
     def _running(self) -> list[QueuedJob]:
         return self.photos.running + self.batches.running
 
     def _all(self) -> set[QueuedJob]:
-        return {*self.asked_for(), *self._running(), *self.photos.waiting, *self.batches.waiting}
+        return {*self.gradio_jobs(), *self._running(), *self.photos.waiting, *self.batches.waiting}

@@ -1,4 +1,4 @@
-"""The studio's work as the page and the endpoints ask for it: each job in its turn, within its time."""
+"""Runs the jobs of page and endpoints: each in its turn, within its time limit."""
 
 from __future__ import annotations
 
@@ -12,81 +12,101 @@ import gradio as gr
 
 from colorize.errors import PhotoError
 from colorize.web.gradio_internals import scope_of
-from colorize.web.studio import Coloured, Given, Others, Progress, Studio, Wish
+from colorize.web.photo_service import ColoredPhoto, ColorRequest, Given, Others, PhotoService, Progress
 from colorize.web.texts import Texts
-from colorize.web.turns import Jobs, OutOfTimeError, QueuedJob, Turns
+from colorize.web.turns import Jobs, JobTimeoutError, QueuedJob, Turns
 
-JOB = "colorize.job"  # in the scope of a request that asks for one
-PHOTOS_AT_ONCE = 2  # one decodes or encodes while the other is in the network
-BATCHES_AT_ONCE = 1  # apart from single photos, which no batch keeps waiting
+JOB = "colorize.job"  # key in the scope of a request for a job
+PHOTOS_AT_ONCE = 2  # one decodes or encodes while the network runs on the other
+BATCHES_AT_ONCE = 1  # beside single photos, so that no batch delays those
 _LARGE = 16.0  # million pixels
-_EVERY_JOB = 1.0  # million pixels, which even an empty photo takes the time of
-_VARIANTS = 3.0  # times the cost of one colouring
+_EVERY_JOB = 1.0  # million pixels; what any photo costs at least
+_VARIANTS = 3.0  # cost in colorings
 
 _Result = TypeVar("_Result")
 
 
 class Work:
-    """One studio's work for everybody. Of each method, what a request asks for; `ColorizeError` in the user's words."""
+    """Runs the photo service's jobs for all clients. Methods raise `ColorizeError` in the user's language."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, photo_service: PhotoService) -> None:
+        self._photo_service = photo_service
         self.jobs = Jobs(Turns(PHOTOS_AT_ONCE, _LARGE), Turns(BATCHES_AT_ONCE, float("inf")))
 
     async def colorize(
-        self, request: gr.Request, source: Path, strength: float, size: int, format_: str, texts: Texts, wish: Wish
-    ) -> Coloured:
-        """One photo."""
+        self,
+        request: gr.Request,
+        source: Path,
+        strength: float,
+        size: int,
+        format_: str,
+        texts: Texts,
+        color_request: ColorRequest,
+    ) -> ColoredPhoto:
+        """Colorize one photo."""
         job = _job_of(request)
-        return await self._alone(
-            job, source, texts, lambda: self._studio.colorize(source, strength, size, format_, texts, wish, job)
+        return await self._run_single(
+            job,
+            source,
+            texts,
+            lambda: self._photo_service.colorize(source, strength, size, format_, texts, color_request, job),
         )
 
     async def uncertainty(self, request: gr.Request, source: Path, size: int, texts: Texts) -> Path:
-        """Where the model is unsure of a photo."""
+        """Find where the model is unsure of a photo."""
         job = _job_of(request)
-        return await self._alone(job, source, texts, lambda: self._studio.uncertainty(source, size, texts, job))
+        return await self._run_single(
+            job, source, texts, lambda: self._photo_service.uncertainty(source, size, texts, job)
+        )
 
     async def others(
-        self, request: gr.Request, source: Path, strength: float, size: int, texts: Texts, wish: Wish, *, tiles: bool
+        self,
+        request: gr.Request,
+        source: Path,
+        strength: float,
+        size: int,
+        texts: Texts,
+        color_request: ColorRequest,
+        *,
+        tiles: bool,
     ) -> AsyncGenerator[Others, None]:
-        """What else a photo's colors may be: what there is, again after each."""
+        """Find where the model is unsure, and other colorings. Yields what there is after each."""
         job = _job_of(request)
         cost = await self._cost(source) * (_VARIANTS if tiles else 1)
-        steps = self._studio.others(source, strength, size, texts, wish, tiles=tiles, job=job)
+        steps = self._photo_service.others(source, strength, size, texts, color_request, tiles=tiles, job=job)
         try:
-            async with aclosing(self.jobs.photos.steps(job, cost, steps, self._studio.limits.seconds)) as each:
+            async with aclosing(self.jobs.photos.steps(job, cost, steps, self._photo_service.limits.seconds)) as each:
                 async for others in each:
                     yield others
-        except OutOfTimeError as error:
+        except JobTimeoutError as error:
             raise self._too_long(texts) from error
 
     async def colorize_batch(
         self, request: gr.Request, given: Sequence[Given], strength: float, size: int, texts: Texts
     ) -> AsyncGenerator[Progress, None]:
-        """Many photos: how far it is, after each."""
+        """Colorize many photos. Yields the progress after each."""
         job = _job_of(request)
-        steps = self._studio.colorize_batch(given, strength, size, texts, job)
+        steps = self._photo_service.colorize_batch(given, strength, size, texts, job)
         async with aclosing(self.jobs.batches.steps(job, len(given), steps, None)) as each:
             async for progress in each:
                 yield progress
 
-    async def _alone(self, job: QueuedJob, source: Path, texts: Texts, work: Callable[[], _Result]) -> _Result:
+    async def _run_single(self, job: QueuedJob, source: Path, texts: Texts, work: Callable[[], _Result]) -> _Result:
         cost = await self._cost(source)
         try:
-            return await self.jobs.photos.run(job, cost, work, self._studio.limits.seconds)
-        except OutOfTimeError as error:
+            return await self.jobs.photos.run(job, cost, work, self._photo_service.limits.seconds)
+        except JobTimeoutError as error:
             raise self._too_long(texts) from error
 
     async def _cost(self, source: Path) -> float:
-        return _EVERY_JOB + await asyncio.to_thread(self._studio.millions_of_pixels, source)
+        return _EVERY_JOB + await asyncio.to_thread(self._photo_service.millions_of_pixels, source)
 
     def _too_long(self, texts: Texts) -> PhotoError:
-        return PhotoError(texts["took_too_long"].format(seconds=self._studio.limits.seconds))
+        return PhotoError(texts["took_too_long"].format(seconds=self._photo_service.limits.seconds))
 
 
 def _job_of(request: gr.Request) -> QueuedJob:
-    """That the guard has counted."""
+    """The job that the guard has put into the request's scope."""
     job = scope_of(request)[JOB]
     assert isinstance(job, QueuedJob)
     return job

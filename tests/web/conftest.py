@@ -34,10 +34,10 @@ from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.web.accounts import Accounts
 from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
+from colorize.web.photo_service import PhotoService
 from colorize.web.server import Server
 from colorize.web.service import Service
 from colorize.web.store import Store
-from colorize.web.studio import Studio
 from tests.stand_ins import StandInEngine, one_color
 
 # gradio's client and server leave event loops and connections open.
@@ -120,8 +120,8 @@ def running(
     before = dict(os.environ)
     limits = limits or Limits()
     store = Store(folder, limits.storage * MB)
-    studio = Studio(colorizer or Colorizer(engine), store, limits)
-    service = Service(studio, limits=limits, accounts=accounts, hosts=hosts, root_path=root_path)
+    photo_service = PhotoService(colorizer or Colorizer(engine), store, limits)
+    service = Service(photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=root_path)
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(service, log_config=None)
     thread = threading.Thread(target=server.run, args=([listener],))
@@ -175,7 +175,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield there
 
 
-def grey(width: int = 60, height: int = 40, format_: str = "PNG", **settings: Any) -> bytes:
+def gray(width: int = 60, height: int = 40, format_: str = "PNG", **settings: Any) -> bytes:
     """A photo."""
     image = Image.fromarray(np.linspace(20, 235, width * height).reshape(height, width).astype(np.uint8))
     content = io.BytesIO()

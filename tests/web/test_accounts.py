@@ -16,7 +16,7 @@ from gradio_client import handle_file
 
 from colorize.errors import ConfigError
 from colorize.web.accounts import Accounts, TooManyTriesError, Tries
-from tests.web.conftest import LEAKS, Running, account, basic, finish, gradio_client, grey, running
+from tests.web.conftest import LEAKS, Running, account, basic, finish, gradio_client, gray, running
 
 pytestmark = LEAKS
 HASH = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
@@ -26,7 +26,7 @@ HASH = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("", "found none"),
         ("# nobody\n", "found none"),
@@ -40,7 +40,7 @@ HASH = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()
         (f"anna:{HASH.replace('$04$', '$31$')}\n", "line 1: expected a cost of 15 at most, got 31"),
     ],
 )
-def test_accounts_that_are_none_are_told_by_line_without_passwords(tmp_path: Path, text: str, told: str) -> None:
+def test_accounts_that_are_none_are_told_by_line_without_passwords(tmp_path: Path, text: str, expected: str) -> None:
     path = tmp_path / "accounts"
     path.write_text(text, encoding="utf-8")
     path.chmod(0o600)
@@ -48,7 +48,7 @@ def test_accounts_that_are_none_are_told_by_line_without_passwords(tmp_path: Pat
         Accounts.from_file(path)
     message = str(caught.value)
     assert message.startswith(str(path))
-    assert told in message
+    assert expected in message
     assert "\n" not in message
     assert "secret" not in message
 
@@ -82,9 +82,9 @@ def test_what_htpasswd_writes_is_taken(tmp_path: Path) -> None:
     subprocess.run(["htpasswd", "-b", "-B", path, "böb", "geheim"], check=True, capture_output=True)
     path.chmod(0o600)
     accounts = Accounts.from_file(path)
-    assert finish(accounts.who(basic("anna", "secret"), "192.0.2.1")) == "anna"
-    assert finish(accounts.who(basic("böb", "geheim"), "192.0.2.1")) == "böb"
-    assert finish(accounts.who(basic("böb", "secret"), "192.0.2.1")) is None
+    assert finish(accounts.authenticate(basic("anna", "secret"), "192.0.2.1")) == "anna"
+    assert finish(accounts.authenticate(basic("böb", "geheim"), "192.0.2.1")) == "böb"
+    assert finish(accounts.authenticate(basic("böb", "secret"), "192.0.2.1")) is None
 
 
 # -- who may in ------------------------------------------------------------------------------------------------------
@@ -119,7 +119,7 @@ def locked(tmp_path: Path) -> Iterator[Running]:
 )
 def test_nobody_else_may_in(wrong: str) -> None:
     accounts = Accounts(dict([account("anna", "secret"), account("böb", "geheim")]))
-    assert finish(accounts.who(wrong, "192.0.2.1")) is None
+    assert finish(accounts.authenticate(wrong, "192.0.2.1")) is None
 
 
 @pytest.mark.parametrize("wrong", ["", "Basic OgA=", basic("nobody", "\0"), basic("anna", "wrong")])
@@ -127,7 +127,7 @@ def test_without_an_account_there_are_only_health_and_numbers(locked: Running, w
     answer = locked.http.get("/", headers={"Authorization": wrong})
     assert answer.status_code == 401
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
-    assert locked.upload(grey(), Authorization=wrong).status_code == 401
+    assert locked.upload(gray(), Authorization=wrong).status_code == 401
     assert locked.http.get("/healthz").status_code == 200
     assert locked.http.get("/metrics").status_code == 200
 
@@ -136,10 +136,10 @@ def test_who_has_an_account_may_in(locked: Running, tmp_path: Path) -> None:
     for right in (basic("anna", "secret:with colon"), basic("böb", "geheim")):
         locked.http.headers["Authorization"] = right
         assert locked.http.get("/").status_code == 200
-        event, _ = locked.result("colorize", locked.call("colorize", photo=locked.file(grey())))
+        event, _ = locked.result("colorize", locked.call("colorize", photo=locked.file(gray())))
         assert event == "complete"
     photo = tmp_path / "photo.png"
-    photo.write_bytes(grey())
+    photo.write_bytes(gray())
     with gradio_client(locked, Authorization=basic("anna", "secret:with colon")) as client:
         assert Path(client.predict(photo=handle_file(photo), api_name="/colorize")).name == "photo-color.jpg"
 
@@ -180,7 +180,7 @@ def test_guesses_at_the_same_moment_gain_nothing(monkeypatch: pytest.MonkeyPatch
 
     async def guess() -> list[Any]:
         accounts = accounts_of_cost(4)
-        tries = [accounts.who(basic("anna", str(number)), "192.0.2.1") for number in range(100)]
+        tries = [accounts.authenticate(basic("anna", str(number)), "192.0.2.1") for number in range(100)]
         return await asyncio.gather(*tries, return_exceptions=True)
 
     answers = finish(guess())
@@ -216,7 +216,7 @@ def test_the_same_wrong_password_again_is_neither_checked_nor_counted(monkeypatc
 
     async def repeat() -> list[str | None]:
         accounts = accounts_of_cost(4)
-        return [await accounts.who(basic("anna", "old"), "192.0.2.1") for _ in range(50)]
+        return [await accounts.authenticate(basic("anna", "old"), "192.0.2.1") for _ in range(50)]
 
     assert finish(repeat()) == [None] * 50
     assert asked == [b"old"]
@@ -238,8 +238,8 @@ def test_a_proven_password_is_checked_once_and_other_requests_go_on_meanwhile(mo
 
         ticking = asyncio.create_task(tick())
         right = basic("anna", "secret")
-        answers = list(await asyncio.gather(*(accounts.who(right, "192.0.2.1") for _ in range(30))))
-        answers += [await accounts.who(right, "192.0.2.2") for _ in range(30)]
+        answers = list(await asyncio.gather(*(accounts.authenticate(right, "192.0.2.1") for _ in range(30))))
+        answers += [await accounts.authenticate(right, "192.0.2.2") for _ in range(30)]
         ended = True
         await ticking
         return answers, longest
@@ -260,8 +260,8 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password(monkeypatch: pytest.M
 
     monkeypatch.setattr(bcrypt, "checkpw", noted)
     accounts = accounts_of_cost(5)
-    finish(accounts.who(basic("anna", "wrong"), "192.0.2.1"))
-    finish(accounts.who(basic("nobody", "wrong"), "192.0.2.1"))
+    finish(accounts.authenticate(basic("anna", "wrong"), "192.0.2.1"))
+    finish(accounts.authenticate(basic("nobody", "wrong"), "192.0.2.1"))
     assert rounds == [b"$2b$05$", b"$2b$05$"]
 
 

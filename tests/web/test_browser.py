@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import re
 import shutil
 import threading
 import zipfile
@@ -23,7 +24,7 @@ from colorize.coloring.colorizer import Colorizer
 from colorize.web.hosts import Hosts
 from colorize.web.texts import languages
 from tests.stand_ins import TwoHalves
-from tests.web.conftest import LEAKS, Running, behind_a_proxy, grey, running
+from tests.web.conftest import LEAKS, Running, behind_a_proxy, gray, running
 from tests.web.test_proxies import caddy, nginx
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
@@ -37,6 +38,7 @@ axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no ax
 
 ROOT = Path(__file__).parents[2]
 SCREENSHOTS = ROOT / "screenshots"
+PARTS = ROOT / "colorize" / "web" / "parts"
 T = languages()["en"]
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -100,12 +102,12 @@ class Visit:
         return found
 
     def result(self, name: str) -> None:
-        """Wait until the photo called so is shown in colour."""
+        """Wait until the photo called so is shown in color."""
         self.page.locator(".compare .name", has_text=name).wait_for()
         self.wait_for("body:not([data-colorize=working])")
 
     def batch(self, done: int, total: int) -> None:
-        """Wait until so many of a batch are shown in colour, and it has ended."""
+        """Wait until so many of a batch are shown in color, and it has ended."""
         self.page.locator(f"{BATCH} .count", has_text=T["batch_done"].format(done=done, total=total)).wait_for()
         self.wait_for("body:not([data-colorize=working])")
 
@@ -190,7 +192,7 @@ def in_script(content: bytes) -> str:
 def test_one_photo_chosen_compared_and_saved(visit: Visit) -> None:
     visit.check_layout()  # as it is when one comes
     visit.check_access()
-    visit.choose(("Grandma (1931) & Tom.png", grey(600, 400)))
+    visit.choose(("Grandma (1931) & Tom.png", gray(600, 400)))
     visit.result("Grandma (1931) & Tom.png")
     page = visit.page
     assert page.locator(".pixels").inner_text() == "600 × 400 pixels."
@@ -217,7 +219,7 @@ def test_one_photo_chosen_compared_and_saved(visit: Visit) -> None:
 
 
 def test_the_divider_moves_by_pointer_and_keys_and_the_photo_can_be_enlarged(visit: Visit) -> None:
-    visit.choose(("divided.png", grey(600, 400)))
+    visit.choose(("divided.png", gray(600, 400)))
     visit.result("divided.png")
     page, split = visit.page, visit.page.locator(".split")
     box = page.locator(".viewport").bounding_box()
@@ -250,7 +252,7 @@ def test_the_divider_moves_by_pointer_and_keys_and_the_photo_can_be_enlarged(vis
 
 
 def test_strength_changes_the_photo_that_is_shown_also_by_keys(desk: Visit) -> None:
-    desk.choose(("strong.png", grey()))
+    desk.choose(("strong.png", gray()))
     desk.result("strong.png")
     first = desk.page.locator(".after").get_attribute("src")
     slider = desk.page.locator("#strength input[type=range]")
@@ -274,30 +276,30 @@ def test_an_example_needs_one_click(fresh: Visit) -> None:
     assert fresh.download(".download")[0] == "chelsea-color.jpg"
 
 
-def test_a_photo_in_colour_is_told_to_have_new_ones(desk: Visit) -> None:
+def test_a_photo_in_color_is_told_to_have_new_ones(desk: Visit) -> None:
     content = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (3, 4, 3), dtype=np.uint8)).resize((80, 60)).save(
         content, "PNG"
     )
-    desk.choose(("colour.png", content.getvalue()))
-    desk.result("colour.png")
-    assert T["had_colour"] in desk.page.locator(".compare .facts").inner_text()
-    desk.choose(("grey.png", grey()))
-    desk.result("grey.png")
-    assert T["had_colour"] not in desk.page.locator(".compare .facts").inner_text()
+    desk.choose(("color.png", content.getvalue()))
+    desk.result("color.png")
+    assert T["had_color"] in desk.page.locator(".compare .facts").inner_text()
+    desk.choose(("gray.png", gray()))
+    desk.result("gray.png")
+    assert T["had_color"] not in desk.page.locator(".compare .facts").inner_text()
 
 
 def test_a_photo_can_be_pasted(desk: Visit) -> None:
     desk.page.evaluate(
         f"""() => {{ const data = new DataTransfer();
-        data.items.add(new File([{in_script(grey())}], 'image.png', {{type: 'image/png'}}));
+        data.items.add(new File([{in_script(gray())}], 'image.png', {{type: 'image/png'}}));
         document.dispatchEvent(new ClipboardEvent('paste', {{clipboardData: data, bubbles: true}})); }}"""
     )
     desk.result("image.png")
 
 
 def test_a_photo_can_be_dropped_anywhere(desk: Visit) -> None:
-    desk.drop(f"data.items.add(new File([{in_script(grey())}], 'dropped.png', {{type: 'image/png'}}));")
+    desk.drop(f"data.items.add(new File([{in_script(gray())}], 'dropped.png', {{type: 'image/png'}}));")
     desk.result("dropped.png")
 
 
@@ -318,7 +320,7 @@ def test_by_keys_alone(fresh: Visit) -> None:
     )  # the focus is seen
     page.keyboard.press("Space")
     fresh.server.until(lambda: page.wait_for_timeout(20) or choosers)
-    choosers[0].set_files([{"name": "keys.png", "mimeType": "image/png", "buffer": grey()}])
+    choosers[0].set_files([{"name": "keys.png", "mimeType": "image/png", "buffer": gray()}])
     fresh.result("keys.png")
     labels = []
     for _ in range(14):
@@ -334,7 +336,7 @@ def test_what_is_no_photo_is_told_on_the_page(visit: Visit) -> None:
     assert complaint.inner_text() == "notes.png: expected a photo, this is no image format that can be read"
     assert complaint.get_attribute("role") == "alert"
     visit.check_access()
-    visit.choose(("fine.png", grey()))
+    visit.choose(("fine.png", gray()))
     visit.result("fine.png")
     assert not complaint.is_visible()
 
@@ -343,16 +345,16 @@ def test_progress_is_told_cancel_works_and_a_second_photo_queues(visit: Visit) -
     page, engine = visit.page, visit.server.engine
     engine.go.clear()
     try:
-        visit.choose(("slow.png", grey()))
-        page.locator(".task-words", has_text="Finding colours for slow.png …").wait_for()
+        visit.choose(("slow.png", gray()))
+        page.locator(".task-words", has_text="Finding colors for slow.png …").wait_for()
         assert page.locator(".task-bar").is_visible()
         visit.screenshot("working")
         page.get_by_role("button", name=T["cancel"]).click()
-        page.locator(".task-words", has_text=T["cancelled"]).wait_for()
+        page.locator(".task-words", has_text=T["canceled"]).wait_for()
         assert not page.locator(".task-bar").is_visible()
-        visit.choose(("first.png", grey()))
-        page.locator(".task-words", has_text="Finding colours for first.png …").wait_for()
-        visit.choose(("second.png", grey()))
+        visit.choose(("first.png", gray()))
+        page.locator(".task-words", has_text="Finding colors for first.png …").wait_for()
+        visit.choose(("second.png", gray()))
         page.locator(".task-words", has_text=T["waiting"]).wait_for()
     finally:
         engine.go.set()
@@ -368,13 +370,13 @@ def test_progress_is_told_cancel_works_and_a_second_photo_queues(visit: Visit) -
 def test_a_server_that_has_no_room_says_so_and_the_page_goes_on(desk: Visit) -> None:
     server = desk.server
     server.until(lambda: not server.service.jobs.of("127.0.0.1"))
-    photo = server.file(grey())
+    photo = server.file(gray())
     server.engine.go.clear()
     try:
         calls = [server.call("colorize", photo=photo) for _ in range(8)]
-        desk.choose(("a.png", grey()))
-        told = desk.wait_for(".complaint:not([hidden])")
-        assert told.inner_text().startswith("You have 8 jobs under way, which is the most.")
+        desk.choose(("a.png", gray()))
+        complaint = desk.wait_for(".complaint:not([hidden])")
+        assert complaint.inner_text().startswith("You have 8 jobs under way, which is the most.")
         desk.page.wait_for_function("document.body.dataset.colorize !== 'working'")
         desk.check_access()
     finally:
@@ -382,7 +384,7 @@ def test_a_server_that_has_no_room_says_so_and_the_page_goes_on(desk: Visit) -> 
     assert {server.result("colorize", call)[0] for call in calls} == {"complete"}
     assert desk.wrong == ["Failed to load resource: the server responded with a status of 429 (Too Many Requests)"]
     desk.wrong.clear()
-    desk.choose(("room.png", grey()))
+    desk.choose(("room.png", gray()))
     desk.result("room.png")
 
 
@@ -407,10 +409,10 @@ def test_with_the_shipped_model(browser: Any, tmp_path: Path) -> None:
 
 def test_many_photos_fill_a_gallery_and_come_back_as_one_zip(visit: Visit) -> None:
     page = visit.page
-    photos = [(f"photo {number}.png", grey(90, 60)) for number in range(3)]
+    photos = [(f"photo {number}.png", gray(90, 60)) for number in range(3)]
     visit.choose(*photos, ("<b>notes.txt", b"no photo"), ("bad.png", b"none either"))
     visit.batch(3, 5)
-    assert page.locator(f"{BATCH} .count").inner_text() == "Done: 3 of 5 coloured · 2 failed"
+    assert page.locator(f"{BATCH} .count").inner_text() == "Done: 3 of 5 colored · 2 failed"
     assert page.locator(f"{BATCH} .tiles img").count() == 3
     failed = {
         each.inner_text().split("\n")[-1]: each.inner_text() for each in page.locator(f"{BATCH} .tile-failed").all()
@@ -443,8 +445,8 @@ def test_the_gallery_fills_as_photos_are_done(desk: Visit) -> None:
     try:
         white = io.BytesIO()
         Image.new("L", (9, 6), 255).save(white, "PNG")
-        desk.choose(*((f"{number}.png", grey(9, 6)) for number in range(17)), ("white.png", white.getvalue()))
-        desk.page.locator(f"{BATCH} .count", has_text="of 18 coloured").wait_for()
+        desk.choose(*((f"{number}.png", gray(9, 6)) for number in range(17)), ("white.png", white.getvalue()))
+        desk.page.locator(f"{BATCH} .count", has_text="of 18 colored").wait_for()
         tiles = desk.page.wait_for_function(f"document.querySelectorAll('{BATCH} .tiles img').length").json_value()
         assert 0 < tiles < 18
         assert not desk.page.locator(f"{BATCH} .zip").is_visible()
@@ -463,20 +465,20 @@ def test_batches_and_single_photos_wait_for_each_other_and_none_is_lost(fresh: V
     engine = fresh.server.engine
     engine.go.clear()
     try:
-        fresh.choose(("a1.png", grey()), ("a2.png", grey()))
+        fresh.choose(("a1.png", gray()), ("a2.png", gray()))
         fresh.wait_for("body[data-colorize=working]")
-        fresh.page.locator(".count", has_text="0 of 2 coloured").wait_for()
-        fresh.choose(("single.png", grey()))
-        fresh.page.locator(".task-words", has_text="Finding colours for single.png").wait_for()
-        fresh.choose(("b1.png", grey()), ("b2.png", grey()), ("b3.png", b"none"))
+        fresh.page.locator(".count", has_text="0 of 2 colored").wait_for()
+        fresh.choose(("single.png", gray()))
+        fresh.page.locator(".task-words", has_text="Finding colors for single.png").wait_for()
+        fresh.choose(("b1.png", gray()), ("b2.png", gray()), ("b3.png", b"none"))
         fresh.page.locator(".task-words", has_text=T["waiting"]).wait_for()
     finally:
         engine.go.set()
     fresh.batch(2, 3)
     fresh.result("single.png")
     assert fresh.page.locator(".count").all_inner_texts() == [
-        "Done: 2 of 3 coloured · 1 failed",
-        "Done: 2 of 2 coloured",
+        "Done: 2 of 3 colored · 1 failed",
+        "Done: 2 of 2 colored",
     ]
     assert not fresh.page.locator(".task-bar").is_visible()
     fresh.check_layout()
@@ -484,10 +486,25 @@ def test_batches_and_single_photos_wait_for_each_other_and_none_is_lost(fresh: V
     fresh.screenshot("both")
 
 
+def test_gradios_elements_that_the_style_names_are_on_the_page(desk: Visit) -> None:
+    """Where another gradio has renamed one, the rule in page.css would quietly do nothing."""
+    css = re.sub(r"/\*.*?\*/", "", (PARTS / "page.css").read_text(encoding="utf-8"), flags=re.S)
+    selectors = " ".join(re.findall(r"([^{};]+)\{", css))
+    own = "\n".join(path.read_text(encoding="utf-8") for path in PARTS.iterdir() if path.suffix in (".html", ".js"))
+    classes = {
+        name for name in re.findall(r"\.([a-z][\w-]*)", selectors) if not re.search(rf"(?<![\w-]){name}(?![\w-])", own)
+    }
+    assert {"gradio-container", "html-container", "tab-wrapper"} <= classes
+    assert {name for name in classes if not desk.page.locator(f".{name}").count()} == {"dark"}  # not in a light room
+    for selector in ("footer .divider", "#settings [data-testid=block-info] + div"):
+        assert selector in selectors
+        assert desk.page.locator(selector).count(), selector
+
+
 def test_a_folder_keeps_its_tree(desk: Visit, tmp_path: Path) -> None:
     for place in ("album/one/a.png", "album/two/a.png", "album/.hidden"):
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / place).write_bytes(grey())
+        (tmp_path / place).write_bytes(gray())
     desk.page.set_input_files("#choose-folder", tmp_path / "album")
     desk.batch(2, 2)
     _, content = desk.download(f"{BATCH} .zip")
@@ -516,7 +533,7 @@ def test_in_the_dark(fresh: Visit) -> None:
     fresh.page.emulate_media(color_scheme="dark")
     fresh.page.reload()
     fresh.page.locator(".examples-strip button").first.wait_for()
-    fresh.choose(("a.png", grey(600, 400)))
+    fresh.choose(("a.png", gray(600, 400)))
     fresh.result("a.png")
     red, green, blue = fresh.page.evaluate(
         "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
@@ -537,7 +554,7 @@ def test_the_page_speaks_the_browsers_language(browser: Any, server: Running) ->
         visit.page.get_by_text(words[key]).first.wait_for()
     visit.choose(("a.png", b"no photo"))
     assert visit.wait_for(".complaint:not([hidden])").inner_text().startswith("无法处理：a.png")
-    visit.choose(("a.png", grey(600, 400)))
+    visit.choose(("a.png", gray(600, 400)))
     visit.result("a.png")
     visit.page.get_by_text(words["strength"]).wait_for()
     visit.screenshot("one")
@@ -548,11 +565,11 @@ def test_behind_a_reverse_proxy_in_a_place_of_its_own(browser: Any, tmp_path: Pa
     with running(tmp_path, root_path="/photos") as server, behind_a_proxy(server, "/photos") as url:
         context = browser.new_context(**DEVICES["desk"], locale="en-GB")
         visit = Visit(context, server, "desk-proxy", url)
-        visit.choose(("a.png", grey()))
+        visit.choose(("a.png", gray()))
         visit.result("a.png")
         assert visit.page.evaluate("document.querySelector('.canvas .after').naturalWidth") == 60
         assert visit.download(".download")[0] == "a-color.jpg"
-        visit.choose(("a.png", grey()), ("b.png", grey()))
+        visit.choose(("a.png", gray()), ("b.png", gray()))
         visit.batch(2, 2)
         visit.check()
         context.close()
@@ -566,21 +583,21 @@ def test_behind_a_real_proxy_with_tls_on_another_port(browser: Any, tmp_path: Pa
     with running(store, hosts=Hosts("127.0.0.1", ["localhost"])) as server, proxy(server, folder) as url:
         context = browser.new_context(**DEVICES["desk"], locale="en-GB", ignore_https_errors=True)
         visit = Visit(context, server, "desk-tls", f"{url}/")
-        visit.choose(("a.png", grey()))
+        visit.choose(("a.png", gray()))
         visit.result("a.png")
         assert visit.page.evaluate("document.querySelector('.canvas .after').naturalWidth") == 60
-        visit.choose(("a.png", grey()), ("b.png", grey()))
+        visit.choose(("a.png", gray()), ("b.png", gray()))
         visit.batch(2, 2)
         visit.check()
         context.close()
 
 
-# -- colours of one's own, and others --------------------------------------------------------------------------------
+# -- colors of one's own, and others --------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server whose model takes hints and has variants: two halves, each purple unless it is told a colour."""
+    """A server whose model takes hints and has variants: two halves, each purple unless it is told a color."""
     with running(tmp_path_factory.mktemp("guided"), colorizer=Colorizer(TwoHalves())) as there:
         yield there
 
@@ -590,7 +607,7 @@ def guide(request: pytest.FixtureRequest, contexts: dict[str, Any], guided: Runn
     there = Visit(contexts[request.param], guided, f"hints-{request.param}")
     there.page.bring_to_front()
     try:
-        there.choose(("halves.png", grey(600, 400)))
+        there.choose(("halves.png", gray(600, 400)))
         there.result("halves.png")
         yield there
         there.check()
@@ -599,7 +616,7 @@ def guide(request: pytest.FixtureRequest, contexts: dict[str, Any], guided: Runn
 
 
 def halves(visit: Visit) -> list[tuple[float, float, float]]:
-    """The mean colours of the two halves of what can be downloaded."""
+    """The mean colors of the two halves of what can be downloaded."""
     _, content = visit.download(".download")
     with Image.open(io.BytesIO(content)) as image:
         pixels = np.asarray(image, dtype=float)
@@ -607,7 +624,7 @@ def halves(visit: Visit) -> list[tuple[float, float, float]]:
 
 
 def next_result(visit: Visit, act: Any) -> None:
-    """Do something, and wait until the photo is shown with other colours."""
+    """Do something, and wait until the photo is shown with other colors."""
     before = visit.page.locator(".canvas .after").get_attribute("src")
     act()
     visit.page.wait_for_function(f"document.querySelector('.canvas .after').getAttribute('src') !== {before!r}")
@@ -622,7 +639,7 @@ def at(visit: Visit, x: float, y: float) -> tuple[float, float]:
     return box["x"] + x * box["width"], box["y"] + y * box["height"]
 
 
-def test_colours_are_put_on_the_photo_by_click_and_brush_and_taken_back(guide: Visit) -> None:
+def test_colors_are_put_on_the_photo_by_click_and_brush_and_taken_back(guide: Visit) -> None:
     page, foliage = guide.page, guide.page.get_by_role("button", name="Foliage 2")
     red, green, blue = halves(guide)[0]
     assert blue > green
@@ -634,7 +651,7 @@ def test_colours_are_put_on_the_photo_by_click_and_brush_and_taken_back(guide: V
     assert green > red > blue
     assert right[2] > right[1]  # the other half is as it was
     assert page.locator(".split").input_value() == "50"  # the divider has not moved
-    # a stroke over the other half, in the colour of the sky
+    # a stroke over the other half, in the color of the sky
     page.get_by_role("button", name="Sky 2").click()
 
     def brush() -> None:
@@ -656,12 +673,12 @@ def test_colours_are_put_on_the_photo_by_click_and_brush_and_taken_back(guide: V
     left, right = halves(guide)
     assert left[1] > left[0]
     assert right[0] > right[1]
-    # other settings keep the colours
+    # other settings keep the colors
     next_result(guide, lambda: page.locator("#format").get_by_text("PNG").click())
     assert halves(guide)[0] == pytest.approx(left, abs=2)
     next_result(guide, page.get_by_role("button", name=T["hints_clear"]).click)
     assert halves(guide)[0][0] > halves(guide)[0][1]
-    # without a colour, pointers move the divider again
+    # without a color, pointers move the divider again
     page.keyboard.press("Escape")
     page.mouse.click(*at(guide, 0.25, 0.3))
     assert page.locator(".split").input_value() == "25"
@@ -669,7 +686,7 @@ def test_colours_are_put_on_the_photo_by_click_and_brush_and_taken_back(guide: V
 
 
 @pytest.mark.parametrize("guide", ["desk"], indirect=True)
-def test_a_colour_of_another_photo_is_put_on_the_photo_by_keys_alone(guide: Visit) -> None:
+def test_a_color_of_another_photo_is_put_on_the_photo_by_keys_alone(guide: Visit) -> None:
     page, sent = guide.page, len(guide.asked)
     content = io.BytesIO()
     Image.new("RGB", (90, 60), (30, 140, 60)).save(content, "PNG")
@@ -690,13 +707,13 @@ def test_a_colour_of_another_photo_is_put_on_the_photo_by_keys_alone(guide: Visi
     assert guide.wait_for(".complaint:not([hidden])").inner_text() == T["dropper_failed"].format(name="none.png")
 
 
-def test_other_colours_stand_in_a_strip_and_a_veil_shows_where_the_model_is_unsure(guide: Visit) -> None:
+def test_other_colors_stand_in_a_strip_and_a_veil_shows_where_the_model_is_unsure(guide: Visit) -> None:
     page, strip = guide.page, guide.page.locator(".others-strip button")
     page.get_by_role("button", name=T["unsure"]).click()
     page.locator(".veil:not([hidden])").wait_for()
     path = page.evaluate("document.querySelector('.veil').style.maskImage").split('"')[1]
     with Image.open(io.BytesIO(guide.server.http.get(path).content)) as image:
-        assert np.asarray(image).min() > 100  # two colours that are far apart are just as possible, everywhere
+        assert np.asarray(image).min() > 100  # two colors that are far apart are just as possible, everywhere
     page.get_by_role("button", name=T["variants"]).click()
     strip.nth(6).wait_for()
     guide.wait_for("body:not([data-colorize=working])")
@@ -713,10 +730,10 @@ def test_other_colours_stand_in_a_strip_and_a_veil_shows_where_the_model_is_unsu
         next_result(guide, strip.nth(variant).click)
         assert strip.nth(variant).get_attribute("aria-pressed") == "true"
         found.append(halves(guide))
-    assert all(abs(colour[0] - was[0]) > 15 for colours in found for colour, was in zip(colours, first, strict=True))
+    assert all(abs(color[0] - was[0]) > 15 for colors in found for color, was in zip(colors, first, strict=True))
     next_result(guide, strip.nth(1).click)
     assert halves(guide) == found[0]  # the same one each time
-    # a colour of one's own makes others of them
+    # a color of one's own makes others of them
     page.get_by_role("button", name="Foliage 2").click()
     next_result(guide, lambda: page.mouse.click(*at(guide, 0.25, 0.3)))
     assert strip.count() == 0

@@ -18,7 +18,7 @@ from torch import nn
 from colorize.models.architectures import build_generator
 from colorize.models.weights import save_generator
 from colorize.web.cli import OPTIONS, main
-from tests.web.conftest import FILE, grey
+from tests.web.conftest import FILE, gray
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,8 +38,8 @@ def test_the_table_in_the_documentation_is_that_of_the_program() -> None:
         (ROOT / "docs" / "web.md").read_text(encoding="utf-8"),
         re.M,
     )
-    told = {name: (variable, default.strip()) for name, variable, default in rows}
-    assert told == {
+    documented = {name: (variable, default.strip()) for name, variable, default in rows}
+    assert documented == {
         option.name: (option.variable, "" if option.default is None else str(option.default)) for option in OPTIONS
     }
 
@@ -50,13 +50,13 @@ def test_a_port_in_use_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]
         taken.listen()
         port = taken.getsockname()[1]
         assert main(["--port", str(port)]) == 2
-    told = capsys.readouterr().err
-    assert told.startswith(f"colorize-app: cannot listen on 127.0.0.1:{port} (")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith(f"colorize-app: cannot listen on 127.0.0.1:{port} (")
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "told"),
+    ("arguments", "environment", "expected"),
     [
         (["--port", "70000"], {}, "--port must be from 1 to 65535, got 70000"),
         (["--host", "no.such.host.invalid"], {}, "--host no.such.host.invalid: is no address of a computer"),
@@ -78,7 +78,7 @@ def test_a_port_in_use_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]
 def test_wrong_options_are_one_line_and_exit_2(
     arguments: list[str],
     environment: dict[str, str],
-    told: str,
+    expected: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -86,7 +86,7 @@ def test_wrong_options_are_one_line_and_exit_2(
         monkeypatch.setenv(name, value)
     assert main(arguments) == 2
     error = capsys.readouterr().err
-    assert error.startswith(f"colorize-app: {told}")
+    assert error.startswith(f"colorize-app: {expected}")
     assert error.count("\n") == 1
 
 
@@ -118,7 +118,7 @@ def test_at_sigterm_it_finishes_what_runs_takes_nothing_new_and_leaves_nothing(t
             assert folder.stat().st_mode & 0o077 == 0
             with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
                 assert http.get("/config").json()["root"].endswith("/photos")  # where a proxy shows it
-                content = grey(1600, 1200)
+                content = gray(1600, 1200)
                 photo = {"path": http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0]}
                 ask = {"photo": photo | {"meta": FILE}}
                 calls = [http.post("/gradio_api/call/v2/colorize", json=ask) for _ in range(4)]

@@ -11,7 +11,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from colorize.web.hosts import Hosts
-from tests.web.conftest import LEAKS, Running, gradio_client, grey, running
+from tests.web.conftest import LEAKS, Running, gradio_client, gray, running
 
 pytestmark = LEAKS
 
@@ -69,7 +69,7 @@ def test_a_site_whose_name_is_turned_to_this_server_reads_nothing(server: Runnin
             assert answer.json()["detail"].startswith(
                 "This server is not called evil.example: start it with --allowed-h"
             )
-        assert server.upload(grey(), **headers).status_code == 421
+        assert server.upload(gray(), **headers).status_code == 421
         assert server.http.get("/healthz", headers=headers).status_code == 200  # of those who look after it
 
 
@@ -85,8 +85,8 @@ def test_a_site_whose_name_is_turned_to_this_server_reads_nothing(server: Runnin
     ],
 )
 def test_another_sites_page_changes_nothing(server: Running, headers: dict[str, str]) -> None:
-    assert server.upload(grey(), **headers).status_code == 403
-    photo = server.file(grey())
+    assert server.upload(gray(), **headers).status_code == 403
+    photo = server.file(gray())
     ask = server.http.post("/gradio_api/call/v2/colorize", json={"photo": photo}, headers=headers)
     assert ask.status_code == 403
     assert ask.json()["detail"] == "Only the page itself may ask this."
@@ -94,7 +94,7 @@ def test_another_sites_page_changes_nothing(server: Running, headers: dict[str, 
 
 def test_the_page_itself_and_programs_may(server: Running, tmp_path: Path) -> None:
     for headers in ({}, {"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {"Origin": server.url}):
-        assert server.upload(grey(), **headers).status_code == 200
+        assert server.upload(gray(), **headers).status_code == 200
     with gradio_client(server) as client:
         assert client.view_api(return_format="dict")
 
@@ -105,9 +105,9 @@ def test_behind_a_proxy_the_page_is_asked_by_the_proxys_name(tmp_path: Path) -> 
         config = there.http.get("/config", headers=forwarded).json()
         assert config["root"] == "https://photos.example.org:8443"
         ours = forwarded | {"Origin": "https://photos.example.org:8443"}
-        assert there.upload(grey(), **ours).status_code == 200
+        assert there.upload(gray(), **ours).status_code == 200
         theirs = forwarded | {"Origin": "https://photos.example.org"}
-        assert there.upload(grey(), **theirs).status_code == 403
+        assert there.upload(gray(), **theirs).status_code == 403
         host = {"Host": "photos.example.org", "X-Forwarded-Proto": "https", "Origin": "https://photos.example.org"}
         assert httpx.get(f"{there.url}/config", headers=host, trust_env=False).status_code == 200
-        assert there.upload(grey(), **host).status_code == 200
+        assert there.upload(gray(), **host).status_code == 200

@@ -64,7 +64,7 @@ def test_names_lose_folders_and_what_systems_cannot_hold() -> None:
 def test_the_store_untells_its_folders(tmp_path: Path) -> None:
     store = Store(tmp_path)
     folder = store.new_folder()
-    assert store.untold(f"{folder}/a.png and {folder}/b.png: bad") == "a.png and b.png: bad"
+    assert store.without_paths(f"{folder}/a.png and {folder}/b.png: bad") == "a.png and b.png: bad"
 
 
 def test_a_limit_below_1_is_told() -> None:

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from colorize.web.hosts import Hosts
-from tests.web.conftest import FILE, LEAKS, Running, grey, running
+from tests.web.conftest import FILE, LEAKS, Running, gray, running
 
 pytestmark = LEAKS
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_a_photo_gets_color_through_the_proxy(proxied: tuple[Running, str]) -> N
         assert page.headers["content-encoding"] == "gzip"
         assert http.get("/config").json()["root"] == url
         own = {"Origin": url}  # as browsers send it
-        (path,) = http.post("/gradio_api/upload", files={"files": ("a.png", grey())}, headers=own).json()
+        (path,) = http.post("/gradio_api/upload", files={"files": ("a.png", gray())}, headers=own).json()
         ask = {"photo": {"path": path, "meta": FILE}}
         job = http.post("/gradio_api/call/v2/colorize", json=ask, headers=own).json()["event_id"]
         start = time.monotonic()
@@ -127,7 +127,7 @@ def test_a_photo_gets_color_through_the_proxy(proxied: tuple[Running, str]) -> N
         (result,) = re.findall(r'"url": "([^"]*)"', answer)
         assert result.startswith(url)
         assert http.get(result).headers["content-type"] == "image/jpeg"
-        elsewhere = http.post("/gradio_api/upload", files={"files": grey()}, headers={"Origin": "https://localhost"})
+        elsewhere = http.post("/gradio_api/upload", files={"files": gray()}, headers={"Origin": "https://localhost"})
         assert elsewhere.status_code == 403
 
 
@@ -147,7 +147,7 @@ def test_limits_go_by_the_clients_address_not_by_the_proxys(
     with httpx.Client(base_url=url.replace("localhost", "127.0.0.1"), transport=transport, timeout=30) as http:
         headers = {"Host": url.removeprefix("https://"), "X-Forwarded-For": "192.0.2.1"}  # which is not believed
         extensions = {"sni_hostname": "localhost"}
-        photo = server.file(grey())
+        photo = server.file(gray())
         asked = http.post("/gradio_api/call/v2/colorize", json={"photo": photo}, headers=headers, extensions=extensions)
         assert asked.status_code == 200
     assert seen == ["127.0.0.9"]

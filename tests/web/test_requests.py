@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.web.conftest import LEAKS, Running, grey
+from tests.web.conftest import LEAKS, Running, gray
 
 pytestmark = LEAKS
 
@@ -20,7 +20,7 @@ def quiet(server: Running, capsys: pytest.CaptureFixture[str], caplog: pytest.Lo
 
 
 @pytest.mark.parametrize(
-    ("path", "body", "status", "told"),
+    ("path", "body", "status", "expected"),
     [
         ("call/v2/colorize", {}, 422, "The parameter photo is missing: expected photo, strength, "),
         ("call/v2/colorize", {"photo": "FILE", "strenght": 1}, 422, "Unknown parameter strenght: expected photo, "),
@@ -50,12 +50,12 @@ def quiet(server: Running, capsys: pytest.CaptureFixture[str], caplog: pytest.Lo
     ],
 )
 def test_what_no_endpoint_takes_is_told(
-    quiet: Running, path: str, body: dict[str, Any], status: int, told: str
+    quiet: Running, path: str, body: dict[str, Any], status: int, expected: str
 ) -> None:
-    content = json.loads(json.dumps(body).replace('"FILE"', json.dumps(quiet.file(grey()))))
+    content = json.loads(json.dumps(body).replace('"FILE"', json.dumps(quiet.file(gray()))))
     answer = quiet.http.post(f"/gradio_api/{path}", json=content)
     assert answer.status_code == status
-    assert answer.json()["detail"].startswith(told)
+    assert answer.json()["detail"].startswith(expected)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_an_answer_that_nobody_has_asked_for_is_404(quiet: Running, path: str) -
 
 
 def test_an_answer_can_be_fetched_once(quiet: Running) -> None:
-    call = quiet.call("colorize", photo=quiet.file(grey()))
+    call = quiet.call("colorize", photo=quiet.file(gray()))
     assert quiet.result("colorize", call)[0] == "complete"
     answer = quiet.http.get(f"/gradio_api/call/colorize/{call.json()['event_id']}", timeout=5)
     assert answer.status_code == 404
@@ -90,7 +90,7 @@ def asked_by_page(server: Running, **changed: Any) -> dict[str, Any]:
     """What the page's event for one photo answers, where some of what it sends is something else."""
     config = server.http.get("/config").json()
     event = next(each for each in config["dependencies"] if each["api_name"] == "colorize_1")
-    photo = {"time": 1, "photos": [{"path": server.file(grey())["path"], "name": "a.png"}], "hints": [], "variant": 0}
+    photo = {"time": 1, "photos": [{"path": server.file(gray())["path"], "name": "a.png"}], "hints": [], "variant": 0}
     sent = {"photos": photo, "strength": 1, "size": 192, "format": "JPEG"} | changed
     body = {"data": list(sent.values()), "fn_index": event["id"], "session_hash": "page"}
     assert server.http.post("/gradio_api/queue/join", json=body).status_code == 200

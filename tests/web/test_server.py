@@ -19,7 +19,7 @@ import pytest
 
 from colorize.web.addresses import Proxies, network_of
 from colorize.web.folder import own_folder
-from tests.web.conftest import FILE, LEAKS, Running, grey, running
+from tests.web.conftest import FILE, LEAKS, Running, gray, running
 
 pytestmark = LEAKS
 ROOT = Path(__file__).parents[2]
@@ -58,8 +58,8 @@ def from_address(server: Running, source: str) -> httpx.Client:
 @pytest.fixture
 def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     """A server for few connections at a time."""
-    monkeypatch.setattr("colorize.web.server._MOST_CONNECTIONS", 40)
-    monkeypatch.setattr("colorize.web.server._MOST_OF_ONE", 10)
+    monkeypatch.setattr("colorize.web.server._MAX_CONNECTIONS", 40)
+    monkeypatch.setattr("colorize.web.server._MAX_CONNECTIONS_PER_ADDRESS", 10)
     with running(tmp_path) as there:
         yield there
 
@@ -108,7 +108,7 @@ def test_what_is_being_answered_is_not_closed_for_others_and_health_is_told_all_
 
 
 def test_headers_have_to_come_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colorize.web.server._HEAD_SECONDS", 0.3)
+    monkeypatch.setattr("colorize.web.server._HEADER_TIMEOUT_S", 0.3)
     with running(tmp_path) as there:
         started = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
         with sockets(there, 3, "127.0.0.1") as silent, sockets(there, 3, "127.0.0.1", started) as slow:
@@ -119,20 +119,20 @@ def test_headers_have_to_come_in_time(tmp_path: Path, monkeypatch: pytest.Monkey
                         each.sendall(b"X: y\r\n")
             assert all(map(is_closed, silent + slow))
         there.engine.go.clear()  # what has been asked in time takes as long as it takes
-        call = there.call("colorize", photo=there.file(grey()))
+        call = there.call("colorize", photo=there.file(gray()))
         threading.Timer(0.8, there.engine.go.set).start()
         assert there.result("colorize", call)[0] == "complete"
 
 
 def test_a_body_has_to_come_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colorize.web.guard._BODY_SECONDS", 0.3)
+    monkeypatch.setattr("colorize.web.guard._BODY_TIMEOUT_S", 0.3)
     ask = b"POST /gradio_api/call/colorize HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"
     with running(tmp_path) as there, sockets(there, 1, "127.0.0.1", ask) as (slow,):
         assert slow.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
 def test_an_answer_that_nobody_takes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colorize.web.server._STALLED_SECONDS", 0.3)
+    monkeypatch.setattr("colorize.web.server._STALLED_TIMEOUT_S", 0.3)
     with running(tmp_path) as there:
         path = there.file(bytes(50_000_000))["path"]
         ask = f"GET /gradio_api/file={path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
@@ -146,7 +146,7 @@ def test_an_answer_that_nobody_takes_is_given_up(tmp_path: Path, monkeypatch: py
 
 
 def test_requests_of_one_address_behind_a_proxy_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("colorize.web.guard._MOST_REQUESTS", 5)
+    monkeypatch.setattr("colorize.web.guard._MAX_REQUESTS_PER_ADDRESS", 5)
     stream = b"GET /gradio_api/heartbeat/x HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n"
     with running(tmp_path) as there, sockets(there, 5, "127.0.0.1", stream) as streams:
         for each in streams:
@@ -203,7 +203,7 @@ def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with program(tmp_path) as (process, http):
-        path = Path(http.post("/gradio_api/upload", files={"files": ("a.png", grey())}).json()[0])
+        path = Path(http.post("/gradio_api/upload", files={"files": ("a.png", gray())}).json()[0])
         with own_folder():  # another server starts beside it
             assert path.exists()
         process.kill()
@@ -223,7 +223,7 @@ def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
 def test_at_a_second_sigterm_it_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     with program(tmp_path) as (process, http):
-        content = grey(7000, 7000)
+        content = gray(7000, 7000)
         photo = {"path": http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0], "meta": FILE}
         http.post("/gradio_api/call/v2/colorize", json={"photo": photo, "format": "PNG"})
         time.sleep(1)  # it is in the middle of it

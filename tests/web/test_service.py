@@ -30,9 +30,9 @@ from PIL import ExifTags, Image
 from colorize import Colorizer, __version__
 from colorize.color.units import FloatArray
 from colorize.web.limits import Limits
-from colorize.web.studio import Studio
+from colorize.web.photo_service import PhotoService
 from tests.stand_ins import TwoHalves
-from tests.web.conftest import FILE, LEAKS, Running, gradio_client, grey, running
+from tests.web.conftest import FILE, LEAKS, Running, gradio_client, gray, running
 
 pytestmark = LEAKS
 
@@ -54,9 +54,9 @@ def client(server: Running) -> Iterator[Client]:
         yield client
 
 
-def test_a_program_gets_a_photo_back_in_colour_under_its_own_name(client: Client, tmp_path: Path) -> None:
+def test_a_program_gets_a_photo_back_in_color_under_its_own_name(client: Client, tmp_path: Path) -> None:
     path = tmp_path / "Großmutter & Tom (2).png"
-    path.write_bytes(grey())
+    path.write_bytes(gray())
     result = Path(client.predict(photo=handle_file(path), format="TIFF", api_name="/colorize"))
     assert result.name == "Großmutter & Tom (2)-color.tif"
     with Image.open(result) as image:
@@ -67,7 +67,7 @@ def test_a_program_gets_a_photo_back_in_colour_under_its_own_name(client: Client
 def test_metadata_come_along(server: Running) -> None:
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "Grandma"
-    given = server.file(grey(format_="JPEG", exif=exif, dpi=(300, 300)), "a.jpg")
+    given = server.file(gray(format_="JPEG", exif=exif, dpi=(300, 300)), "a.jpg")
     event, (result,) = server.result("colorize", server.call("colorize", photo=given))
     assert event == "complete"
     with Image.open(io.BytesIO(server.download(result))) as image:
@@ -76,8 +76,8 @@ def test_metadata_come_along(server: Running) -> None:
 
 
 def test_many_photos_come_back_as_one_zip_and_those_that_failed_by_name(client: Client, tmp_path: Path) -> None:
-    (tmp_path / "one.png").write_bytes(grey())
-    (tmp_path / "two.jpg").write_bytes(grey(30, 20, "JPEG"))
+    (tmp_path / "one.png").write_bytes(gray())
+    (tmp_path / "two.jpg").write_bytes(gray(30, 20, "JPEG"))
     (tmp_path / "bad.png").write_bytes(b"this is no photo")
     (tmp_path / "notes.txt").write_text("neither")
     given = [handle_file(path) for path in sorted(tmp_path.iterdir())]
@@ -92,7 +92,7 @@ def test_many_photos_come_back_as_one_zip_and_those_that_failed_by_name(client: 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
 def test_the_documentations_commands_work(server: Running, tmp_path: Path) -> None:
     document = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
-    (tmp_path / "photo.jpg").write_bytes(grey(format_="JPEG"))
+    (tmp_path / "photo.jpg").write_bytes(gray(format_="JPEG"))
     (shell,) = re.findall(r"```sh\n(.*?)```", document, re.DOTALL)
     environment = os.environ | {"no_proxy": "127.0.0.1"}
     command = shell.replace("http://127.0.0.1:7860", server.url)
@@ -109,7 +109,7 @@ def test_the_documentations_commands_work(server: Running, tmp_path: Path) -> No
 
 
 def test_curl_needs_only_the_photo(server: Running) -> None:
-    event, (result,) = server.result("colorize", server.call("colorize", photo=server.file(grey())))
+    event, (result,) = server.result("colorize", server.call("colorize", photo=server.file(gray())))
     assert event == "complete"
     assert result["orig_name"] == "photo-color.jpg"
     assert is_red(server.download(result))
@@ -122,39 +122,45 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
         assert endpoint["description"]
     parameters = {each["parameter_name"]: each for each in named["/colorize"]["parameters"]}
     assert list(parameters) == ["photo", "strength", "size", "format", "hints", "variant"]
-    assert parameters["strength"]["label"] == "how strong the colours are, from 0 (grey) to 2"
-    assert named["/colorize"]["returns"][0]["label"] == "the photo in colour"
+    assert parameters["strength"]["label"] == "strength of the colors, from 0 (gray) to 2"
+    assert named["/colorize"]["returns"][0]["label"] == "the colorized photo"
     assert parameters["format"]["type"]["enum"] == ["JPEG", "PNG", "TIFF"]
     assert parameters["strength"]["parameter_default"] == 1.0
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "parameters", "told"),
+    ("name", "content", "parameters", "expected"),
     [
         ("notes.png", b"no photo", {}, "notes.png: expected a photo, this is no image format that can be read"),
-        ("a.png", grey()[:200], {}, "a.png: a damaged photo"),
-        ("a.png", grey(), {"strength": 3}, "strength must be a number from 0 to 2, got 3"),
-        ("a.png", grey(), {"strength": "x"}, "strength must be a number from 0 to 2, got 'x'"),
-        ("a.png", grey(), {"size": 5000}, "size must be from 64 to 512"),
-        ("a.png", grey(), {"size": [1]}, "size must be from 64 to 512"),
-        ("a.png", grey(), {"format": "EXE"}, "format must be JPEG, PNG or TIFF"),
-        ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "#112233"}]}, "this model has not learned hints"),
-        ("a.png", grey(), {"hints": [{"x": 1, "y": 1, "colour": "red"}]}, "a hint's color must be #rrggbb"),
-        ("a.png", grey(), {"hints": [{"x": 1}]}, "hints must be a list of at most 2000 places, each with x, y and"),
-        ("a.png", grey(), {"hints": ["x"]}, "hints must be a list of at most 2000 places"),
-        ("a.png", grey(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),
-        ("a.png", grey(), {"hints": 7}, "hints must be a list of at most 2000 places"),
-        ("a.png", grey(), {"variant": 1}, "this model knows one colouring only"),
-        ("a.png", grey(), {"variant": 100}, "variant must be from 0 to 99"),
-        ("a.png", grey(), {"variant": "1"}, "variant must be from 0 to 99"),
+        ("a.png", gray()[:200], {}, "a.png: a damaged photo"),
+        ("a.png", gray(), {"strength": 3}, "strength must be a number from 0 to 2, got 3"),
+        ("a.png", gray(), {"strength": "x"}, "strength must be a number from 0 to 2, got 'x'"),
+        ("a.png", gray(), {"size": 5000}, "size must be from 64 to 512"),
+        ("a.png", gray(), {"size": [1]}, "size must be from 64 to 512"),
+        ("a.png", gray(), {"format": "EXE"}, "format must be JPEG, PNG or TIFF"),
+        ("a.png", gray(), {"hints": [{"x": 1, "y": 1, "color": "#112233"}]}, "this model has not learned hints"),
+        ("a.png", gray(), {"hints": [{"x": 1, "y": 1, "color": "red"}]}, "a hint's color must be #rrggbb"),
+        (
+            "a.png",
+            gray(),
+            {"hints": [{"x": 1, "y": 1, "color": "#112233", "colour": "#112233"}]},
+            "colour is the former name of color",
+        ),
+        ("a.png", gray(), {"hints": [{"x": 1}]}, "hints must be a list of at most 2000 places, each with x, y and"),
+        ("a.png", gray(), {"hints": ["x"]}, "hints must be a list of at most 2000 places"),
+        ("a.png", gray(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),
+        ("a.png", gray(), {"hints": 7}, "hints must be a list of at most 2000 places"),
+        ("a.png", gray(), {"variant": 1}, "this model knows one coloring only"),
+        ("a.png", gray(), {"variant": 100}, "variant must be from 0 to 99"),
+        ("a.png", gray(), {"variant": "1"}, "variant must be from 0 to 99"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line_without_the_servers_folders(
-    server: Running, name: str, content: bytes, parameters: dict[str, Any], told: str
+    server: Running, name: str, content: bytes, parameters: dict[str, Any], expected: str
 ) -> None:
     event, answer = server.result("colorize", server.call("colorize", photo=server.file(content, name), **parameters))
     assert event == "error"
-    assert answer["error"].startswith(told)
+    assert answer["error"].startswith(expected)
     assert str(server.store.folder) not in json.dumps(answer)
     assert "\n" not in answer["error"]
 
@@ -177,15 +183,15 @@ def handle_upload(server: Running, content: bytes, name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A server whose model takes hints and has variants: two halves, each purple unless it is told a colour."""
+    """A server whose model takes hints and has variants: two halves, each purple unless it is told a color."""
     with running(tmp_path_factory.mktemp("guided"), colorizer=Colorizer(TwoHalves())) as there:
         yield there
 
 
 def test_hints_and_variants_are_parameters(guided: Running) -> None:
     with gradio_client(guided) as client:
-        photo = handle_upload(guided, grey(64, 64), "a.png")
-        green = [{"x": 10, "y": 30, "colour": "#1e8c3c"}]
+        photo = handle_upload(guided, gray(64, 64), "a.png")
+        green = [{"x": 10, "y": 30, "color": "#1e8c3c"}]
 
         def halves(**parameters: Any) -> list[Any]:
             path = client.predict(photo=photo, format="PNG", api_name="/colorize", **parameters)
@@ -201,13 +207,15 @@ def test_hints_and_variants_are_parameters(guided: Running) -> None:
         with Image.open(client.predict(photo=photo, api_name="/uncertainty")) as image:
             assert (image.format, image.mode, image.size) == ("PNG", "L", (64, 64))
             assert np.asarray(image).min() > 100
-    outside = [{"x": 64, "y": 0, "colour": "#1e8c3c"}]
-    _, answer = guided.result("colorize", guided.call("colorize", photo=guided.file(grey(64, 64)), hints=outside))
+        former = [{"x": 10, "y": 30, "colour": "#1e8c3c"}]
+        np.testing.assert_array_equal(halves(hints=former), halves(hints=green))
+    outside = [{"x": 64, "y": 0, "color": "#1e8c3c"}]
+    _, answer = guided.result("colorize", guided.call("colorize", photo=guided.file(gray(64, 64)), hints=outside))
     assert answer["error"] == "a hint must lie within the photo's 64×64 px, got (64, 0)"
 
 
 def test_a_model_without_variants_says_so(server: Running) -> None:
-    _, answer = server.result("uncertainty", server.call("uncertainty", photo=server.file(grey())))
+    _, answer = server.result("uncertainty", server.call("uncertainty", photo=server.file(gray())))
     assert answer["error"].startswith("this model knows one coloring only")
 
 
@@ -243,11 +251,11 @@ def test_a_photo_of_too_many_pixels_is_told_before_it_is_decoded(small: Running)
     pages = [Image.new("1", (600, 1000)) for _ in range(2)]
     content = io.BytesIO()
     pages[0].save(content, "TIFF", save_all=True, append_images=pages[1:], compression="group4")
-    for name, large in (("large.png", grey(1500, 1000)), ("pages.tif", content.getvalue())):
+    for name, large in (("large.png", gray(1500, 1000)), ("pages.tif", content.getvalue())):
         event, answer = small.result("colorize", small.call("colorize", photo=small.file(large, name)))
         assert event == "error"
         assert "million pixels or more, 1 million are accepted" in answer["error"]
-    given = [small.file(grey(1500, 1000), "large.png"), small.file(grey(), "fine.png")]
+    given = [small.file(gray(1500, 1000), "large.png"), small.file(gray(), "fine.png")]
     event, (archive, failed) = small.result("colorize_batch", small.call("colorize_batch", photos=given))
     assert [each["name"] for each in failed] == ["large.png"]
     assert zipfile.ZipFile(io.BytesIO(small.download(archive))).namelist() == ["fine.png"]
@@ -284,7 +292,7 @@ def test_a_batch_ends_when_its_time_is_over_and_names_what_was_not_reached(tmp_p
             return answer(l)
 
         there.engine.answer = slow
-        given = [there.file(grey(9, 6))] * 70  # at most 32 are under way at once
+        given = [there.file(gray(9, 6))] * 70  # at most 32 are under way at once
         event, (archive, failed) = there.result("colorize_batch", there.call("colorize_batch", photos=given))
         assert event == "complete"
         assert failed
@@ -295,13 +303,13 @@ def test_a_batch_ends_when_its_time_is_over_and_names_what_was_not_reached(tmp_p
 
 
 def test_a_batch_of_too_many_photos_is_refused(small: Running) -> None:
-    one = small.file(grey())
+    one = small.file(gray())
     event, answer = small.result("colorize_batch", small.call("colorize_batch", photos=[one] * 4))
     assert (event, answer["error"]) == ("error", "1 to 3 photos at a time, got 4")
 
 
 def test_a_clients_jobs_and_the_queue_are_bounded_and_nothing_is_lost(small: Running) -> None:
-    photo = small.file(grey())
+    photo = small.file(gray())
     small.engine.go.clear()
     try:
         calls = [small.call("colorize", photo=photo) for _ in range(3)]
@@ -331,7 +339,7 @@ def test_a_clients_jobs_and_the_queue_are_bounded_and_nothing_is_lost(small: Run
 
 def test_many_jobs_at_the_same_moment_do_not_slip_past_the_limit(small: Running) -> None:
     small.until(lambda: not small.service.jobs.of("127.0.0.1"))
-    photo = small.file(grey())
+    photo = small.file(gray())
     small.engine.go.clear()
     try:
         with concurrent.futures.ThreadPoolExecutor(12) as pool:
@@ -345,7 +353,7 @@ def test_many_jobs_at_the_same_moment_do_not_slip_past_the_limit(small: Running)
 
 
 def test_uploads_and_results_are_deleted_and_examples_stay(server: Running) -> None:
-    given = server.file(grey())
+    given = server.file(gray())
     _, (result,) = server.result("colorize", server.call("colorize", photo=given))
     kept = {path.parent.name for path in server.store.folder.rglob("*.jpg") if path.name == "chelsea.jpg"}
     for path in server.store.folder.iterdir():
@@ -358,7 +366,7 @@ def test_uploads_and_results_are_deleted_and_examples_stay(server: Running) -> N
     assert server.http.get(f"/gradio_api/file={result['path']}").status_code == 404
     answer = server.call("colorize", photo=given)
     assert answer.status_code == 422
-    assert answer.json()["detail"] == "This upload is not there, or not any more. Send the photo again."
+    assert answer.json()["detail"] == "This upload does not exist, or no longer. Send the photo again."
     assert {path.name for path in server.store.folder.iterdir()} == kept
 
 
@@ -387,8 +395,8 @@ def test_uploads_and_results_are_deleted_and_examples_stay(server: Running) -> N
     ],
 )
 def test_only_uploads_are_taken_for_files(server: Running, path: object) -> None:
-    upload = Path(server.file(grey())["path"])
-    (upload.parent / ".hidden").write_bytes(grey())
+    upload = Path(server.file(gray())["path"])
+    (upload.parent / ".hidden").write_bytes(gray())
     with contextlib.suppress(FileExistsError):
         (upload.parent / "link").symlink_to("/etc/passwd")
     if isinstance(path, str):
@@ -397,7 +405,7 @@ def test_only_uploads_are_taken_for_files(server: Running, path: object) -> None
         for ask in ({"photo": file}, {"photo": {"deep": [file]}}):
             answer = server.http.post("/gradio_api/call/v2/colorize", json=ask)
             assert answer.status_code == 422
-            assert answer.json()["detail"] == "This upload is not there, or not any more. Send the photo again."
+            assert answer.json()["detail"] == "This upload does not exist, or no longer. Send the photo again."
         answer = server.http.post("/gradio_api/call/colorize", json={"data": [file, 1, 192, "PNG"]})
         assert answer.status_code == 422
         body = {"data": [file], "fn_index": 0, "session_hash": "x"}
@@ -419,7 +427,7 @@ def test_no_address_is_fetched(server: Running) -> None:
         thread = threading.Thread(target=listen)
         thread.start()
         url = f"http://127.0.0.1:{trap.getsockname()[1]}/photo.png"
-        upload = server.file(grey())
+        upload = server.file(gray())
         for path in (f"/gradio_api/file={url}", f"/gradio_api/proxy={url}", f"/gradio_api/file/{url}"):
             assert server.http.get(path).status_code == 404
         event, _ = server.result("colorize", server.call("colorize", photo=upload | {"url": url, "orig_name": url}))
@@ -494,6 +502,7 @@ def test_the_study_is_there_with_all_that_it_shows_and_nothing_else(server: Runn
     assert page.headers["content-type"].startswith("text/html")
     shown = re.findall(r"""(?:src|href)="(?!#|https?:)([^"]*)""", page.text)
     assert "shapes.jpg" in shown
+    assert "<code>docs/learned-loss/data/</code>" in page.text
     for name in shown:
         assert server.http.get(f"/study/{name}").headers["content-type"] in ("image/jpeg", "image/svg+xml")
     for name in ("", "README.md", "data", "..%2fweb.md", "%2e%2e"):
@@ -534,10 +543,10 @@ def test_an_upload_that_is_none_is_400(server: Running, content: bytes, kind: st
     ],
 )
 def test_an_uploads_name_is_its_own_and_leads_nowhere_else(server: Running, name: str, stored: str) -> None:
-    path = Path(server.file(grey(), name)["path"])
+    path = Path(server.file(gray(), name)["path"])
     assert path.name == stored
     assert path.parent.parent == server.store.folder
-    assert server.http.get(f"/gradio_api/file={str(path).replace('%', '%25').replace('#', '%23')}").content == grey()
+    assert server.http.get(f"/gradio_api/file={str(path).replace('%', '%25').replace('#', '%23')}").content == gray()
 
 
 def test_nobodys_upload_runs_as_a_page_of_this_server(server: Running) -> None:
@@ -551,15 +560,15 @@ def test_nobodys_upload_runs_as_a_page_of_this_server(server: Running) -> None:
 
 
 def test_paths_of_uploads_cannot_be_guessed(server: Running) -> None:
-    first, second = (Path(server.file(grey())["path"]) for _ in range(2))  # the same photo twice
+    first, second = (Path(server.file(gray())["path"]) for _ in range(2))  # the same photo twice
     assert first.parent != second.parent
     assert re.fullmatch(r"[0-9a-f]{32}", first.parent.name)
     assert first.parent.stat().st_mode & 0o077 == 0
 
 
 def test_another_site_cannot_ask_in_a_users_name(server: Running) -> None:
-    assert server.upload(grey(), **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
-    assert server.upload(grey(), **{"Sec-Fetch-Site": "same-origin"}).status_code == 200
+    assert server.upload(gray(), **{"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert server.upload(gray(), **{"Sec-Fetch-Site": "same-origin"}).status_code == 200
 
 
 def test_an_error_of_the_program_itself_tells_nothing(
@@ -568,10 +577,10 @@ def test_an_error_of_the_program_itself_tells_nothing(
     def broken(*_: object) -> None:
         raise RuntimeError("of /some/folder")
 
-    monkeypatch.setattr(Studio, "colorize", broken)
-    event, told = server.result("colorize", server.call("colorize", photo=server.file(grey())))
+    monkeypatch.setattr(PhotoService, "colorize", broken)
+    event, error = server.result("colorize", server.call("colorize", photo=server.file(gray())))
     assert event == "error"
-    assert told == {"error": None}
+    assert error == {"error": None}
     assert "of /some/folder" in capsys.readouterr().err  # for whoever runs the server
 
 
@@ -580,7 +589,7 @@ def test_an_error_of_the_program_itself_tells_nothing(
 
 def test_health_and_metrics(server: Running) -> None:
     assert server.http.get("/healthz").json() == {"status": "ok", "version": __version__, "model": "RedEngine"}
-    server.result("colorize", server.call("colorize", photo=server.file(grey())))
+    server.result("colorize", server.call("colorize", photo=server.file(gray())))
     numbers = server.http.get("/metrics")
     assert numbers.headers["content-type"].startswith("text/plain; version=")
     for name in (

@@ -14,7 +14,7 @@ from PIL import Image
 
 from colorize.web.limits import Limits
 from colorize.web.store import Store, StoreFullError
-from tests.web.conftest import LEAKS, Running, grey, running
+from tests.web.conftest import LEAKS, Running, gray, running
 
 pytestmark = LEAKS
 
@@ -47,7 +47,7 @@ def test_what_is_written_counts_and_what_is_deleted_does_not(tmp_path: Path) -> 
 def test_an_upload_does_not_look_at_all_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(tmp_path) as there:
         for _ in range(30):
-            there.file(grey())
+            there.file(gray())
         looked: list[str] = []
         stat = Path.stat
 
@@ -57,7 +57,7 @@ def test_an_upload_does_not_look_at_all_that_is_there(tmp_path: Path, monkeypatc
             return stat(path, *args, **settings)
 
         monkeypatch.setattr(Path, "stat", noted)
-        there.file(grey())
+        there.file(gray())
         monkeypatch.undo()
         assert len({Path(path).parent for path in looked}) <= 2
 
@@ -87,7 +87,7 @@ def test_uploads_are_bounded(small: Running) -> None:
 
     form = {"Content-Type": "multipart/form-data; boundary=x"}
     assert small.http.post("/gradio_api/upload", content=unannounced(), headers=form).status_code == 507
-    assert small.upload(grey()).status_code == 200
+    assert small.upload(gray()).status_code == 200
     small.store.sweep(-1)
     assert small.upload(bytes(300_000)).status_code == 200
     assert small.store.used() == on_disk(small.store.folder) - on_disk_of_examples(small)

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from colorize.web.limits import Limits
-from colorize.web.turns import OutOfTimeError, QueuedJob, Turns
-from tests.web.conftest import LEAKS, Running, finish, grey, running
+from colorize.web.turns import JobTimeoutError, QueuedJob, Turns
+from tests.web.conftest import LEAKS, Running, finish, gray, running
 
 pytestmark = LEAKS
 
@@ -156,7 +156,7 @@ def test_what_takes_too_long_is_told_at_once_and_counts_until_it_has_stopped() -
             job.stop.wait(10)
             time.sleep(0.1)
 
-        with pytest.raises(OutOfTimeError):
+        with pytest.raises(JobTimeoutError):
             await turns.run(job, 1, work, 0.05)
         assert turns.running == [job]
         await until(lambda: not turns.running)
@@ -187,7 +187,7 @@ def index_of(server: Running, name: str) -> int:
 
 
 def test_join_and_cancel_over_and_over_evades_no_limit(strict: Running) -> None:
-    photo = strict.file(grey())
+    photo = strict.file(gray())
     index = index_of(strict, "colorize")
     jobs = strict.service.jobs
     strict.engine.go.clear()
@@ -209,7 +209,7 @@ def test_join_and_cancel_over_and_over_evades_no_limit(strict: Running) -> None:
 
 
 def test_a_canceled_batch_counts_until_it_has_stopped(strict: Running) -> None:
-    photo = strict.file(grey())
+    photo = strict.file(gray())
     index = index_of(strict, "colorize_batch")
     jobs = strict.service.jobs
     strict.engine.go.clear()
@@ -228,7 +228,7 @@ def test_a_single_photo_has_the_time_limit_too(strict: Running) -> None:
     call = None
     strict.engine.go.clear()
     try:
-        call = strict.call("colorize", photo=strict.file(grey()))
+        call = strict.call("colorize", photo=strict.file(gray()))
         start = time.monotonic()
         strict.until(lambda: strict.engine.begun)
         event, answer = strict.result("colorize", call)

@@ -1,18 +1,18 @@
-// Before and after in full size under a divider, with zoom. The divider is a range input: keys and screen readers
+// Before and after in full size with a divider and zoom. The divider is a range input, so keys and screen readers can
 // move it.
 const frame = find('.photo-frame'), viewport = find('.viewport'), canvas = find('.canvas');
 const split = find('.split'), divider = find('.split-line');
 const before = find('.before'), after = find('.after'), link = find('.download');
-let zoom = 1;  // times the size at which the whole photo fits
-let shown = null;  // the upload that is shown
+let zoom = 1;  // 1: the whole photo fits
+let shown = null;  // the shown upload
 const strip = find('.earlier-strip');
-const results = new Map();  // the newest of each photo so far, with its button, by the upload
+const results = new Map();  // newest result and button of each photo, by its upload
 
 function lay() {
   const at = viewport.clientWidth * split.value / 100;
   divider.style.transform = `translateX(${at}px)`;
   after.style.clipPath = `inset(0 0 0 ${viewport.scrollLeft + at}px)`;
-  if (zoom <= 1 && document.activeElement?.matches('.out, .fit')) find('.in').focus();  // these two hide
+  if (zoom <= 1 && document.activeElement?.matches('.out, .fit')) find('.in').focus();  // these two get hidden
   find('.out').disabled = find('.fit').disabled = zoom <= 1;
 }
 
@@ -34,13 +34,13 @@ find('.fit').addEventListener('click', () => zoomTo(1));
 find('.full').addEventListener('click', () =>
   document.fullscreenElement ? document.exitFullscreen() : frame.requestFullscreen());
 frame.addEventListener('wheel', event => {
-  if (!event.ctrlKey) return;  // as maps do: a plain wheel moves the page
+  if (!event.ctrlKey) return;  // as in maps: the wheel alone scrolls the page
   event.preventDefault();
   const box = viewport.getBoundingClientRect();
   zoomTo(zoom * Math.exp(-event.deltaY / 200), event.clientX - box.left, event.clientY - box.top);
 }, {passive: false});
 
-// One pointer moves the divider, or, in an enlarged photo and off the divider, the photo; two pointers zoom.
+// One pointer moves the divider. In an enlarged photo, away from the divider, it moves the photo. Two pointers zoom.
 const pointers = new Map();
 let dragging = '';
 frame.addEventListener('pointerdown', event => {
@@ -103,7 +103,7 @@ async function show(value) {
   after.alt = t('alt_after', value);
   find('.name').textContent = value.name;
   find('.pixels').textContent = `${t('pixels', value)}.`;
-  find('.had-colour').textContent = value.had_colour ? t('had_colour') : '';
+  find('.had-color').textContent = value.had_color ? t('had_color') : '';
   link.href = fileUrl(value.download);
   link.download = value.download.split('/').at(-1);
   link.textContent = t('download', value);
@@ -120,7 +120,7 @@ async function show(value) {
   return true;
 }
 
-// The photos so far, so that none of those that were sent one after the other is lost.
+// Earlier photos, so that none is lost when several are sent one after the other.
 function remember(value) {
   const known = results.get(value.photo);
   const button = known?.button ?? document.createElement('button');
@@ -137,7 +137,7 @@ function remember(value) {
 async function again(photo) {
   const {value, button} = results.get(photo);
   if (await show(value)) return;
-  button.remove();  // its time is over
+  button.remove();  // its files were deleted
   results.delete(photo);
   document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {complaint: t('no_such_upload')}}));
 }

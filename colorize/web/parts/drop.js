@@ -1,14 +1,14 @@
-// Takes photos by drop, choice, paste or example, sends them, and triggers 'one' or 'many'.
+// Takes photos by drop, file dialog, paste or example, uploads them, and triggers 'one' or 'many'.
 const AT_ONCE = 3;
 const zone = find('.zone'), bar = find('.task-bar'), words = find('.task-words'), complaint = find('.complaint');
 const sending = new Set();  // an AbortController for each upload
-// Single photos and batches, one of each at a time: two answers at the same moment would become one to gradio.
-// `deaf`: one was refused or cancelled; gradio tells of that as failures, at some time, once or twice.
+// One single photo and one batch at a time: gradio merges two answers that come at the same moment.
+// `deaf`: ignore failures, because a job was refused or canceled; gradio then reports one or two failures, at any time.
 const lanes = Object.fromEntries(
   ['one', 'others', 'many'].map(name => [name, {running: null, waiting: [], deaf: false}]));
-let newest = 0;  // job, by its time
-let shown = null;  // the photo that the stage shows
-const wishes = new Map();  // of photos, by their uploads: hints, and which variant
+let newest = 0;  // time of the newest job
+let shown = null;  // the photo that is shown
+const colorRequests = new Map();  // hints and variant of each photo, by its upload
 let batch = null;  // the last one
 
 setState('empty');
@@ -89,7 +89,7 @@ async function take(files) {
   try {
     await Promise.all(Array.from({length: AT_ONCE}, worker));
   } catch {
-    return;  // cancelled
+    return;  // canceled
   } finally {
     sending.delete(controller);
   }
@@ -105,9 +105,9 @@ async function take(files) {
 function start(value, event) {
   const lane = lanes[event];
   newest = Math.max(Date.now(), newest + 1);
-  value = {batch: newest, hints: [], variant: 0, ...wishes.get(value.photos[0]?.path), ...value, time: newest};
+  value = {batch: newest, hints: [], variant: 0, ...colorRequests.get(value.photos[0]?.path), ...value, time: newest};
   if (event === 'many') batch = value;
-  lane.waiting = lane.waiting.filter(each => !each.value.again);  // settings have been moved once more
+  lane.waiting = lane.waiting.filter(each => !each.value.again);  // settings have changed again
   lane.waiting.push({value, event});
   setState('working');
   words.textContent = t('waiting');
@@ -127,18 +127,18 @@ function next(lane) {
   trigger(event);
 }
 
-// The photo that is shown, under other settings, with other wishes.
+// Color the shown photo again, with other settings or another color request.
 function again(event, more = {}) {
   complain('');
   start({photos: [shown], refused: [], again: true, ...more}, event);
 }
-document.addEventListener('colorize:wish', ({detail}) => {
-  wishes.set(shown.path, {...wishes.get(shown.path), ...detail});
+document.addEventListener('colorize:color-request', ({detail}) => {
+  colorRequests.set(shown.path, {...colorRequests.get(shown.path), ...detail});
   again('one');
 });
 document.addEventListener('colorize:others', ({detail}) => again('others', detail));
 
-// Settings, once they are let go: not gradio's own event, which keys do not raise.
+// Settings have changed. Not gradio's own event: keys do not raise that.
 document.addEventListener('change', event => {
   if (event.target.closest('#strength, #size, #format') && shown) again('one');
 });
@@ -149,17 +149,17 @@ document.addEventListener('click', event => {
 });
 document.addEventListener('colorize:shown', ({detail: {photo, name}}) => { shown = {path: photo, name}; });
 
-// The stage tells how far a batch is.
+// Progress of a batch.
 document.addEventListener('colorize:progress', ({detail}) => {
   if (detail.first) settle('many');
-  if (detail.time !== lanes.many.running?.value.time) return;  // cancelled
+  if (detail.time !== lanes.many.running?.value.time) return;  // canceled
   words.classList.remove('unseen');
   words.textContent = detail.words;
   bar.hidden = false;
   bar.value = 100 * detail.share;
 });
 
-// The stage tells when a job has ended, well or with a complaint; so does whoever refuses or cancels one.
+// A job has ended: done, failed, refused or canceled.
 document.addEventListener('colorize:ended', ({detail}) => {
   if (detail.complaint) complain(detail.complaint);
   if (detail.settled) settle(detail.settled);
@@ -171,12 +171,12 @@ document.addEventListener('colorize:ended', ({detail}) => {
   }
   if (!busy()) {
     words.textContent = detail.words ?? '';
-    words.classList.toggle('unseen', Boolean(detail.settled || !detail.words));  // a result tells itself to who sees it
+    words.classList.toggle('unseen', Boolean(detail.settled || !detail.words));  // for screen readers only
   }
   rest();
 });
 
-// Gradio tells that a job has failed, not which.
+// gradio reports that a job has failed, not which one.
 document.addEventListener('colorize:failed', ({detail}) => {
   const {running, deaf} = lanes[detail];
   if (deaf || !running) return;
@@ -189,32 +189,32 @@ onJobRefused(({time}, complaint) => {
 });
 
 document.addEventListener('click', event => {
-  if (!event.target.closest('#cancel')) return;  // gradio cancels what the server has
+  if (!event.target.closest('#cancel')) return;  // gradio cancels the job on the server
   for (const each of sending) each.abort();
   sending.clear();
   for (const lane of Object.values(lanes)) {
     Object.assign(lane, {running: null, waiting: [], deaf: lane.deaf || Boolean(lane.running)});
   }
-  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {words: t('cancelled')}}));
+  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {words: t('canceled')}}));
 });
 
-// Choice
+// File dialog
 find('#choose-photos').accept = props.kinds;
 for (const input of element.querySelectorAll('input[type=file]')) {
   input.addEventListener('change', () => {
     take([...input.files].map(file => ({file, name: file.webkitRelativePath || file.name})));
-    input.value = '';  // the same photo can be chosen again
+    input.value = '';  // so that the same photo can be chosen again
   });
 }
 
-// Drop, anywhere on the page; folders are walked through
+// Drop, anywhere on the page, folders included
 const walk = async (entry, path = '') => {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
     return [{file, name: path + file.name}];
   }
   const reader = entry.createReader(), found = [];
-  for (;;) {  // readEntries gives a hundred at a time
+  for (;;) {  // readEntries gives up to 100 entries at a time
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return found;
     for (const each of some) found.push(...await walk(each, `${path}${entry.name}/`));

@@ -1,6 +1,6 @@
-// Batches, the newest first: a tile for each photo as it is done, those that failed beside the rest, the ZIP at the end.
+// Batches, newest first: a tile for each finished photo, the failed ones with their reasons, then the ZIP file.
 const empty = find('.batch');
-const batches = new Map();  // their sections
+const batches = new Map();  // section of each batch
 empty.remove();
 
 function tile({name, path, result, reason}) {
@@ -35,7 +35,7 @@ watch('value', () => {
   if (value.complaint) return tell('ended', {complaint: value.complaint});
   const batch = batches.get(value.batch) ?? empty.cloneNode(true);
   const tiles = batch.querySelector('.tiles'), count = batch.querySelector('.count'), zip = batch.querySelector('.zip');
-  const first = batch.dataset.time !== String(value.time);  // of a new one, or of one that is done again
+  const first = batch.dataset.time !== String(value.time);  // first answer of a new batch, or of one that is repeated
   if (first) {
     batch.dataset.time = value.time;
     batches.set(value.batch, batch);

@@ -1,7 +1,7 @@
-// What is used of gradio in the browser and not promised. tests/web/test_gradio_internals.py says which of it broke.
+// All uses of gradio's private parts in the browser. tests/web/test_gradio_internals.py and test_browser.py cover them.
 
-// gradio asks for jobs by `fetch`, at an address that ends in /queue/join. Why the server would not have one is told by
-// `refuse`, in the page's language; gradio would say it in English.
+// gradio asks for jobs by `fetch`, at a URL that ends in /queue/join. If the server refuses one, `refuse` shows the
+// reason in the page's language; gradio would show its own message in English.
 function onJobRefused(refuse) {
   const fetched = window.fetch;
   window.fetch = async (...request) => {

@@ -1,32 +1,32 @@
-// Colours of a user's own: picked from a palette, a photo or a colour field, then put on the photo by click, brush or
-// keys. Each stroke is a list of hints, {x, y, colour} in the photo's pixels; the network gets all of them.
+// Color hints: the user picks a color from a palette, a photo or a color field, and puts it on the photo by click, brush
+// or keys. Each stroke is a list of hints, {x, y, color} in pixels of the photo. The network gets all of them.
 const PALETTE = {
   'tones_skin': ['#f2d3bd', '#e3b28f', '#c68863', '#8d5a3b', '#5a3825'],
   'tones_sky': ['#b4d2ec', '#6fa3dc', '#3f6fb5', '#f0b48c'],
   'tones_foliage': ['#a8bf5f', '#6f9440', '#3f6b34', '#80804a'],
   'tones_other': ['#b08a5c', '#7d5233', '#a8423a', '#2f4a7d', '#c9a23f'],
 };
-const APART = 0.015;  // of the photo's longer side, between the hints of a stroke: some pixels of the network
-const MOST = 1000;  // hints of one photo
-const SOON = 400;  // ms, within which several strokes are one request
-const KNOB = 26;  // px around the divider's knob, which stays free
+const APART = 0.015;  // of the photo's longer side, between hints of a stroke: some pixels of the network
+const MOST = 1000;  // hints of one photo at most
+const SOON = 400;  // ms; strokes within this time become one request
+const KNOB = 26;  // px around the divider's knob where no hint is put
 const own = find('.own input'), undo = find('.undo'), clear = find('.clear'), dropper = find('.dropper');
 const strokesOf = new Map();  // by photo
-let colour = null;  // that is put on the photo
-let value = null;  // what is shown
-let stroke = null;  // under way
+let color = null;  // the picked color
+let value = null;  // the shown result
+let stroke = null;  // the stroke being drawn
 let soon = 0;
 
-// -- picking a colour ---------------------------------------------------------------------------------------------
+// -- picking a color ---------------------------------------------------------------------------------------------
 
 function swatch(hex, label, group) {
   const button = document.createElement('button');
   Object.assign(button, {type: 'button', className: 'swatch', title: label});
-  button.style.setProperty('--colour', hex);
-  button.dataset.colour = hex;
+  button.style.setProperty('--hint-color', hex);
+  button.dataset.color = hex;
   button.setAttribute('aria-label', label);
   button.setAttribute('aria-pressed', false);
-  button.addEventListener('click', () => pick(colour === hex ? null : hex));
+  button.addEventListener('click', () => pick(color === hex ? null : hex));
   group.append(button);
 }
 
@@ -41,24 +41,24 @@ function tones(key) {
   return row;
 }
 
-for (const [key, colours] of Object.entries(PALETTE)) {
+for (const [key, colors] of Object.entries(PALETTE)) {
   const row = tones(key);
-  colours.forEach((hex, index) => swatch(hex, t('tone', {group: t(key), number: index + 1}), row));
+  colors.forEach((hex, index) => swatch(hex, t('tone', {group: t(key), number: index + 1}), row));
 }
 
 function pick(hex) {
-  colour = hex;
-  for (const each of element.querySelectorAll('.swatch')) each.setAttribute('aria-pressed', each.dataset.colour === hex);
+  color = hex;
+  for (const each of element.querySelectorAll('.swatch')) each.setAttribute('aria-pressed', each.dataset.color === hex);
   find('.own').classList.toggle('picked', Boolean(hex) && own.value === hex);
   frame().classList.toggle('painting', Boolean(hex));
-  frame().style.setProperty('--colour', hex);
+  frame().style.setProperty('--hint-color', hex);
 }
 
 own.addEventListener('input', () => pick(own.value));
 own.addEventListener('click', () => pick(own.value));
-document.addEventListener('keydown', event => { if (event.key === 'Escape' && colour) pick(null); });
+document.addEventListener('keydown', event => { if (event.key === 'Escape' && color) pick(null); });
 
-// -- a colour of another photo, which does not leave the browser ---------------------------------------------------
+// -- a color of another photo, which stays in the browser ---------------------------------------------------
 
 find('#choose-dropper').addEventListener('change', async ({target}) => {
   const [file] = target.files;
@@ -83,7 +83,7 @@ function drop(x, y) {
   const {data} = canvas.getContext('2d').getImageData(left, top, 2 * around + 1, 2 * around + 1);
   const sums = [0, 0, 0, 0];
   for (let index = 0; index < data.length; index += 4) {
-    if (!data[index + 3]) continue;  // beyond the edge
+    if (!data[index + 3]) continue;  // outside the photo
     for (let channel = 0; channel < 3; channel++) sums[channel] += data[index + channel];
     sums[3] += 1;
   }
@@ -103,7 +103,7 @@ const frame = () => document.querySelector('.photo-frame');
 const canvas = () => document.querySelector('.canvas');
 const strokes = () => strokesOf.get(value.photo);
 
-// Where a pointer is, from 0 to 1 in the photo.
+// Position of a pointer in the photo, from 0 to 1.
 function inPhoto(event) {
   const box = canvas().getBoundingClientRect();
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
@@ -111,7 +111,7 @@ function inPhoto(event) {
 
 function add(x, y) {
   if (!(x >= 0 && x < 1 && y >= 0 && y < 1) || strokes().flat().length + stroke.length >= MOST) return;
-  const last = stroke.at(-1), hint = {x: x * value.width, y: y * value.height, colour};
+  const last = stroke.at(-1), hint = {x: x * value.width, y: y * value.height, color};
   const apart = APART * Math.max(value.width, value.height);
   if (last && Math.hypot(hint.x - last.x, hint.y - last.y) < apart) return;
   stroke.push(hint);
@@ -128,8 +128,8 @@ function follow() {
   dots();
   clearTimeout(soon);
   soon = setTimeout(() => {
-    if (stroke) return;  // at its end
-    document.dispatchEvent(new CustomEvent('colorize:wish', {detail: {hints: strokes().flat()}}));
+    if (stroke) return;  // redrawn when the stroke ends
+    document.dispatchEvent(new CustomEvent('colorize:color-request', {detail: {hints: strokes().flat()}}));
   }, SOON);
 }
 
@@ -141,12 +141,12 @@ function dots() {
     dot.className = index ? 'dot small' : 'dot';
     dot.style.left = `${100 * hint.x / value.width}%`;
     dot.style.top = `${100 * hint.y / value.height}%`;
-    dot.style.background = hint.colour;
+    dot.style.background = hint.color;
     return dot;
   })));
 }
 
-// A cross that arrow keys move and Enter uses, within a photo.
+// A cross in a photo: arrow keys move it, Enter uses it.
 function aim(host, label, use) {
   const button = document.createElement('button'), at = {x: 0.5, y: 0.5};
   const steps = {ArrowLeft: ['x', -1], ArrowRight: ['x', 1], ArrowUp: ['y', -1], ArrowDown: ['y', 1]};
@@ -160,7 +160,7 @@ function aim(host, label, use) {
     at[axis] = Math.min(0.99, Math.max(0.01, at[axis] + sign * (event.shiftKey ? 0.01 : 0.05)));
     move();
   });
-  button.addEventListener('click', () => use(at.x, at.y));  // of Enter and the space bar: pointers pass through
+  button.addEventListener('click', () => use(at.x, at.y));  // by Enter and space bar; pointer events pass through
   host.append(button);
   move();
 }
@@ -178,9 +178,9 @@ function begin() {
     finish();
   });
   aim(find('.dropper-photo'), 'dropper_aim', drop);
-  // Before the part that compares, which would move its divider.
+  // In the capture phase, before compare.js would move the divider.
   frame().addEventListener('pointerdown', event => {
-    if (!colour || stroke || event.target.closest('.tools') || onKnob(event)) return;
+    if (!color || stroke || event.target.closest('.tools') || onKnob(event)) return;
     event.stopImmediatePropagation();
     event.preventDefault();
     frame().setPointerCapture(event.pointerId);

@@ -1,4 +1,4 @@
-// The study's own page and figure, where the server has them.
+// Links to the study's page and figure, if the server has them.
 const study = `${root}/study`;
 if (props.figure) {
   Object.assign(find('.study img'), {src: `${study}/${props.figure}`, alt: t('how_shapes_alt')});

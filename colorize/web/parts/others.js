@@ -1,8 +1,8 @@
-// Other colours that the model finds possible, as a strip, and where it is unsure, as a veil over the photo.
+// Other possible colors, in a strip, and where the model is unsure, as an overlay on the photo.
 const strip = find('.others-strip'), show = find('.show'), unsure = find('.unsure-button'), words = find('.unsure-words');
 const veil = Object.assign(document.createElement('div'), {className: 'veil', hidden: true});
 let shown = null;
-let known = {};  // of the photo that is shown, with its hints
+let known = {};  // what is known of the shown photo with its hints
 
 const what = ({photo, hints}) => JSON.stringify([photo, hints]);
 const ask = tiles => document.dispatchEvent(new CustomEvent('colorize:others', {detail: {tiles}}));
@@ -27,7 +27,7 @@ function tile(variant) {
   button.type = 'button';
   button.append(Object.assign(new Image(), {alt: variant ? t('variant', {number: variant}) : t('variant_first')}));
   button.addEventListener('click', () =>
-    document.dispatchEvent(new CustomEvent('colorize:wish', {detail: {variant}})));
+    document.dispatchEvent(new CustomEvent('colorize:color-request', {detail: {variant}})));
   return button;
 }
 

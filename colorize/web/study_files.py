@@ -1,4 +1,4 @@
-"""The study of the learned loss, which the page shows: docs/learned-loss, in the source or where it was installed."""
+"""Files of the study that the page links to: docs/learned-loss, in the source or where it was installed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FIGURE = "shapes.jpg"
 
 
 def study_files() -> dict[str, tuple[Path, str]]:
-    """The study's page and its figures: path and media type by name. None where they are not installed."""
+    """Path and media type of the study's page and figures, by file name. Empty where they are not installed."""
     for place in _PLACES:
         folder = place / "learned-loss"
         if (folder / "index.html").is_file() and (folder / FIGURE).is_file():

@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus to read."""
+"""Metrics of the server, for Prometheus."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900)
 
 
 class Metrics:
-    """One set for each server, so that two in one process do not mix."""
+    """The metrics of one server. Each server has its own registry, so two in one process do not mix."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -35,7 +35,7 @@ class Metrics:
                 self.requests.labels(kind, outcome)
 
     def watch(self, waiting: Callable[[], int], running: Callable[[], int]) -> None:
-        """Where the two numbers that come and go are read."""
+        """Set the functions that give the numbers of waiting and running jobs."""
         self._queue.set_function(waiting)
         self._running.set_function(running)
 

@@ -1,4 +1,4 @@
-"""The work behind the page: photos of the store in, coloured ones out, within the limits, in words for a user."""
+"""The photo service behind page and API: colorizes photos of the store within the limits."""
 
 from __future__ import annotations
 
@@ -19,96 +19,112 @@ from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.hints import Hint
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import ColorizeError, ConfigError, PhotoError
+from colorize.former_names import with_new_names
 from colorize.options import VARIANTS_RANGE, ColorizeOptions
 from colorize.photo import Photo
 from colorize.web.limits import Limits
-from colorize.web.metrics import Metrics
+from colorize.web.monitoring import Metrics
 from colorize.web.store import Room, Store, StoreFullError, safe_name
 from colorize.web.texts import Texts
 from colorize.web.turns import QueuedJob
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
-SIZES = (64, 512)  # what is offered of `ColorizeOptions.size`: more takes seconds a photo, and gains nothing
+SIZES = (64, 512)  # offered part of `ColorizeOptions.size`; more takes seconds a photo and gains nothing
 _MILLION = 1_000_000
-_BYTES_A_PIXEL = {"JPEG": 2, "PNG": 4, "TIFF": 4}  # that a result and its pictures to look at take at most
-_TILE = 480  # px, the long side of small pictures
-_MOST_HINTS = 2000
-_OTHERS = 6  # variants that are shown beside the first colouring
+_BYTES_A_PIXEL = {"JPEG": 2, "PNG": 4, "TIFF": 4}  # upper bound for a result with its previews
+_TILE = 480  # px, long side of thumbnails
+_MAX_HINTS = 2000
+_OTHERS = 6  # variants shown beside the first coloring
 _DEFAULTS = ColorizeOptions()
 _ZIP_NAME = "colorized.zip"
 
 
 @dataclass(frozen=True)
-class Coloured:
-    """One photo's results: paths of the store."""
+class ColoredPhoto:
+    """Results of one photo, as paths in the store."""
 
-    before: Path  # both in full size, in a format that every browser shows
+    before: Path  # before and after in full size, in a format that every browser shows
     after: Path
     download: Path
     size: tuple[int, int]  # width and height in pixels
-    had_colour: bool  # of its own
+    had_color: bool  # whether the photo had colors of its own
 
 
-class Wish(NamedTuple):
-    """What a user wants of a photo's colours, where the model can do it."""
+class ColorRequest(NamedTuple):
+    """What a user asks of a photo's colors."""
 
-    hints: tuple[Hint, ...] = ()  # colours of places
-    variant: int = 0  # 0 is the model's first colouring, each other number another one, always the same
+    hints: tuple[Hint, ...] = ()  # colors of places in the photo
+    variant: int = 0  # 0 is the most likely coloring; every other number is a seed of another one
 
 
-_NO_WISH = Wish()
+_AUTOMATIC = ColorRequest()
 
 
 @dataclass
 class Others:
-    """What else a photo's colours may be, as far as it is known: paths of the store."""
+    """Other possible colors of a photo, as far as computed: paths in the store."""
 
     unsure: Path  # white where the model is unsure, black where it is sure
-    tiles: list[Path] = field(default_factory=list)  # small pictures of the variants, from 0 on
+    tiles: list[Path] = field(default_factory=list)  # thumbnails of variant 0, 1, …
 
 
 class Given(NamedTuple):
     """A photo of a batch."""
 
     path: Path  # in the store
-    name: str  # its own, with the folders that it came in: album/1931/a.jpg
+    name: str  # as the user has it, with its folders: album/1931/a.jpg
 
 
 class Done(NamedTuple):
-    """A photo of a batch that is coloured: paths of the store."""
+    """A colorized photo of a batch, as paths in the store."""
 
-    tile: Path  # a small picture of it
+    tile: Path  # thumbnail
     result: Path
 
 
 @dataclass
 class Progress:
-    """How far a batch is."""
+    """Progress of a batch."""
 
     total: int
     done: dict[str, Done] = field(default_factory=dict)  # by the photo's name
-    failed: dict[str, str] = field(default_factory=dict)  # why, by the photo's name
+    failed: dict[str, str] = field(default_factory=dict)  # the reason, by the photo's name
     zip: Path | None = None  # all results, once the last is done
 
 
-def wish_of(hints: object, variant: object, texts: Texts) -> Wish:
-    """What a client, which may send anything, wants: `hints` a list of objects of x, y and colour (#rrggbb).
+def parse_color_request(hints: object, variant: object, texts: Texts) -> ColorRequest:
+    """Parse hints and variant as a client sends them, which may be anything.
 
-    Raises `ConfigError` in the user's words.
+    Args:
+        hints: a list of objects with x and y (pixels of the upright photo) and color (#rrggbb; for one version also
+            under its former name, colour)
+        variant: 0 for the most likely coloring, from 1 on others
+        texts: of the user's language
+
+    Raises:
+        ConfigError: in the user's language, for anything else
     """
     least, most = VARIANTS_RANGE
     if type(variant) is not int or not least <= variant <= most:
         raise ConfigError(texts["out_of_range"].format(name="variant", low=least, high=most))
-    if not isinstance(hints, list) or len(hints) > _MOST_HINTS:
-        raise ConfigError(texts["wrong_hints"].format(most=_MOST_HINTS))
+    if not isinstance(hints, list) or len(hints) > _MAX_HINTS:
+        raise ConfigError(texts["wrong_hints"].format(most=_MAX_HINTS))
     try:
-        return Wish(tuple(Hint(float(each["x"]), float(each["y"]), each["colour"]) for each in hints), variant)
+        return ColorRequest(tuple(map(_parse_hint, hints)), variant)
     except (KeyError, TypeError, ValueError) as error:
-        raise ConfigError(texts["wrong_hints"].format(most=_MOST_HINTS)) from error
+        raise ConfigError(texts["wrong_hints"].format(most=_MAX_HINTS)) from error
 
 
-class Studio:
-    """Colours photos for whoever asks, counts what it does, and tells errors without a path of this machine."""
+def _parse_hint(given: object) -> Hint:
+    """Raises `KeyError`, `TypeError` or `ValueError` (`ConfigError` among them) for what is no hint."""
+    if not isinstance(given, dict):
+        raise TypeError("expected an object")
+    values = with_new_names(given)
+    return Hint(float(values["x"]), float(values["y"]), values["color"])
+
+
+class PhotoService:
+    """Colorizes photos, counts jobs, and reports errors in the user's language, without paths of this machine."""
 
     def __init__(self, colorizer: Colorizer, store: Store, limits: Limits, metrics: Metrics | None = None) -> None:
         self._colorizer = colorizer
@@ -118,17 +134,17 @@ class Studio:
 
     @property
     def model(self) -> str:
-        """What the model is called."""
+        """Name of the model's architecture, or of the engine."""
         return self._colorizer.info.architecture if self._colorizer.info else type(self._colorizer.engine).__name__
 
     @property
     def takes_hints(self) -> bool:
-        """Whether the model knows what to do with colours that a user points at."""
+        """Whether the model takes color hints."""
         return self._colorizer.takes_hints
 
     @property
     def has_variants(self) -> bool:
-        """Whether the model has more than one answer, and knows where it is unsure."""
+        """Whether the model has several colorings, and knows where it is unsure."""
         return self._colorizer.has_variants
 
     def colorize(
@@ -138,36 +154,50 @@ class Studio:
         size: int,
         format_: str,
         texts: Texts,
-        wish: Wish = _NO_WISH,
+        color_request: ColorRequest = _AUTOMATIC,
         job: QueuedJob | None = None,
-    ) -> Coloured:
-        """One photo. Raises `ColorizeError` in the user's words, `StoppedError` if nobody waits any longer."""
+    ) -> ColoredPhoto:
+        """Colorize one photo.
+
+        Args:
+            source: path in the store
+            strength: of the colors, 0 to 2
+            size: px; the network sees about size × size pixels
+            format_: a key of `FORMATS`
+            texts: of the user's language
+            color_request: hints and variant
+            job: its `stop` ends the work between reading, coloring and writing
+
+        Raises:
+            ColorizeError: in the user's language
+            JobCanceledError: nobody waits any longer
+        """
         job = job or QueuedJob()
         with self._counted("photo"):
             options = self._options(strength, size, texts)
-            if format_ not in list(FORMATS):  # a list: a client may send what has no hash
+            if format_ not in list(FORMATS):  # a list: a client may send something unhashable
                 raise ConfigError(texts["unknown_format"])
-            with self._told(texts):
-                if wish.variant and not self.has_variants:
+            with self._user_errors(texts):
+                if color_request.variant and not self.has_variants:
                     raise ConfigError(texts["no_variants"])
                 count = self._check_size(source, texts)
                 with self._results(texts) as (folder, room):
-                    coloured = self._coloured(source, folder, room, options, format_, wish, job, count)
+                    colored = self._color_photo(source, folder, room, options, format_, color_request, job, count)
             self.metrics.photos.labels("done").inc()
-            return coloured
+            return colored
 
-    def _coloured(
+    def _color_photo(
         self,
         source: Path,
         folder: Path,
         room: Room,
         options: ColorizeOptions,
         format_: str,
-        wish: Wish,
+        color_request: ColorRequest,
         job: QueuedJob,
         pixels: int,
-    ) -> Coloured:
-        """One photo's results in `folder`. One picture at a time is in memory."""
+    ) -> ColoredPhoto:
+        """Write the results of one photo into `folder`. Only one full-size image is in memory at a time."""
         before, after = folder / "before.jpg", folder / "after.jpg"
         download = folder / f"{source.stem}{plan.RESULT_MARK}{FORMATS[format_]}"
         job.check()
@@ -175,7 +205,7 @@ class Studio:
         room.take(pixels * _BYTES_A_PIXEL[format_])
         job.check()
         photo.save_preview(original, before)
-        size, had_colour = original.size, recognize(original) is Original.COLORED
+        size, had_color = original.size, recognize(original) is Original.COLORED
         del original
         job.check()
         self._colorizer.colorize_file(
@@ -183,15 +213,15 @@ class Studio:
             download,
             strength=options.strength,
             size=options.size,
-            hints=wish.hints or None,
-            seed=wish.variant or None,
+            hints=color_request.hints or None,
+            seed=color_request.variant or None,
         )
         job.check()
         if format_ == "JPEG":
             after = download
         else:
             photo.save_preview(photo.open(download), after)
-        return Coloured(before, after, download, size, had_colour)
+        return ColoredPhoto(before, after, download, size, had_color)
 
     def others(
         self,
@@ -199,21 +229,21 @@ class Studio:
         strength: float,
         size: int,
         texts: Texts,
-        wish: Wish,
+        color_request: ColorRequest,
         *,
         tiles: bool,
         job: QueuedJob | None = None,
     ) -> Generator[Others, None, None]:
-        """Where the model is unsure of a photo, then its variants as `tiles`: what there is, again after each.
+        """Find where the model is unsure, then other colorings if `tiles`. Yields what there is after each.
 
-        Raises `ColorizeError` in the user's words, `StoppedError` if nobody waits any longer.
+        Args and raises as `colorize`.
         """
         job = job or QueuedJob()
-        with self._counted("others"), self._told(texts):
+        with self._counted("others"), self._user_errors(texts):
             options = self._options(strength, size, texts)
             self._check_size(source, texts)
             job.check()
-            image, hints = photo.open(source).image, wish.hints or None
+            image, hints = photo.open(source).image, color_request.hints or None
             job.check()
             with self._results(texts) as (folder, room):
                 room.take((_OTHERS + 2) * _TILE**2)
@@ -223,20 +253,17 @@ class Studio:
                 yield others
                 for variant in range(_OTHERS + 1 if tiles else 0):
                     job.check()
-                    coloured = self._colorizer(
+                    colored = self._colorizer(
                         image, strength=options.strength, size=options.size, hints=hints, seed=variant or None
                     )
                     others.tiles.append(folder / f"{variant}.jpg")
-                    photo.save_preview(Photo(coloured), others.tiles[-1], longest=_TILE)
+                    photo.save_preview(Photo(colored), others.tiles[-1], longest=_TILE)
                     yield others
 
     def uncertainty(self, source: Path, size: int, texts: Texts, job: QueuedJob | None = None) -> Path:
-        """Where the model is unsure of a photo, in full size.
-
-        Raises `ColorizeError` in the user's words, `StoppedError` if nobody waits any longer.
-        """
+        """Write where the model is unsure of a photo, in full size. Args and raises as `colorize`."""
         job = job or QueuedJob()
-        with self._counted("others"), self._told(texts):
+        with self._counted("others"), self._user_errors(texts):
             options = self._options(_DEFAULTS.strength, size, texts)
             count = self._check_size(source, texts)
             job.check()
@@ -251,9 +278,9 @@ class Studio:
     def colorize_batch(
         self, given: Sequence[Given], strength: float, size: int, texts: Texts, job: QueuedJob | None = None
     ) -> Generator[Progress, None, None]:
-        """Many photos: how far it is, after each. One that fails stands beside the rest.
+        """Colorize many photos. Yields the progress after each; a photo that fails does not stop the rest.
 
-        Raises `ColorizeError` for more photos than a batch may have, and if two would become one file.
+        Raises `ColorizeError` for more photos than a batch may have, and if two results would get the same name.
         """
         options = self._options(strength, size, texts)
         if not 1 <= len(given) <= self.limits.batch:
@@ -262,13 +289,13 @@ class Studio:
             yield from self._batch(given, options, texts, job or QueuedJob())
 
     @contextmanager
-    def _told(self, texts: Texts) -> Iterator[None]:
-        """Within, errors of a photo are counted, and told in the user's words."""
+    def _user_errors(self, texts: Texts) -> Iterator[None]:
+        """Context in which errors of a photo are counted and reported in the user's language."""
         try:
             yield
         except ColorizeError as error:
             self.metrics.photos.labels("failed").inc()
-            raise PhotoError(texts["failed"].format(reason=self.store.untold(str(error)))) from error
+            raise PhotoError(texts["failed"].format(reason=self.store.without_paths(str(error)))) from error
 
     def _options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
         try:
@@ -286,14 +313,14 @@ class Studio:
         with self._results(texts) as (folder, room):
             photos, results = folder / "photos", folder / "results"
             try:
-                sources = self._laid_out(given, photos)
-                jobs = self._planned(sources, folder, progress, texts)
+                sources = self._link_photos(given, photos)
+                jobs = self._plan_jobs(sources, folder, progress, texts)
                 yield progress
                 not_reached = texts["out_of_time"].format(seconds=self.limits.seconds)
                 for result in self._run(jobs, options, job):
                     name = result.job.source.relative_to(photos).as_posix()
                     try:
-                        self._take_in(result, name, progress, folder, room)
+                        self._add_result(result, name, progress, folder, room)
                     except StoreFullError:
                         not_reached = texts["storage_full"]
                         job.stop.set()
@@ -305,28 +332,28 @@ class Studio:
                 if progress.done:
                     progress.zip = _zipped(results, folder / _ZIP_NAME)
             finally:
-                shutil.rmtree(photos, ignore_errors=True)  # second names for uploads
+                shutil.rmtree(photos, ignore_errors=True)  # hard links to uploads
         yield progress
 
-    def _take_in(self, result: pipeline.Result, name: str, progress: Progress, folder: Path, room: Room) -> None:
-        """Note how a photo of a batch ended. Raises `StoreFullError` if there is no room for its result."""
+    def _add_result(self, result: pipeline.Result, name: str, progress: Progress, folder: Path, room: Room) -> None:
+        """Add a result to the progress of a batch. Raises `StoreFullError` if there is no room for it."""
         if result.outcome is not pipeline.Outcome.DONE:
-            self._fail(progress, name, self.store.untold(result.message).removeprefix(f"photos/{name}: "))
+            self._fail(progress, name, self.store.without_paths(result.message).removeprefix(f"photos/{name}: "))
             return
         target = result.job.target
-        room.take(2 * target.stat().st_size + _TILE**2)  # there, and in the ZIP file
+        room.take(2 * target.stat().st_size + _TILE**2)  # the result itself, and its copy in the ZIP file
         tile = folder / f"{len(progress.done)}.jpg"
         photo.save_preview(photo.open(target), tile, longest=_TILE)
         progress.done[name] = Done(tile, target)
         self.metrics.photos.labels("done").inc()
 
     def _run(self, jobs: list[plan.Job], options: ColorizeOptions, job: QueuedJob) -> Iterator[pipeline.Result]:
-        """As long as there is time and somebody waits; those under way are finished then."""
+        """Colorize until time is over or the job is canceled. Photos in progress are finished first."""
         timer = threading.Timer(self.limits.seconds, job.stop.set)
         timer.start()
         running = pipeline.run(jobs, lambda: self._colorizer, options, stop=job.stop)
         try:
-            # `yield from` would close it before its threads have stopped.
+            # Not `yield from`: that would close the generator before its threads have stopped.
             for result in running:  # noqa: UP028
                 yield result
         finally:
@@ -335,8 +362,8 @@ class Studio:
             for _ in running:
                 pass
 
-    def _laid_out(self, given: Sequence[Given], folder: Path) -> dict[str, Path]:
-        """The photos under their own names in `folder`, by their names, each a second name for the same file."""
+    def _link_photos(self, given: Sequence[Given], folder: Path) -> dict[str, Path]:
+        """Link the photos into `folder` under their own names. Returns the links by name."""
         laid_out: dict[str, Path] = {}
         for path, name in given:
             parts = [
@@ -352,12 +379,12 @@ class Studio:
             laid_out[target.relative_to(folder).as_posix()] = target
         return laid_out
 
-    def _planned(self, sources: dict[str, Path], folder: Path, progress: Progress, texts: Texts) -> list[plan.Job]:
-        """The jobs of those that can be done; the others are told."""
+    def _plan_jobs(self, sources: dict[str, Path], folder: Path, progress: Progress, texts: Texts) -> list[plan.Job]:
+        """Plan a job for each photo that can be done; the others are noted as failed."""
         try:
             found = {job.source: job for job in plan.plan([folder / "photos"], folder / "results", may_be_empty=True)}
-        except ColorizeError as error:  # two that would become one file
-            raise PhotoError(self.store.untold(str(error))) from error
+        except ColorizeError as error:  # two results would get the same name
+            raise PhotoError(self.store.without_paths(str(error))) from error
         planned = []
         for name, path in sources.items():
             try:
@@ -371,12 +398,12 @@ class Studio:
         return planned
 
     def millions_of_pixels(self, source: Path) -> float:
-        """Of a photo, all its pages together, as far as that is told before it is opened."""
+        """Pixels of all pages of a photo, in millions, by its headers."""
         return photo.count_pixels(source, self.limits.pixels * _MILLION) / _MILLION
 
     @contextmanager
     def _results(self, texts: Texts) -> Iterator[tuple[Path, Room]]:
-        """Within, a folder for results, and room in the store, which has to be taken before they are written."""
+        """Context with a folder for results, and room in the store to be taken before they are written."""
         folder = self.store.new_folder()
         try:
             with self.store.room() as room:
@@ -388,7 +415,7 @@ class Studio:
             raise PhotoError(texts["storage_full"]) from error
 
     def _check_size(self, source: Path, texts: Texts) -> int:
-        """How many pixels a photo has, one of 16 bit counted as three. Raises `PhotoError` for too many."""
+        """Count the pixels of a photo; a 16-bit one counts as three. Raises `PhotoError` if there are too many."""
         most = self.limits.pixels * _MILLION
         if (count := photo.count_pixels(source, most)) > most:
             raise PhotoError(texts["too_many_pixels"].format(count=f"{count / _MILLION:.0f}", most=self.limits.pixels))
@@ -411,7 +438,7 @@ class Studio:
 
 
 def _zipped(folder: Path, target: Path) -> Path:
-    """A ZIP file of all that lies in a folder."""
+    """Write all files of a folder into a ZIP file."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:  # photos are compressed already
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             archive.write(path, path.relative_to(folder).as_posix())
