@@ -16,6 +16,7 @@ from typing import NamedTuple
 from colorize import photo
 from colorize.batch import pipeline, plan
 from colorize.coloring.colorizer import Colorizer
+from colorize.coloring.conditions import Conditions
 from colorize.coloring.hints import Hint
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import ColorizeError, ConfigError, PhotoError
@@ -26,7 +27,7 @@ from colorize.web.limits import Limits
 from colorize.web.monitoring import Metrics
 from colorize.web.store import Room, Store, StoreFullError, safe_name
 from colorize.web.texts import Texts
-from colorize.web.turns import QueuedJob
+from colorize.web.turns import JobCanceledError, QueuedJob
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
 SIZES = (64, 512)  # offered part of `ColorizeOptions.size`; more takes seconds a photo and gains nothing
@@ -55,6 +56,11 @@ class ColorRequest(NamedTuple):
 
     hints: tuple[Hint, ...] = ()  # colors of places in the photo
     variant: int = 0  # 0 is the most likely coloring; every other number is a seed of another one
+
+    @property
+    def conditions(self) -> Conditions:
+        """The request as the colorizer takes it."""
+        return Conditions(self.hints or None, seed=self.variant or None)
 
 
 _AUTOMATIC = ColorRequest()
@@ -166,7 +172,7 @@ class PhotoService:
             format_: a key of `FORMATS`
             texts: of the user's language
             color_request: hints and variant
-            job: its `stop` ends the work between reading, coloring and writing
+            job: its `stop` ends the work between reading, coloring and writing of each page
 
         Raises:
             ColorizeError: in the user's language
@@ -208,14 +214,9 @@ class PhotoService:
         size, had_color = original.size, recognize(original) is Original.COLORED
         del original
         job.check()
-        self._colorizer.colorize_file(
-            source,
-            download,
-            strength=options.strength,
-            size=options.size,
-            hints=color_request.hints or None,
-            seed=color_request.variant or None,
-        )
+        pages = job.checking(photo.pages(source))
+        colored = self._colorizer.color_pages(pages, options, color_request.conditions, name=str(source))
+        photo.save(job.checking(colored), download)
         job.check()
         if format_ == "JPEG":
             after = download
@@ -293,6 +294,8 @@ class PhotoService:
         """Context in which errors of a photo are counted and reported in the user's language."""
         try:
             yield
+        except JobCanceledError:
+            raise
         except ColorizeError as error:
             self.metrics.photos.labels("failed").inc()
             raise PhotoError(texts["failed"].format(reason=self.store.without_paths(str(error)))) from error

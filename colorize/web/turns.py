@@ -9,17 +9,19 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
+from colorize.errors import ColorizeError
+
 _Result = TypeVar("_Result")
 _END = object()
 
 
-class JobCanceledError(Exception):
+class JobCanceledError(ColorizeError):
     """Raised inside a job when nobody waits for it any longer."""
 
 
@@ -37,7 +39,13 @@ class QueuedJob:
     def check(self) -> None:
         """Raise `JobCanceledError` if nobody waits for the job any longer."""
         if self.stop.is_set():
-            raise JobCanceledError
+            raise JobCanceledError("the job was canceled")
+
+    def checking(self, items: Iterable[_Result]) -> Iterator[_Result]:
+        """Yield the items, with a `check` after each is made."""
+        for item in items:
+            self.check()
+            yield item
 
 
 @dataclass(eq=False)
