@@ -1,9 +1,12 @@
-"""How many threads numeric libraries compute with, and how they wait for each other."""
+"""How many threads libraries compute with, how they wait for each other, and how urgent they are."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from colorize.errors import ConfigError
 
@@ -28,3 +31,23 @@ def use_threads(count: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(count)
         if "torch" in sys.modules:  # which has read the variable already
             sys.modules["torch"].set_num_threads(count)
+
+
+@contextmanager
+def ordinary_priority() -> Iterator[None]:
+    """Make the threads that a library made real-time inside the block as urgent as the calling one was before.
+
+    SVT-AV1, run as root (as containers are), gives the thread that opens it and its own the highest real-time priority.
+    They, and every process that is started afterwards, then keep the rest of the machine from running.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        for thread in Path("/proc/self/task").iterdir():
+            with suppress(ProcessLookupError):  # it has ended meanwhile
+                if os.sched_getscheduler(int(thread.name)) in {os.SCHED_FIFO, os.SCHED_RR}:
+                    os.sched_setscheduler(int(thread.name), policy, parameters)

@@ -15,6 +15,7 @@ from av.video.frame import PictureType, VideoFrame
 
 from colorize.errors import ConfigError, FilmError
 from colorize.options import FilmOptions
+from colorize.system.threads import ordinary_priority
 from colorize.video.chroma import Codes
 from colorize.video.decoding import Film, Layout, Packet, luma_of, plane_of
 
@@ -71,7 +72,8 @@ class FilmWriter:
             self._output.add_attachment(each.name, each.mimetype, each.content)
         self._output.metadata.update(_metadata(film.container.metadata))
         self._output.set_chapters(film.container.chapters())
-        self._output.start_encoding()
+        with ordinary_priority():
+            self._output.start_encoding()
 
     def __enter__(self) -> Self:
         return self

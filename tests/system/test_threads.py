@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import torch
 
 from colorize.errors import ConfigError
-from colorize.system.threads import use_threads
+from colorize.system.threads import ordinary_priority, use_threads
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,3 +47,20 @@ def test_as_many_threads_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.set_num_threads(before)
     with pytest.raises(ConfigError, match="threads must be at least 1, or 0 for all cores, got -1"):
         use_threads(-1)
+
+
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or os.geteuid() != 0, reason="only root may make threads real-time, on Linux"
+)
+def test_threads_that_a_library_makes_real_time_become_ordinary_again() -> None:
+    until = threading.Event()
+    other = threading.Thread(target=until.wait)
+    try:
+        with ordinary_priority():
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(99))
+            other.start()  # inherits it
+        assert other.native_id is not None
+        assert os.sched_getscheduler(0) == os.sched_getscheduler(other.native_id) == os.SCHED_OTHER
+    finally:
+        until.set()
+        other.join()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -185,6 +187,13 @@ def test_other_codecs_give_every_frame_at_its_time(codec: str, frames: list[Gray
         for original, colored in zip(frames, planes(tmp_path / "color.mkv"), strict=True)
     ]
     assert max(errors) < 3
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="where SVT-AV1 makes itself real-time, run as root")
+def test_no_codec_takes_the_machine_for_itself(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames)
+    color(source, tmp_path / "color.mkv", FilmOptions(codec="av1"))
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_a_codec_says_what_it_does_not_take(frames: list[Gray], tmp_path: Path) -> None:
