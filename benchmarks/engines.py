@@ -4,7 +4,7 @@
             yardstick, pix2pix's own U-Net (54 M parameters) on torch
   cold      `colorize photo.jpg`, 500 × 375 px, from starting the program to the finished file: CPU seconds, seconds by
             the clock, and the most memory (Linux)
-  threads   the network on the exported graphs with 1 and with 2 threads, milliseconds by the clock
+  threads   the network on the exported graph with 1 and with 2 threads, milliseconds by the clock
   folder    `colorize folder` with small photos, photos/s by the clock, on all cores and on one (Linux)
 What is compared takes turns, so that a slow moment of the machine hits all alike; the median is told, and for threads
 the best as well. The photos are pieces of scikit-image's astronaut.
@@ -27,16 +27,14 @@ import numpy as np
 
 from colorize.color.units import FloatArray
 from colorize.coloring.engine import Engine
-from colorize.models.modelfile import GRAPH_SUFFIXES, SHIPPED_MODEL
+from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.options import ENGINES
 from colorize.system.cores import CORES
 
 make = importlib.import_module("folders").make  # photos; a program beside this one
 SIDE = 256
 PARTS = ("network", "cold", "threads", "folder")
-GRAPHS = {name: SHIPPED_MODEL.with_suffix(suffix) for name, suffix in GRAPH_SUFFIXES.items()}
-GRAPHS = {name: graph for name, graph in GRAPHS.items() if graph.is_file()}
-NAMES = [name for name in ENGINES if name == "torch" or name in GRAPHS]
+NAMES = ENGINES[1:]
 
 
 def main() -> None:
@@ -86,19 +84,12 @@ def cold(options: argparse.Namespace) -> None:
 def threads(options: argparse.Namespace) -> None:
     from colorize.coloring.engine.graph_engine import GraphEngine
 
-    ways = {
-        f"{name} {count}": predicting(GraphEngine(graph, SHIPPED_MODEL, count))
-        for name, graph in GRAPHS.items()
-        for count in (1, 2)
-    }
-    milliseconds = take_turns(ways, 4 * options.turns, time.perf_counter)
-    print(
-        "\n| graph | 1 thread, median ms | 2 threads | times as fast | by the best turns |\n|---|---:|---:|---:|---:|"
-    )
-    for name in GRAPHS:
-        one, two = (milliseconds[f"{name} {count}"] for count in (1, 2))
-        first, second = statistics.median(one), statistics.median(two)
-        print(f"| {name} | {first:.1f} | {second:.1f} | {first / second:.2f} | {min(one) / min(two):.2f} |")
+    graph = SHIPPED_MODEL.with_suffix(GRAPH_SUFFIX)
+    ways = {str(count): predicting(GraphEngine(graph, SHIPPED_MODEL, count)) for count in (1, 2)}
+    one, two = take_turns(ways, 4 * options.turns, time.perf_counter).values()
+    print("\n| 1 thread, median ms | 2 threads | times as fast | by the best turns |\n|---:|---:|---:|---:|")
+    first, second = statistics.median(one), statistics.median(two)
+    print(f"| {first:.1f} | {second:.1f} | {first / second:.2f} | {min(one) / min(two):.2f} |")
 
 
 def folder(options: argparse.Namespace) -> None:

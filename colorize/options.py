@@ -10,7 +10,7 @@ from numbers import Real
 from colorize.errors import ConfigError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-ENGINES = ("auto", "torch", "onnx", "int8")  # what runs the network
+ENGINES = ("auto", "torch", "onnx")  # what runs the network
 FORMATS = ("jpg", "jpeg", "png", "webp", "avif", "tif", "tiff")
 STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)

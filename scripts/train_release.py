@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from colorize.export.__main__ import DOES_NOT_PASS
+from colorize.export.export import export
 from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
@@ -39,17 +39,13 @@ def shards(data: Path, part: str) -> list[str]:
     return sorted(str(path.resolve()) for path in data.glob(f"{part}-*.tar"))
 
 
-def ship(model: Path, data: Path) -> None:
-    """Put a trained model into its place in the package, and its graphs beside it."""
+def ship(model: Path) -> None:
+    """Put a trained model into its place in the package, and its graph beside it."""
     generator, info = load_generator(model)
     generator.scale_chroma(GAIN)
     save_generator(SHIPPED_MODEL, generator, {**info.training, "chroma_gain": GAIN}, dtype=torch.float16)
-    photos = ["--calibration", *shards(data, "train"), "--validation", *shards(data, "val")]
-    status = subprocess.run(
-        [sys.executable, "-m", "colorize.export", "--int8", *photos], check=False, cwd=ROOT
-    ).returncode
-    if status not in (0, DOES_NOT_PASS):  # which leaves the graph in float32
-        raise SystemExit(status)
+    for line in export(SHIPPED_MODEL, SHIPPED_MODEL.parent):
+        print(line)
 
 
 def main() -> None:
@@ -62,7 +58,7 @@ def main() -> None:
     enlarged = train("enlarge", given.data, given.run, ["--start", str(pretrained / "last.safetensors")])
     start = ["--start", str(enlarged / "last.safetensors"), "--feature-network", given.encoder_start]
     released = train("release", given.data, given.run, start)
-    ship(released / "last.safetensors", given.data)
+    ship(released / "last.safetensors")
 
 
 if __name__ == "__main__":

@@ -128,8 +128,7 @@ class Arguments:
         str,
         typer.Option(
             metavar="NAME",
-            help=f"Engine that runs the network: {', '.join(ENGINES)}. "
-            "onnx is the fast one on a CPU; int8 is faster and slightly less exact.",
+            help=f"Engine that runs the network: {', '.join(ENGINES)}. onnx is the fast one on a CPU.",
         ),
     ] = ENGINES[0]
     model: Annotated[

@@ -56,7 +56,7 @@ class Colorizer:
         Args:
             model: a model file; None is the model that comes with the program.
             device: auto, cpu, cuda or mps.
-            engine: auto, torch, onnx or int8. "auto" is the exported graph beside the model file on a CPU, if there is
+            engine: auto, torch or onnx. "auto" is the exported graph beside the model file on a CPU, if there is
                 one, and otherwise torch.
 
         Returns:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,12 +17,10 @@ from colorize.coloring.engine.graph_engine import GraphEngine
 from colorize.coloring.engine.torch_engine import TorchEngine
 from colorize.errors import WeightsError
 from colorize.export.graph import share_weights, trace
-from colorize.export.int8 import CALIBRATED, COMPARED, Photos, Quantizer, read_photos, search, times_as_fast
 from colorize.models.generator import HINT_CHANNELS, Generator
-from colorize.models.modelfile import GRAPH_SUFFIXES, GraphInfo, fingerprint
+from colorize.models.modelfile import GRAPH_SUFFIX, GraphInfo, fingerprint
 from colorize.models.weights import load_generator
 from colorize.system import files
-from colorize.training.data import find_sources
 
 if TYPE_CHECKING:
     import onnx
@@ -31,34 +28,18 @@ if TYPE_CHECKING:
 _TOLERANCE = 1e-4  # of `ab`: a hundredth of a unit of a* and b*
 
 
-class GateError(WeightsError):
-    """A graph in 8 bits whose colors are too far from float32's."""
-
-
-class PhotoPaths(NamedTuple):
-    """Folders and shards of color photos for a graph in 8 bits."""
-
-    calibration: Sequence[Path]
-    validation: Sequence[Path]  # others, which the gate looks at
-
-
-def export(model: Path, folder: Path, int8: PhotoPaths | None = None) -> Iterator[str]:
+def export(model: Path, folder: Path) -> Iterator[str]:
     """Write the graph of `model` into `folder`, with a copy of the model if that is another folder; tells what it did.
 
-    With photos, a graph that partly computes in 8 bits follows, if it passes the gate. One of other weights is removed.
     No graph is written before it is complete. Raises `WeightsError` for a bad model file, for a graph that would answer
-    differently, and if something cannot be written; `GateError` for one that does not pass; `DataError` for photos that
-    are none.
+    differently, and if something cannot be written.
     """
     generator, _ = load_generator(model)
     with tempfile.TemporaryDirectory(prefix="colorize-") as place:
         weights = Path(shutil.copy(model, place))
-        photos = _read(int8, generator.stride) if int8 else None
-        whole = trace(generator)
-        graph = copy.deepcopy(whole)
+        graph = trace(generator)
         share_weights(graph, weights)
-        info = _info(weights, generator)
-        made = _save(graph, info, weights.with_suffix(GRAPH_SUFFIXES["onnx"]))
+        made = _save(graph, _info(weights, generator), weights.with_suffix(GRAPH_SUFFIX))
         worst = _compare(GraphEngine(made, weights), generator)
         if not worst <= _TOLERANCE:
             raise WeightsError(f"{model}: its graph differs from torch by {worst:.1e} in ab, it is not written")
@@ -66,51 +47,6 @@ def export(model: Path, folder: Path, int8: PhotoPaths | None = None) -> Iterato
             _publish(weights, folder)
         target = _publish(made, folder)
         yield f"{target}: {_megabytes(target)}, differs from torch by at most {worst:.1e} in ab"
-        quick = folder / weights.with_suffix(GRAPH_SUFFIXES["int8"]).name
-        if quick.is_file() and not _belongs(quick, weights):
-            _remove(quick)
-            yield f"{quick}: removed, it was of other weights"
-        if photos:
-            yield from _export_int8(whole, info, quick, photos, weights)
-
-
-def _export_int8(
-    graph: onnx.ModelProto, info: GraphInfo, target: Path, photos: tuple[Photos, Photos], weights: Path
-) -> Iterator[str]:
-    calibration, validation = photos
-    quantizer = Quantizer(graph, calibration)
-    found = search(quantizer, validation)
-    if not found.deviation.passes:
-        raise GateError(f"{target}: does not pass, it is not written: {found.deviation}")
-    made = _save(found.graph, info, weights.with_suffix(GRAPH_SUFFIXES["int8"]))
-    GraphEngine(made, weights)
-    _publish(made, target.parent)
-    share = f"{found.convolutions} of {len(quantizer.convolutions)} convolutions in 8 bits"
-    quicker = f"{times_as_fast(found.graph, quantizer.graph, validation):.2f} times as fast here"
-    yield f"{target}: {_megabytes(target)}, {share}, {quicker}; {found.deviation}"
-
-
-def _belongs(graph: Path, weights: Path) -> bool:
-    try:
-        GraphEngine(graph, weights)
-    except WeightsError:
-        return False
-    return True
-
-
-def _remove(graph: Path) -> None:
-    try:
-        graph.unlink()
-    except OSError as error:
-        raise WeightsError(f"{graph}: is of other weights and cannot be removed ({error.strerror or error})") from error
-
-
-def _read(paths: PhotoPaths, stride: int) -> tuple[Photos, Photos]:
-    calibration, validation = find_sources(paths.calibration), find_sources(paths.validation)
-    return (
-        read_photos(calibration.without(validation), CALIBRATED, stride),
-        read_photos(validation, COMPARED, stride),
-    )
 
 
 def _save(graph: onnx.ModelProto, info: GraphInfo, path: Path) -> Path:

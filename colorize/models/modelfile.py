@@ -23,9 +23,7 @@ SHIPPED_MODEL = Path(__file__).parents[1] / "weights" / "colorize.safetensors"
 FORMAT = "colorize"
 FORMAT_VERSION = 1
 
-# Of an exported graph, which is in its model file's folder and called like it: by engine.
-GRAPH_SUFFIX = ".onnx"
-GRAPH_SUFFIXES = {"onnx": GRAPH_SUFFIX, "int8": ".int8.onnx"}
+GRAPH_SUFFIX = ".onnx"  # of an exported graph, which is in its model file's folder and called like it
 
 
 @dataclass(frozen=True)

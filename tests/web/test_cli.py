@@ -62,7 +62,7 @@ def test_a_port_in_use_is_one_line_and_exit_2(capsys: pytest.CaptureFixture[str]
         (["--host", "no.such.host.invalid"], {}, "--host no.such.host.invalid: is no address of a computer"),
         (["--host", "192.0.2.1"], {}, "cannot listen on 192.0.2.1 ("),
         (["--model", "missing.safetensors"], {}, "missing.safetensors: "),
-        (["--engine", "fast"], {}, "unknown engine 'fast': expected one of auto, torch, onnx, int8"),
+        (["--engine", "fast"], {}, "unknown engine 'fast': expected one of auto, torch, onnx"),
         (["--queue", "0"], {}, "queue must be 1 or more, got 0"),
         (["--max-pixels", "300"], {}, "--max-pixels must be 175 at most: larger photos are not opened, got 300"),
         ([], {"COLORIZE_MAX_UPLOAD": "much"}, "COLORIZE_MAX_UPLOAD must be a whole number, got 'much'"),

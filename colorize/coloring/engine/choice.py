@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colorize.coloring.engine import Engine
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.modelfile import GRAPH_SUFFIX, GRAPH_SUFFIXES, ModelInfo, read_info
+from colorize.models.modelfile import GRAPH_SUFFIX, ModelInfo, read_info
 from colorize.options import DEVICES, ENGINES, check_known
 from colorize.requirements import install_command, is_installed, require
 from colorize.system.cores import may_have_cuda
@@ -25,7 +25,7 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
     Args:
         model: the model file.
         name: of the engine, one of `ENGINES`. "auto" is the graph beside the model file where the device is the CPU and
-            both the graph and ONNX Runtime are there, else torch; "int8" is taken by its name only.
+            both the graph and ONNX Runtime are there, else torch.
         device: one of `DEVICES`. "auto" is a CUDA card if there is one, and otherwise the CPU: a graph there has
             finished before torch has started on MPS.
 
@@ -43,7 +43,7 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
         require("torch", _what_needs_torch(model, name, device))
         return _open_torch(model, device), info
     try:
-        return _open_graph(model, "onnx" if name == "auto" else name, device), info
+        return _open_graph(model, device), info
     except (ConfigError, WeightsError) as error:
         if name != "auto" or not is_installed("torch"):
             raise
@@ -72,20 +72,18 @@ def _is_for_graphs(model: Path, device: str) -> bool:
     return True
 
 
-def _open_graph(model: Path, name: str, device: str) -> Engine:
-    graph = model.with_suffix(GRAPH_SUFFIXES[name])
+def _open_graph(model: Path, device: str) -> Engine:
+    graph = model.with_suffix(GRAPH_SUFFIX)
     if device not in ("auto", "cpu"):
-        raise ConfigError(f"the engine {name!r} is for the CPU, not for {device!r}")
+        raise ConfigError(f"the engine 'onnx' is for the CPU, not for {device!r}")
     if not graph.is_file():
-        how = " --int8 --calibration PHOTOS --validation PHOTOS" if name == "int8" else ""
-        command = f"python -m colorize.export {model}{how}"
-        raise WeightsError(f"{model}: has no graph {graph.name} beside it; {command} makes one")
+        raise WeightsError(f"{model}: has no graph {graph.name} beside it; python -m colorize.export {model} makes one")
     if not is_installed("onnxruntime"):
         raise ConfigError("ONNX Runtime is not installed (pip install onnxruntime)")
     from colorize.coloring.engine.graph_engine import GraphEngine
 
     opened = GraphEngine(graph, model)
-    _log.info("%s on the engine %s, on the CPU", model.name, name)
+    _log.info("%s on the engine onnx, on the CPU", model.name)
     return opened
 
 

@@ -75,8 +75,6 @@ def test_a_model_without_a_graph_runs_on_torch_and_nothing_is_amiss(bare: Path, 
     assert [record.levelname for record in told.records] == ["INFO"]
     with pytest.raises(WeightsError, match=r"has no graph colorize\.onnx beside it; .*export .*\.safetensors makes"):
         open_engine(bare, "onnx")
-    with pytest.raises(WeightsError, match=r"has no graph colorize\.int8\.onnx beside it; .*--validation PHOTOS makes"):
-        open_engine(bare, "int8")
 
 
 def test_without_onnx_runtime_torch_stands_in_and_says_so_once(
