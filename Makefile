@@ -24,8 +24,15 @@ run: $(CORE) ## colorize sample photos into colorized/ and print their paths
 app: $(WEB) ## serve the page on this computer
 	@$(PY) app.py $(ARGS)
 
-test: $(DEV) ## run the tests
+# Steps of their own, so that each says how long it takes; with ARGS what they say, once.
+test: $(DEV) ## run the tests: the default suite, those of the study, those of the page in a browser
+ifeq ($(ARGS),)
+	@$(PY) -m pytest
+	@$(PY) -m pytest -m "study and not slow"
+	@$(PY) -m pytest -m "browser and not slow"
+else
 	@$(PY) -m pytest $(ARGS)
+endif
 
 fuzz: $(DEV) ## try broken photo files for a minute (Linux)
 	@$(PY) -m pip install --quiet --editable '.[fuzz]'

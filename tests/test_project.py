@@ -179,6 +179,44 @@ def test_a_target_adds_what_is_missing_and_nothing_else(clone: Path, first: str,
     assert [target for target in ("run", "app", "test") if installs(clone, target)] == then
 
 
+def test_make_test_runs_every_step_and_with_arguments_what_they_say(clone: Path) -> None:
+    installed(clone, "test")
+
+    def steps(*arguments: str) -> list[str]:
+        return re.findall(r"-m pytest ?(.*)", would_do(clone, "test", *arguments))
+
+    assert steps() == ["", '-m "study and not slow"', '-m "browser and not slow"']
+    assert steps("ARGS=-m slow") == ["-m slow"]
+
+
+def test_tests_of_the_study_and_of_the_page_in_a_browser_are_in_their_steps() -> None:
+    """Else they run in the default suite, which has to be quick."""
+    folders = {"study": sorted((ROOT / "tests" / "study").glob("test_*.py"))}
+    folders["browser"] = [path for path in (ROOT / "tests").rglob("test_*.py") if "playwright" in path.read_text()]
+    folders["browser"].remove(Path(__file__))
+    for marker, paths in folders.items():
+        assert paths
+        for path in paths:
+            assert re.search(rf"^pytestmark = .*pytest\.mark\.{marker}\b", path.read_text(), re.MULTILINE), path.name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["the test", "its end"])
+def test_a_test_that_hangs_fails_with_its_stack(tmp_path: Path, where: str) -> None:
+    settings = tmp_path / "pyproject.toml"
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for name in ("timeout", "faulthandler_timeout"):
+        text, count = re.subn(rf"^{name} = \d+", f"{name} = 2", text, flags=re.MULTILINE)
+        assert count == 1
+    settings.write_text(text.replace("faulthandler_timeout = 2", "faulthandler_timeout = 4"), encoding="utf-8")
+    deaf = "    try:\n        time.sleep(60)\n    finally:\n        time.sleep(60)\n" if where == "its end" else ""
+    (tmp_path / "test_hang.py").write_text(f"import time\n\ndef test_hang():\n{deaf or '    time.sleep(60)'}\n")
+    call = [sys.executable, "-m", "pytest", "-c", str(settings), "--rootdir", str(tmp_path), str(tmp_path)]
+    done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode == 1
+    assert re.search(r'test_hang\.py(:|", line )[4-7]\b', done.stdout + done.stderr)
+
+
 def test_make_alone_lists_the_targets(clone: Path) -> None:
     listed = subprocess.run(["make"], cwd=clone, capture_output=True, text=True, check=True).stdout
     for target in TARGETS:

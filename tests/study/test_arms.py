@@ -13,6 +13,8 @@ from colorize.study import arms
 from colorize.study.arms import ARMS, COMMON, TWICE, Run, all_runs, main
 from colorize.training import loop
 
+pytestmark = pytest.mark.study
+
 
 @pytest.fixture(autouse=True)
 def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ import pytest
 from colorize.evaluation.intervals import Interval
 from colorize.study.claims import CLAIMS, Claim, Decision, evaluate_claim, from_one, halved
 
+pytestmark = pytest.mark.study
+
 HIGHER = Claim("A is higher", "psnr", "A", "B", higher=True)
 
 

@@ -21,6 +21,8 @@ from colorize.study.distribution import (
 from colorize.study.saturation import COMPARED, head_start, slopes
 from colorize.training.losses import bce_discriminator, bce_generator
 
+pytestmark = pytest.mark.study
+
 
 def quantiles(count: int = 4096) -> torch.Tensor:
     numbers: torch.Tensor = MEAN + SIGMA * torch.special.ndtri((torch.arange(count) + 0.5) / count)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from colorize.evaluation.features import FeatureExtractor
 from colorize.study.judge import taken_for_real
+
+pytestmark = pytest.mark.study
 
 PHOTOS, FEATURES = 200, 20
 

@@ -18,6 +18,8 @@ from colorize.study.claims import CLAIMS
 from colorize.study.figures import ARM_COLORS, FIGURES, draw_from, file_name
 from colorize.study.publish import main, render, to_html
 
+pytestmark = pytest.mark.study
+
 LARGEST = 200_000  # bytes of a figure
 
 

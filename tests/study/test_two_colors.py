@@ -19,6 +19,8 @@ from colorize.study.two_colors import (
 )
 from colorize.training.losses import RECONSTRUCTIONS
 
+pytestmark = pytest.mark.study
+
 
 def rng(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)

@@ -51,7 +51,7 @@ DEVICES: dict[str, dict[str, Any]] = {
 SERIOUS = ("serious", "critical")
 BATCH = ".batch:first-child"  # the newest
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.browser, *LEAKS]
 
 
 @pytest.fixture(scope="module")
