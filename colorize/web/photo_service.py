@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -203,25 +204,32 @@ class PhotoService:
         job: QueuedJob,
         pixels: int,
     ) -> ColoredPhoto:
-        """Write the results of one photo into `folder`. Only one full-size image is in memory at a time."""
+        """Write the results of one photo into `folder`. Each page is decoded once, one at a time."""
         before, after = folder / "before.jpg", folder / "after.jpg"
         download = folder / f"{source.stem}{plan.RESULT_MARK}{FORMATS[format_]}"
         job.check()
-        original = photo.open(source)
+        pages: Iterator[Photo] = photo.pages(source)
+        first = next(pages)
         room.take(pixels * _BYTES_A_PIXEL[format_])
         job.check()
-        photo.save_preview(original, before)
-        size, had_color = original.size, recognize(original) is Original.COLORED
-        del original
+        photo.save_preview(first, before)
+        size, had_color = first.size, recognize(first) is Original.COLORED
+        pages = chain([first], pages)
+        del first  # a page is not kept in memory while the next ones are read
         job.check()
-        pages = job.checking(photo.pages(source))
-        colored = self._colorizer.color_pages(pages, options, color_request.conditions, name=str(source))
-        photo.save(job.checking(colored), download)
-        job.check()
+        colored = job.checking(
+            self._colorizer.color_pages(job.checking(pages), options, color_request.conditions, name=str(source))
+        )
         if format_ == "JPEG":
             after = download
         else:
-            photo.save_preview(photo.open(download), after)
+            first = next(colored)
+            photo.save_preview(first, after)
+            colored = chain([first], colored)
+            del first
+            job.check()
+        photo.save(colored, download)
+        job.check()
         return ColoredPhoto(before, after, download, size, had_color)
 
     def others(
