@@ -19,7 +19,6 @@ from colorize.models.generator import (
     check_head,
     draw_normal,
     is_whole,
-    keep_norm_statistics,
 )
 from colorize.models.mobile_unet import fill_cells
 from colorize.models.mobilenet import DepthwiseConv
@@ -97,12 +96,6 @@ class ContextUNet(Generator):
     @property
     def stride(self) -> int:
         return 32
-
-    def train(self, mode: bool = True) -> ContextUNet:
-        super().train(mode)
-        if self.encoder_is_trained:
-            keep_norm_statistics(self.encoder)
-        return self
 
     def encode(self, l: Tensor) -> list[Tensor]:
         features: list[Tensor] = self.encoder(l)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -57,6 +57,14 @@ class Generator(nn.Module):
     def stride(self) -> int:
         """Both sides of the input must be multiples of this."""
         raise NotImplementedError
+
+    def train(self, mode: bool = True) -> Self:
+        """As of `nn.Module`; but a trained encoder's BatchNorm keeps its statistics, which small batches would blur."""
+        super().train(mode)
+        encoder = getattr(self, "encoder", None)
+        if self.encoder_is_trained and isinstance(encoder, nn.Module):
+            keep_norm_statistics(encoder)
+        return self
 
     def encode(self, l: Tensor) -> list[Tensor]:  # noqa: ARG002  # some have no encoder
         """The encoder's features of `l` (B, 1, H, W), from fine to coarse; none of a generator without one."""

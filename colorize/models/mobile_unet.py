@@ -18,7 +18,6 @@ from colorize.models.generator import (
     check_head,
     draw_normal,
     is_whole,
-    keep_norm_statistics,
 )
 from colorize.models.imagenet import read_gray
 from colorize.models.mobilenet import STAGES, mobilenet_v2_features
@@ -92,12 +91,6 @@ class MobileUNet(Generator):
     @property
     def stride(self) -> int:
         return 32
-
-    def train(self, mode: bool = True) -> MobileUNet:
-        super().train(mode)
-        if self.encoder_is_trained:
-            keep_norm_statistics(self.encoder)
-        return self
 
     def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | GeneratorOutput:
         self.check_input(l, hints, logits)

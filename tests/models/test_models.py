@@ -291,12 +291,12 @@ def test_skips_join_the_decoder_at_strides_2_4_8_and_16() -> None:
     assert joined == [(16, 96), (8, 32), (4, 24), (2, 16)]
 
 
+@pytest.mark.parametrize("architecture", ["mobile-unet", "context-unet"])
 @pytest.mark.parametrize("trained", [True, False])
 def test_the_norms_of_a_trained_encoder_keep_their_statistics_in_training_and_those_of_a_fresh_one_do_not(
-    trained: bool,
+    trained: bool, architecture: str
 ) -> None:
-    generator = build_generator("mobile-unet", SMALL["mobile-unet"])
-    assert isinstance(generator, MobileUNet)
+    generator = build_generator(architecture, SMALL[architecture])
     generator.encoder_is_trained = trained
     generator.eval().train()
     before = copy.deepcopy(generator.state_dict())
