@@ -34,13 +34,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.errors import ConfigError, DataError
 from colorize.evaluation.rounding import rounded
 from colorize.evaluation.tables import OF_SOURCES, Gallery, format_report, html_page, require_jinja
 from colorize.options import ColorizeOptions
 from colorize.requirements import EXTRAS, require
 from colorize.system import files
-from colorize.system.threads import use_threads, wait_passively
+from colorize.system.program import run_program
+from colorize.system.threads import add_threads_option, use_threads, wait_passively
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -225,30 +226,28 @@ def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[d
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    try:
-        require("study", "evaluating a model", *EXTRAS["train"], "skimage")
-        wait_passively()
-        use_threads(given.threads)
-        gallery = _prepare(given.json, given.html)
-        report = evaluate(
-            given.photos,
-            _rows(given),
-            limit=given.limit,
-            features=given.features,
-            consistency=given.consistency,
-            pictures=given.pictures,
-            gallery=gallery,
-        )
-    except ColorizeError as error:
-        print(f"evaluate: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
-    report = _origin(sys.argv[1:] if arguments is None else arguments) | report
+    return run_program("evaluate", lambda: _run(given, sys.argv[1:] if arguments is None else arguments))
+
+
+def _run(given: argparse.Namespace, arguments: Sequence[str]) -> None:
+    require("study", "evaluating a model", *EXTRAS["train"], "skimage")
+    wait_passively()
+    use_threads(given.threads)
+    gallery = _prepare(given.json, given.html)
+    report = _origin(arguments) | evaluate(
+        given.photos,
+        _rows(given),
+        limit=given.limit,
+        features=given.features,
+        consistency=given.consistency,
+        pictures=given.pictures,
+        gallery=gallery,
+    )
     print(format_report(report))
     if given.json:
         _write(given.json, json.dumps(rounded(report, _DIGITS), indent=1, ensure_ascii=False) + "\n")
     if given.html and gallery:
         _write(given.html, html_page(report, gallery))
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -287,13 +286,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pictures", type=Path, metavar="FOLDER", help="save gray, result and truth side by side there"
     )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
-    )
+    add_threads_option(parser)
     return parser
 
 

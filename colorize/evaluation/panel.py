@@ -23,11 +23,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.errors import ConfigError, DataError
 from colorize.evaluation import SHIPPED
 from colorize.options import ColorizeOptions
 from colorize.requirements import require
 from colorize.system import files
+from colorize.system.program import run_program
 from colorize.system.threads import wait_passively
 
 if TYPE_CHECKING:
@@ -263,15 +264,7 @@ def _write(path: Path, text: str) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
-    try:
-        if given.tally:
-            _tally(given)
-        else:
-            _make(given)
-    except ColorizeError as error:
-        print(f"panel: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
-    return 0
+    return run_program("panel", lambda: _tally(given) if given.tally else _make(given))
 
 
 def _parser() -> argparse.ArgumentParser:

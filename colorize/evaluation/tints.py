@@ -21,9 +21,9 @@ from PIL import Image
 from colorize.color.lightness import merge, to_levels
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.tint import Original, recognize
-from colorize.errors import DataError, MissingExtra
 from colorize.photo import Photo
 from colorize.requirements import require
+from colorize.system.program import run_program
 
 Pixels = NDArray[np.uint8]
 Version = Callable[[Pixels, np.random.Generator], Image.Image]  # of a color photo (H, W, 3)
@@ -136,16 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("photos", nargs="+", metavar="PHOTOS", help="folders of color photos, photos, tar shards")
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="the first N photos only")
     given = parser.parse_args(arguments)
-    try:
-        require("train", "reading evaluation photos")
-        counts = count(given.photos, given.limit)
-    except (DataError, MissingExtra) as error:
-        print(f"tints: {error}", file=sys.stderr)
-        return 2
+    return run_program("tints", lambda: _run(given))
+
+
+def _run(given: argparse.Namespace) -> None:
+    require("train", "reading evaluation photos")
+    counts = count(given.photos, given.limit)
     print(f"{'':50}" + "".join(f"{each.value:>10}" for each in Original))
     for (original, name), said in counts.items():
         print(f"{f'{original.value}: {name}':50}" + "".join(f"{said[each]:10}" for each in Original))
-    return 0
 
 
 if __name__ == "__main__":

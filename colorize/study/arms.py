@@ -52,7 +52,6 @@ import argparse
 import dataclasses
 import json
 import os
-import platform
 import shlex
 import sys
 import time
@@ -61,18 +60,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.errors import ConfigError
 from colorize.requirements import require
 from colorize.study.samples import SAMPLES, sample_folder
 from colorize.system import files
-from colorize.system.threads import use_threads, wait_passively
+from colorize.system.program import INTERRUPTED, OK, run_program
+from colorize.system.threads import add_threads_option, use_threads, wait_passively
 
 if TYPE_CHECKING:
-    import torch
-    from numpy.typing import NDArray
-    from torch import Tensor
-
-    from colorize.evaluation.measures import PhotoMeasures
     from colorize.training.config import TrainConfig
     from colorize.training.data import Sources
 
@@ -227,190 +222,6 @@ def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None
     save_generator(target, generator, info.training)
 
 
-# -- measuring ---------------------------------------------------------------------------------------------------------
-
-
-def measure(study: Study) -> dict[str, Any]:
-    """Measure and judge every finished run; gives what study.json holds. Raises `DataError` without photos."""
-    import numpy as np
-    import torch
-    from torch.nn.functional import avg_pool2d
-
-    from colorize import __version__
-    from colorize.color.lightness import to_levels
-    from colorize.color.metrics import KL_SMOOTHING
-    from colorize.evaluation.features import FeatureExtractor
-    from colorize.evaluation.measures import SCALES, draw_weights, measure_photos, summarize
-    from colorize.study.judge import taken_for_real
-    from colorize.training.augment import to_batch, to_float
-    from colorize.training.data import validation_photos
-
-    runs = study.finished()
-    config = dataclasses.replace(study.config(runs[0]), size=study.size, validation_photos=study.photos)
-    photos = validation_photos(study.validation, config, held_out=False)
-    if len(photos) < 2:
-        raise DataError(f"expected at least 2 validation photos with color, got {len(photos)}")
-    device = _device(config)
-    truth = to_float(photos, torch.device("cpu"))  # (N, 3, S, S)
-    l = to_batch(truth).l
-    levels = to_levels(photos.permute(0, 2, 3, 1).numpy())  # (N, S, S)
-    weights = draw_weights(len(photos), study.resamples)
-    extractor = FeatureExtractor(study.encoder_start).to(device)
-
-    def looked_at(rgb: Tensor) -> Tensor:
-        return torch.cat([extractor(part.to(device)).cpu() for part in rgb.split(32)])
-
-    true = measure_photos(truth, truth)
-    gray = measure_photos(_as_rgb(np.stack([levels] * 3, axis=3)), truth)
-    measured: dict[str, PhotoMeasures] = {}
-    seen: dict[str, Tensor] = {}
-    seen_half: dict[str, Tensor] = {}
-    for run in runs:
-        rgb = color(study.folder(run) / MODEL, levels, l, device)
-        measured[run.name] = measure_photos(rgb, truth)
-        seen[run.name], seen_half[run.name] = looked_at(rgb), looked_at(avg_pool2d(rgb, 2))
-        print(f"study: measured {run.name}", file=sys.stderr, flush=True)
-
-    # Judges: one for all, one for all at half size, one for each run.
-    real, real_half = looked_at(truth), looked_at(avg_pool2d(truth, 2))
-    share = {run.name: 1 / sum(other.arm == run.arm for other in runs) for run in runs}  # seeds share their arm's
-    one, one_half = taken_for_real(real, seen, share), taken_for_real(real_half, seen_half, share)
-    own = {name: taken_for_real(real, {name: features}, {name: 1}) for name, features in seen.items()}
-    on_real = summarize(
-        true, true, weights, {"real": one["real"], "half": one_half["real"], **{n: v["real"] for n, v in own.items()}}
-    )
-
-    rows = []
-    for run in runs:
-        judged = {
-            "taken_for_real": one[run.name],
-            "taken_for_real_half": one_half[run.name],
-            "taken_for_real_own": own[run.name][run.name],
-        }
-        measures = summarize(measured[run.name], true, weights, judged)
-        rows.append(_row(study, run) | {"measures": measures, "histograms": _histograms(measured[run.name])})
-    return {
-        "format": 1,
-        "command": study.command,
-        "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
-        "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
-        "cpus": os.cpu_count(),
-        "settings": _shared_settings(study),
-        "arms": {arm: ARMS[arm] for arm in dict.fromkeys(run.arm for run in runs)},
-        "protocol": {
-            "photos": len(photos),
-            "size": study.size,
-            "resamples": study.resamples,
-            "scales": list(SCALES),
-            "histogram_bins": true.histograms.shape[2],
-            "kl_smoothing": KL_SMOOTHING,
-            "text": PROTOCOL,
-            "judge": JUDGE_PROTOCOL,
-        },
-        "data": study.data.describe(),
-        "validation": study.validation.describe(),
-        "truth": {"measures": summarize(true, true, weights), "histograms": _histograms(true)},
-        "gray": {"measures": summarize(gray, true, weights)},
-        "runs": rows,
-        "judge": {
-            "trained_on": [run.name for run in runs],
-            "real": on_real["real"],
-            "real_half": on_real["half"],
-            "own": {run.name: on_real[run.name] for run in runs},
-        },
-    }
-
-
-PROTOCOL = (
-    "middle squares, colored from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
-    "bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
-    "again with replacement, the same draws for every run"
-)
-JUDGE_PROTOCOL = (
-    "logistic regression on an ImageNet MobileNetV2's channel means and deviations at five strides, 5-fold over "
-    "photos, so that no photo is judged by what has seen it or a coloring of it; one judge learns from all arms "
-    "alike, seeds of an arm sharing its weight, so that all are measured by one threshold; another one does so at half "
-    "size; and each run has one of its own; real and colored count for the same, and above ½ is taken for real"
-)
-
-
-def _shared_settings(study: Study) -> dict[str, Any]:
-    """Of the arm that changes none; names of files, no paths."""
-    settings: dict[str, Any] = json.loads(study.config(Run(UNCHANGED, 0)).to_json())
-    return settings | {"encoder_start": Path(study.encoder_start).name}
-
-
-def _row(study: Study, run: Run) -> dict[str, Any]:
-    from colorize.training.phases import total_steps
-
-    config = study.config(run)
-    steps = total_steps(config)
-    record = json.loads((study.folder(run) / ARM_RECORD).read_text(encoding="utf-8"))
-    return {
-        "name": run.name,
-        "arm": run.arm,
-        "seed": run.seed,
-        "command": train_command(config),
-        "seconds": record["seconds"],
-        "steps": steps,
-        "photos_seen": steps * config.batch_size,
-    }
-
-
-def train_command(config: TrainConfig) -> str:
-    """What `train.py` would have to be told, DATA and paths left for the reader to fill in."""
-    words = ["python", "train.py", "DATA", "--run", "RUN"]
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
-        option = f"--{field.name.replace('_', '-')}"
-        if value == default:
-            continue
-        if isinstance(value, bool):
-            words.append(option if value else option.replace("--", "--no-", 1))
-        elif isinstance(value, dict):
-            words += [option, json.dumps(value)]
-        elif isinstance(value, tuple):
-            words += [option, *value]
-        else:
-            words += [option, Path(value).name if field.name == "encoder_start" else str(value)]
-    return shlex.join(words)
-
-
-def _histograms(measured: PhotoMeasures) -> dict[str, list[float]]:
-    shares = measured.histograms.mean(dim=0)  # (2, bins)
-    return {name: [round(share, 8) for share in shares[c].tolist()] for c, name in enumerate("ab")}
-
-
-def color(model: Path, levels: NDArray[Any], l: Tensor, device: torch.device) -> Tensor:
-    """`rgb` (N, 3, S, S) of gray levels (N, S, S) and their `l` (N, 1, S, S), as users would see it."""
-    import numpy as np
-    import torch
-
-    from colorize.color.lightness import merge
-    from colorize.models.weights import load_generator
-
-    generator = load_generator(model)[0].to(device)
-    with torch.no_grad():
-        ab = torch.cat([generator(part.to(device)).cpu() for part in l.split(32)]).numpy()  # (N, 2, S, S)
-    return _as_rgb(np.stack([merge(*each) for each in zip(levels, ab, strict=True)]))
-
-
-def _as_rgb(pictures: NDArray[Any]) -> Tensor:
-    """uint8 (N, S, S, 3) to `rgb` (N, 3, S, S)."""
-    import torch
-
-    from colorize.training.augment import to_float
-
-    return to_float(torch.from_numpy(pictures).permute(0, 3, 1, 2), torch.device("cpu"))
-
-
-def _device(config: TrainConfig) -> torch.device:
-    import torch
-
-    return torch.device("cuda" if config.device == "auto" and torch.cuda.is_available() else "cpu")
-
-
 # -- strips ------------------------------------------------------------------------------------------------------------
 
 
@@ -453,6 +264,8 @@ def train_arms(study: Study) -> None:
 
 def write_study(study: Study) -> Path:
     """Measure everything finished and show it on the sample photos; gives the path of study.json."""
+    from colorize.study.measurement import measure
+
     result = measure(study) | {"strips": write_strips(study)}
     target = study.out / STUDY
     with files.atomic(target) as file:
@@ -502,38 +315,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, metavar="N", help=f"of each arm [{COMMON['adversarial_steps']}]")
     parser.add_argument("--train-only", action="store_true", help="leave measuring to another run of the command")
     parser.add_argument("--quick", action="store_true", help="a few steps of tiny networks: does it all run?")
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
-    )
+    add_threads_option(parser)
     given = parser.parse_args(arguments)
-    try:
-        require("study", "the study")
-        wait_passively()
-        use_threads(given.threads)
-        study = _study(given, sys.argv[1:] if arguments is None else arguments)
-        from colorize.training.loop import Interrupted
+    words = sys.argv[1:] if arguments is None else arguments
+    return run_program("study", lambda: _run(given, words), also=(FileNotFoundError,))  # of the sample photos
 
-        try:
-            train_arms(study)
-        except Interrupted:
-            print("study: stopped and saved; the same command goes on", file=sys.stderr)
-            return 130
-        if given.train_only:
-            return 0
+
+def _run(given: argparse.Namespace, arguments: Sequence[str]) -> int:
+    require("study", "the study")
+    wait_passively()
+    use_threads(given.threads)
+    study = _study(given, arguments)
+    from colorize.training.loop import Interrupted
+
+    try:
+        train_arms(study)
+    except Interrupted:
+        print("study: stopped and saved; the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    if not given.train_only:
         target = write_study(study)
-    except ColorizeError as error:
-        print(f"study: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError | DataError | WeightsError) else 1
-    except FileNotFoundError as error:  # the sample photos
-        print(f"study: {error}", file=sys.stderr)
-        return 1
-    print(format_table(json.loads(target.read_text(encoding="utf-8"))))
-    print(target)
-    return 0
+        print(format_table(json.loads(target.read_text(encoding="utf-8"))))
+        print(target)
+    return OK
 
 
 def _study(given: argparse.Namespace, arguments: Sequence[str]) -> Study:

@@ -24,7 +24,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from colorize.errors import ColorizeError, ConfigError, DataError
+from colorize.errors import ConfigError, DataError
 from colorize.evaluation.intervals import Interval
 from colorize.requirements import install_command, require
 from colorize.study.arms import all_runs
@@ -41,6 +41,7 @@ from colorize.study.figures import (
 )
 from colorize.study.toy_problems import TOY_PROBLEMS, run_toy_problem, write_json
 from colorize.system import files
+from colorize.system.program import run_program
 
 STUDY = "study"
 TEMPLATE = Path(__file__).with_name("report.md")
@@ -271,24 +272,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pages and figures")
     parser.add_argument("--figure", metavar="NAME", help=f"draw this one only: {', '.join(FIGURES)}")
     given = parser.parse_args(arguments)
-    try:
-        require_matplotlib()  # told before the work
-        if given.figure:
-            if given.figure not in FIGURES:
-                raise ConfigError(f"unknown figure {given.figure!r}: expected one of {', '.join(FIGURES)}")
-            written = list(draw_from(given.data, [given.figure], given.out))
-        else:
-            require("study", "the report", "jinja2", "markdown_it")
-            written = write_report(collect(given.data, given.out), given.out)
-    except ColorizeError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError | DataError) else 1
-    except OSError as error:
-        print(f"report: {error}", file=sys.stderr)
-        return 1
+    return run_program("report", lambda: _run(given), also=(OSError,))
+
+
+def _run(given: argparse.Namespace) -> None:
+    require_matplotlib()  # told before the work
+    if given.figure:
+        if given.figure not in FIGURES:
+            raise ConfigError(f"unknown figure {given.figure!r}: expected one of {', '.join(FIGURES)}")
+        written = list(draw_from(given.data, [given.figure], given.out))
+    else:
+        require("study", "the report", "jinja2", "markdown_it")
+        written = write_report(collect(given.data, given.out), given.out)
     for path in written:
         print(path)
-    return 0
 
 
 if __name__ == "__main__":

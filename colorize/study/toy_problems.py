@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from colorize.errors import ColorizeError, ConfigError
+from colorize.errors import ConfigError
 from colorize.evaluation.rounding import rounded
 from colorize.requirements import EXTRAS, require
 from colorize.system import files
+from colorize.system.program import run_program
 from colorize.system.threads import wait_passively
 
 TOY_PROBLEMS = ("distribution", "saturation", "two-colors")
@@ -56,22 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it all run?")
     given = parser.parse_args(arguments)
     wait_passively()
-    try:
-        from colorize.study import figures
+    return run_program("toy_problems", lambda: _run(given), also=(OSError,))
 
-        figures.require_matplotlib()  # told before the work
-        if given.seed < 0:
-            raise ConfigError(f"seed must be at least 0, got {given.seed}")
-        write_json(given.out / f"{given.name}.json", run_toy_problem(given.name, given.seed, quick=given.quick))
-        for path in figures.draw_from(given.out, figures.of_source(given.name), given.out):
-            print(path)
-    except ColorizeError as error:
-        print(f"toy_problems: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ConfigError) else 1
-    except OSError as error:
-        print(f"toy_problems: {error}", file=sys.stderr)
-        return 1
-    return 0
+
+def _run(given: argparse.Namespace) -> None:
+    from colorize.study import figures
+
+    figures.require_matplotlib()  # told before the work
+    if given.seed < 0:
+        raise ConfigError(f"seed must be at least 0, got {given.seed}")
+    write_json(given.out / f"{given.name}.json", run_toy_problem(given.name, given.seed, quick=given.quick))
+    for path in figures.draw_from(given.out, figures.of_source(given.name), given.out):
+        print(path)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Iterator
@@ -31,6 +32,17 @@ def use_threads(count: int) -> None:
         os.environ["OMP_NUM_THREADS"] = str(count)
         if "torch" in sys.modules:  # which has read the variable already
             sys.modules["torch"].set_num_threads(count)
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--threads`, as `use_threads` takes it."""
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=0,
+        metavar="N",
+        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
+    )
 
 
 @contextmanager

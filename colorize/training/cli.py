@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
+from colorize.errors import ConfigError
 from colorize.requirements import require
-from colorize.system.threads import use_threads, wait_passively
+from colorize.system.program import run_program
+from colorize.system.threads import add_threads_option, use_threads, wait_passively
 from colorize.training.launch import is_first_process, world_size
 
 _EPILOG = """\
@@ -43,19 +44,9 @@ def run() -> NoReturn:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    try:
-        return _main(arguments)
-    except (ConfigError, DataError, WeightsError) as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 2
-    except ColorizeError as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:  # before the first step, or a second one
-        print(
-            "train.py: interrupted at once; --resume goes on from the last checkpoint, if there is one", file=sys.stderr
-        )
-        return 130
+    # Ctrl-C comes through before the first step, or a second time: otherwise the loop saves and stops.
+    interrupted = "interrupted at once; --resume goes on from the last checkpoint, if there is one"
+    return run_program("train.py", lambda: _main(arguments), interrupted=interrupted)
 
 
 def _main(arguments: Sequence[str] | None) -> int:
@@ -153,13 +144,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="go on with the run in --run from its last checkpoint, with more steps if some are given",
     )
-    parser.add_argument(
-        "--threads",
-        type=int,
-        default=0,
-        metavar="N",
-        help="threads to compute with; 0: OMP_NUM_THREADS, else all cores [0]",
-    )
+    add_threads_option(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the complete config and the data found, and stop")
     group = parser.add_argument_group("settings")
     for field in dataclasses.fields(TrainConfig):

@@ -18,7 +18,7 @@ import re
 import sys
 import tarfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from colorize.errors import ConfigError, DataError
 from colorize.requirements import require
 from colorize.system import files
 from colorize.system.cores import CORES
+from colorize.system.program import FAILED, OK, run_program
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -174,26 +175,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = f"{text} [{default}]"
         parser.add_argument(option, dest=f"set_{name}", type=type(default), default=default, metavar="X", help=text)
     given = parser.parse_args(arguments)
-    try:
-        require("train", "making shards")
-        from colorize.training.data import SKIPS, find_sources
+    settings = {name: getattr(given, f"set_{name}") for name in helps}
+    return run_program(
+        "shards",
+        lambda: _run(given.photos, given.out, settings),
+        interrupted="interrupted; the same command goes on",
+    )
 
-        settings = ShardSettings(**{name: getattr(given, f"set_{name}") for name in helps})
-        for shard, skipped in make_shards(find_sources(given.photos), given.out, settings):
+
+def _run(photos: Sequence[str], out: Path, settings: Mapping[str, Any]) -> int:
+    require("train", "making shards")
+    from colorize.training.data import SKIPS, find_sources
+
+    try:
+        for shard, skipped in make_shards(find_sources(photos), out, ShardSettings(**settings)):
             left_out = ", ".join(f"{skipped[reason]} {reason}" for reason in SKIPS if skipped[reason])
             print(shard, flush=True)
             if left_out:
                 print(f"shards: {shard.name}: left out {left_out}", file=sys.stderr, flush=True)
-    except (ConfigError, DataError) as error:
-        print(f"shards: {error}", file=sys.stderr)
-        return 2
     except OSError as error:
-        print(f"shards: {given.out}: cannot be written ({error.strerror})", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("shards: interrupted; the same command goes on", file=sys.stderr)
-        return 130
-    return 0
+        print(f"shards: {out}: cannot be written ({error.strerror})", file=sys.stderr)
+        return FAILED
+    return OK
 
 
 if __name__ == "__main__":
