@@ -1,6 +1,7 @@
-"""The picture in the README: `python -m scripts.before_after docs/before-after.jpg`.
+"""The pictures in the README, by the shipped model at its defaults: `python -m scripts.before_after docs`.
 
-Sample photos as they went in, in gray, and below colored by the shipped model at its defaults.
+before-after.jpg: sample photos as they went in, in gray, and below in color. failures.jpg: what it does badly, in gray, in
+color and as it was. After a new model, look at them: the README says in words what they show.
 """
 
 from __future__ import annotations
@@ -13,32 +14,42 @@ from PIL import Image
 from colorize import Colorizer
 from colorize.study.samples import sample_folder
 
-_PHOTOS = ("astronaut.png", "rocket.jpg", "chelsea.png")
+_SHOWN = ("astronaut.png", "rocket.jpg", "chelsea.png")
+_FAILURES = ("astronaut.png", "coffee.png", "retina.jpg")
 _HEIGHT = 240  # px, of one photo
 
 
-def main(target: str) -> None:
+def main(folder: str) -> None:
+    """Write both pictures into a folder."""
     colorizer = Colorizer.load()
-    pairs = [_before_and_after(colorizer, sample_folder() / name) for name in _PHOTOS]
-    picture = Image.new("RGB", (sum(before.width for before, _ in pairs), 2 * _HEIGHT))
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    _sheet(colorizer, _SHOWN, truth=False).save(Path(folder) / "before-after.jpg", quality=88)
+    _sheet(colorizer, _FAILURES, truth=True).save(Path(folder) / "failures.jpg", quality=88)
+
+
+def _sheet(colorizer: Colorizer, names: tuple[str, ...], *, truth: bool) -> Image.Image:
+    """A column for each photo: gray, in color, and with `truth` as it was."""
+    columns = [_column(colorizer, sample_folder() / name, truth=truth) for name in names]
+    rows = len(columns[0])
+    sheet = Image.new("RGB", (sum(column[0].width for column in columns), rows * _HEIGHT))
     left = 0
-    for before, after in pairs:
-        picture.paste(before, (left, 0))
-        picture.paste(after, (left, _HEIGHT))
-        left += before.width
-    Path(target).parent.mkdir(parents=True, exist_ok=True)
-    picture.save(target, quality=88)
+    for column in columns:
+        for row, picture in enumerate(column):
+            sheet.paste(picture, (left, row * _HEIGHT))
+        left += column[0].width
+    return sheet
 
 
-def _before_and_after(colorizer: Colorizer, path: Path) -> tuple[Image.Image, Image.Image]:
+def _column(colorizer: Colorizer, path: Path, *, truth: bool) -> list[Image.Image]:
     with Image.open(path) as photo:
-        gray = photo.convert("L")
+        true = photo.convert("RGB")
+    gray = true.convert("L")
     shown = (round(gray.width * _HEIGHT / gray.height), _HEIGHT)
-    before, after = (image.resize(shown, Image.Resampling.LANCZOS) for image in (gray, colorizer(gray)))
-    return before.convert("RGB"), after
+    pictures = [gray, colorizer(gray), *([true] if truth else [])]
+    return [picture.resize(shown, Image.Resampling.LANCZOS).convert("RGB") for picture in pictures]
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: python -m scripts.before_after FILE")
+        sys.exit("usage: python -m scripts.before_after FOLDER")
     main(sys.argv[1])
