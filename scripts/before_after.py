@@ -1,7 +1,7 @@
 """The pictures in the README, by the shipped model at its defaults: `python -m scripts.before_after docs`.
 
-before-after.jpg: sample photos as they went in, in gray, and below in color. failures.jpg: what it does badly, in gray, in
-color and as it was. After a new model, look at them: the README says in words what they show.
+before-after.jpg: sample photos as they went in, in gray, and below in color. failures.jpg: what it does badly, in gray,
+in color and as it was. After a new model, look at them: the README says in words what they show.
 """
 
 from __future__ import annotations
