@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -20,6 +21,20 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nothing that a test does may wait for the network or tell anybody.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over the million objects of imported libraries, which live to the end."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device: this test is for machines with one")
 
 
 @pytest.fixture(autouse=True)
