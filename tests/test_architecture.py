@@ -12,6 +12,7 @@ import sys
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,9 +133,15 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
 
 
+@cache
+def nodes_of(source: str) -> tuple[ast.AST, ...]:
+    """All nodes of its syntax tree: several tests read the same files."""
+    return tuple(ast.walk(ast.parse(source)))
+
+
 def imports_of(source: str) -> Iterator[Import]:
     """Every import statement, wherever it stands; `from colorize import photo` counts as colorize.photo."""
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(source):
         if isinstance(node, ast.Import):
             yield from (Import(node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -232,7 +239,7 @@ def test_one_module_name_means_one_thing() -> None:
 def test_one_class_name_means_one_thing() -> None:
     homes = defaultdict(list)
     for path in sources():
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes_of(path.read_text(encoding="utf-8")):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 homes[node.name].append(path.name)
     assert {name: places for name, places in homes.items() if len(places) > 1} == {}

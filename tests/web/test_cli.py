@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,10 +14,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from torch import nn
 
-from colorize.models.architectures import build_generator
-from colorize.models.weights import save_generator
+from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.web.cli import OPTIONS, main
 from tests.web.conftest import FILE, gray
 
@@ -92,16 +91,13 @@ def test_wrong_options_are_one_line_and_exit_2(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
 def test_at_sigterm_it_finishes_what_runs_takes_nothing_new_and_leaves_nothing(tmp_path: Path) -> None:
-    generator = build_generator("mobile-unet", {"widths": (8, 8, 8, 8)})
-    head = generator.head
-    assert isinstance(head, nn.Conv2d)
-    save_generator(tmp_path / "model.safetensors", generator, {})
+    model = tmp_path / "model.safetensors"
+    shutil.copy(SHIPPED_MODEL, model)
+    shutil.copy(SHIPPED_MODEL.with_suffix(GRAPH_SUFFIX), model.with_suffix(GRAPH_SUFFIX))
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     proxies = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}  # nothing answers there
-    environment = (
-        os.environ | proxies | {"TMPDIR": str(temporary), "COLORIZE_MODEL": str(tmp_path / "model.safetensors")}
-    )
+    environment = os.environ | proxies | {"TMPDIR": str(temporary), "COLORIZE_MODEL": str(model)}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

@@ -223,7 +223,7 @@ def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
 def test_at_a_second_sigterm_it_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     with program(tmp_path) as (process, http):
-        content = gray(7000, 7000)
+        content = gray(7000, 7000, compress_level=1)
         photo = {"path": http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0], "meta": FILE}
         http.post("/gradio_api/call/v2/colorize", json={"photo": photo, "format": "PNG"})
         time.sleep(1)  # it is in the middle of it
