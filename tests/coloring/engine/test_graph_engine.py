@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from colorize.errors import WeightsError
 from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.models.weights import load_generator
 
+ROOT = Path(__file__).parents[3]
 SHIPPED_GRAPH = SHIPPED_MODEL.with_suffix(GRAPH_SUFFIX)
 
 
@@ -135,3 +137,12 @@ def test_memory_that_is_not_there_is_a_memory_error() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout == "MemoryError('not enough memory')\n", done.stderr
+
+
+def test_the_runtime_tells_nobody_about_its_use(tmp_path: Path) -> None:
+    """It would from its import on, hence a fresh interpreter: what it collects goes through files in these folders."""
+    folders = dict.fromkeys(("HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME"), str(tmp_path))
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"} | folders
+    code = "from colorize import Colorizer; Colorizer.load(engine='onnx', device='cpu')"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
