@@ -29,7 +29,7 @@ import numpy as np
 from colorize.options import ENGINES, ColorizeOptions
 
 if TYPE_CHECKING:
-    from colorize.batch.pipeline import Result
+    from colorize.batch.results import Result
     from colorize.coloring.colorizer import Colorizer
 
 load = importlib.import_module("inference").load  # a colorizer, as told by the options; a program beside this one

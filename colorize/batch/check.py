@@ -9,7 +9,7 @@ from itertools import islice, zip_longest
 
 from colorize import photo
 from colorize.batch.plan import Job
-from colorize.batch.results import is_done
+from colorize.batch.results import exists, is_result
 from colorize.coloring.fidelity import Fidelity, compare
 from colorize.errors import PhotoError
 
@@ -32,11 +32,13 @@ class Check:
 def check(jobs: Iterable[Job]) -> Iterator[Check]:
     """Compare the result of each job with its source, page by page.
 
-    JPEG, WebP and AVIF change levels by themselves, by more than the promise allows: they get a figure, but no
-    verdict.
+    Sources that are results themselves are passed over. JPEG, WebP and AVIF change levels by themselves, by more than
+    the promise allows: they get a figure, but no verdict.
     """
     for job in jobs:
-        if job.problem or not is_done(job):
+        if not exists(job) and is_result(job):
+            continue
+        if job.problem or not exists(job):
             yield Check(job, Verdict.FAILED, message=job.problem or f"{job.target}: no such result of {job.source}")
             continue
         try:

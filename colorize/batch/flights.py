@@ -89,6 +89,7 @@ class Flight:
         self.opened: Opened | None = None
         self.place: int | None = None  # among several that are colorized together
         self.result: Result | None = None
+        self.replaces = False  # whether there is a result of what its source was before
 
     @property
     def pixels(self) -> int:

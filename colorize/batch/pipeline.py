@@ -32,7 +32,7 @@ from colorize.batch.flights import (
     is_out_of_memory,
 )
 from colorize.batch.plan import Job
-from colorize.batch.results import Outcome, Result, is_done
+from colorize.batch.results import Outcome, Result, exists, is_outdated
 from colorize.coloring.conditions import NO_CONDITIONS, Conditions
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import ColorizeError, ConfigError, PhotoError
@@ -41,7 +41,7 @@ from colorize.photo import Photo
 from colorize.system import files
 from colorize.system.cores import CORES
 
-__all__ = ["Outcome", "PhotoColorizer", "Result", "is_done", "run", "run_stream"]
+__all__ = ["Outcome", "PhotoColorizer", "Result", "run", "run_stream"]
 
 _READERS = min(4, CORES)
 _COLORIZERS = min(4, CORES)  # torch takes them one by one, a graph side by side: meanwhile others paint at full size
@@ -68,13 +68,15 @@ def run(
     conditions: Conditions = NO_CONDITIONS,
     *,
     stop: threading.Event | None = None,
+    results_too: bool = False,
 ) -> Iterator[Result]:
     """Do the jobs, and give each one's result, in their order, once it is written.
 
-    An existing target is kept unless `options.overwrite`, also if another program makes it meanwhile. A photo that is
-    in color already gets new colors, or is skipped with `options.skip_color`. A photo that fails does not stop the
-    others: its result says why. If memory runs out, a photo is tried again alone, then at half and at a quarter of the
-    size; its result says so. Temporary files of killed runs are removed from the target folders.
+    An existing target is kept unless `options.overwrite` or its source has changed since, also if another program makes
+    it meanwhile. A photo that is in color already gets new colors, or is skipped with `options.skip_color`. A photo
+    that fails does not stop the others: its result says why. If memory runs out, a photo is tried again alone, then at
+    half and at a quarter of the size; its result says so. Temporary files of killed runs are removed from the target
+    folders.
 
     Args:
         jobs: from `plan`.
@@ -83,11 +85,13 @@ def run(
         conditions: of all photos, but for the seed, which is each job's own.
         stop: when it is set, no further photo is begun, and those that have their colors are written. A full disk sets
             it.
+        results_too: whether photos that are results of this program themselves are colored again; they are skipped
+            otherwise.
 
     Returns:
         The results.
     """
-    return _Pipeline(load, options, conditions, stop or threading.Event()).run(iter(jobs))
+    return _Pipeline(load, options, conditions, stop or threading.Event(), results_too).run(iter(jobs))
 
 
 def run_stream(
@@ -122,7 +126,7 @@ def run_stream(
         header = photo.header(path)
         suffix = f".{options.format}" if options.format else header.suffix if header else path.suffix
         job = Job(path, Path(folder, f"result{suffix or '.png'}"))
-        (result,) = run([job], load, options, conditions)
+        (result,) = run([job], load, options, conditions, results_too=True)
         message = result.message.replace(str(path), name)
         if result.outcome is not Outcome.DONE:
             raise PhotoError(message)
@@ -139,11 +143,13 @@ class _Pipeline:
         options: ColorizeOptions,
         conditions: Conditions,
         stop: threading.Event,
+        results_too: bool,
     ) -> None:
         self._colorizer = cache(load)
         self._options = options
         self._conditions = conditions
         self._stop = stop
+        self._results_too = results_too
         self._line: deque[Flight] = deque()  # in the order of the jobs
         self._folders: dict[Path, bool] = {}  # of targets: whether they may be written to
         self._readers = ThreadPoolExecutor(_READERS, "read")
@@ -185,7 +191,7 @@ class _Pipeline:
         flight = Flight(job)
         if job.problem:
             flight.finish(Result(job, Outcome.FAILED, job.problem))
-        elif self._is_skipped(job):
+        elif self._is_skipped(flight):
             flight.finish(Result(job, Outcome.SKIPPED))
         elif not self._folders[job.target.parent]:  # before the work, not after it
             message = f"{job.target}: cannot be written (its folder is write-protected)"
@@ -194,13 +200,17 @@ class _Pipeline:
             flight.transition(State.MEASURING, self._readers.submit(photo.header, job.source))
         return flight
 
-    def _is_skipped(self, job: Job) -> bool:
+    def _is_skipped(self, flight: Flight) -> bool:
         """Whether its result exists and is to stay; its folder is looked at first."""
+        job = flight.job
         folder = job.target.parent
         if folder not in self._folders:
             files.clean_stale(folder)
             self._folders[folder] = files.may_write(folder)
-        return not self._options.overwrite and is_done(job)
+        if self._options.overwrite or not exists(job):
+            return False
+        flight.replaces = is_outdated(job)
+        return not flight.replaces
 
     def _gather(self) -> None:
         """Take what the threads have finished."""
@@ -215,6 +225,9 @@ class _Pipeline:
                 self._take[flight.state](flight, done)
 
     def _take_header(self, flight: Flight, header: photo.Header | None) -> None:
+        if header and header.is_result and not self._results_too:
+            flight.finish(Result(flight.job, Outcome.RESULT))
+            return
         flight.header = header
         flight.transition(State.MEASURED)
 
@@ -311,7 +324,7 @@ class _Pipeline:
 
     def _write_later(self, flight: Flight, pages: Iterable[Photo], seconds: float) -> None:
         assert flight.opened
-        result = _planned_result(flight.job, flight.opened, seconds)
+        result = _planned_result(flight, flight.opened, seconds)
         flight.opened = flight.place = None  # the gray photo is not needed any longer
         flight.transition(State.WRITING, self._writers.submit(self._write, pages, result))
 
@@ -319,7 +332,8 @@ class _Pipeline:
         """`result` with what comes out of it."""
         start = time.perf_counter()
         try:
-            photo.save(pages, result.job.target, self._options.quality, overwrite=self._options.overwrite)
+            overwrite = self._options.overwrite or result.again
+            photo.save(pages, result.job.target, self._options.quality, overwrite=overwrite)
         except FileExistsError:
             return Result(result.job, Outcome.SKIPPED)
         return replace(result, seconds=result.seconds + time.perf_counter() - start)
@@ -329,11 +343,12 @@ class _Pipeline:
         flight = next((flight for flight in self._line if flight.state is State.RETRY_ALONE), None)
         if flight is None or self._are_any(IN_MEMORY):
             return False
-        flight.finish(self._alone(flight.job))
+        flight.finish(self._alone(flight))
         self._stop_if_disk_full(flight)
         return True
 
-    def _alone(self, job: Job) -> Result:
+    def _alone(self, flight: Flight) -> Result:
+        job = flight.job
         reason = f"{job.source}: not enough memory"
         wanted = size = self._options.size
         while size >= SIZE_RANGE[0]:
@@ -344,7 +359,7 @@ class _Pipeline:
                 reason = f"{job.source}: not enough memory to color {'×'.join(map(str, opened.first.size))} px"
                 message = "" if size == wanted else f"{reason} at size {wanted}, done at {size}"
                 pages = self._color_pages(opened, replace(self._options, size=size), job.seed)
-                return self._write(pages, replace(_planned_result(job, opened), message=message))
+                return self._write(pages, replace(_planned_result(flight, opened), message=message))
             except (ColorizeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     return failure(job, error)
@@ -359,7 +374,7 @@ class _Pipeline:
 def _open(source: Path) -> Opened:
     start = time.perf_counter()
     pages = photo.pages(source)
-    first = next(pages)
+    first = replace(next(pages), sha256=_sha256(source))
     original = recognize(first)
     if first.more_pages:
         return Opened(first, original, pages, time.perf_counter() - start)
@@ -367,7 +382,15 @@ def _open(source: Path) -> Opened:
     return Opened(first, original, None, time.perf_counter() - start)
 
 
-def _planned_result(job: Job, opened: Opened, seconds: float = 0.0) -> Result:
+def _sha256(source: Path) -> str:
+    try:
+        return files.sha256(source)
+    except OSError as error:
+        raise PhotoError(f"{source}: cannot be read ({error.strerror})") from error
+
+
+def _planned_result(flight: Flight, opened: Opened, seconds: float = 0.0) -> Result:
     """What is known before it is written; `seconds` is what coloring took."""
-    dropped = photo.dropped_metadata(opened.first, job.target)
-    return opened.result(job, Outcome.DONE, seconds=opened.seconds + seconds, dropped_metadata=dropped)
+    dropped = photo.dropped_metadata(opened.first, flight.job.target)
+    seconds += opened.seconds
+    return opened.result(flight.job, Outcome.DONE, seconds=seconds, dropped_metadata=dropped, again=flight.replaces)

@@ -34,6 +34,7 @@ class Job:
     target: Path
     problem: str = ""  # why it cannot be done, where that is known before
     seed: int | None = None  # of a variant
+    has_changed: bool = False  # whether the source was seen to change, whatever its time says
 
 
 class Plan:

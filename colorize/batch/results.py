@@ -6,14 +6,17 @@ import os
 from dataclasses import dataclass
 from enum import Enum
 
+from colorize import photo
 from colorize.batch.plan import Job
 from colorize.coloring.tint import Original
+from colorize.system import files
 
 
 class Outcome(Enum):
     DONE = "colorized"
     SKIPPED = "already done"
     LEFT = "skipped because they are in color"
+    RESULT = "skipped because they are results themselves"
     FAILED = "failed"
 
 
@@ -27,8 +30,44 @@ class Result:
     original: Original | None = None  # what it was; of several pages, the first one
     dropped_metadata: tuple[str, ...] = ()  # what of the photo is not kept
     disk_full: bool = False  # why it failed
+    again: bool = False  # whether it replaces a result of what its source was before
+
+
+def exists(job: Job) -> bool:
+    """Whether the target exists; False if that cannot be found out: writing will raise."""
+    return os.path.lexists(job.target)
+
+
+def is_outdated(job: Job) -> bool:
+    """Tell whether an existing result was made of what its source was before.
+
+    A result says which bytes it was made of. They are compared where the source, or the folder's entry for it, was
+    changed after the result was written. A result that does not say it, such as one of another program, is not
+    outdated.
+
+    Args:
+        job: whose target exists.
+
+    Returns:
+        Whether it is; False if that cannot be found out.
+    """
+    try:
+        source, target = job.source.stat(), job.target.stat()
+        # ctime: a file that was replaced by an older one has that one's mtime.
+        if not job.has_changed and max(source.st_mtime_ns, source.st_ctime_ns) < target.st_mtime_ns:
+            return False
+        header = photo.header(job.target)
+        return header is not None and header.made_of not in ("", files.sha256(job.source))
+    except OSError:
+        return False
 
 
 def is_done(job: Job) -> bool:
-    """Whether the target exists; False if that cannot be found out: writing will raise."""
-    return os.path.lexists(job.target)
+    """Whether the target exists and is the result of its source as that is now."""
+    return exists(job) and not is_outdated(job)
+
+
+def is_result(job: Job) -> bool:
+    """Whether the source is a result of this program itself."""
+    header = photo.header(job.source)
+    return header is not None and header.is_result

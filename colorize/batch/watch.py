@@ -9,10 +9,11 @@ import os
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from colorize.batch.plan import Job, plan
-from colorize.batch.results import is_done
+from colorize.batch.results import exists
 from colorize.errors import ConfigError, DataError
 from colorize.options import ColorizeOptions
 
@@ -33,8 +34,7 @@ def arrivals(
 ) -> Iterator[list[Job]]:
     """Look for new photos again and again.
 
-    A photo is given once it is complete: not empty, and the same at two looks. It is given again when it has changed,
-    if it failed (it may have been incomplete all the same) and, with `options.overwrite`, also if it was done.
+    A photo is given once it is complete: not empty, and the same at two looks. It is given again when it has changed.
 
     Args:
         paths: as of `plan`.
@@ -50,7 +50,7 @@ def arrivals(
         ConfigError: as `plan`, at the first look.
         DataError: as `plan`, at the first look.
     """
-    given: dict[Path, _Signature | None] = {}  # None: for good
+    given: dict[Path, _Signature | None] = {}
     before: dict[Path, _Signature | None] | None = None
     problems: set[str] = set()
     while not stop.is_set():
@@ -65,17 +65,18 @@ def arrivals(
         problems.update(job.problem for job in ready)
         now: dict[Path, _Signature | None] = {}
         for job in jobs:
-            if job.problem or given.get(job.source, ()) is None:
-                continue
-            if not options.overwrite and is_done(job):
-                if job.source not in given:
-                    ready.append(job)
-                given[job.source] = None
+            if job.problem:
                 continue
             now[job.source] = signature = _signature(job.source)
-            complete = _is_at_rest(signature) if before is None else before.get(job.source) == signature
-            if signature and complete and given.get(job.source) != signature:
-                ready.append(job)
+            if not signature or given.get(job.source) == signature:
+                continue
+            is_new = job.source not in given
+            if is_new and exists(job):  # of an earlier run; `run` finds out whether it is of this photo
+                complete = True
+            else:
+                complete = _is_at_rest(signature) if before is None else before.get(job.source) == signature
+            if complete:
+                ready.append(job if is_new else replace(job, has_changed=True))
                 given[job.source] = signature
         before = now
         took = time.monotonic() - start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +159,11 @@ class Arguments:
     def is_stream(self) -> bool:
         """Whether one photo comes from standard input."""
         return STREAM in self.paths
+
+    @property
+    def is_one_photo(self) -> bool:
+        """Whether one file is named, and no folder."""
+        return len(self.paths) == 1 and not os.path.isdir(self.paths[0])
 
     def options(self) -> ColorizeOptions:
         """Check all values, and give those that are about coloring. Raises `ConfigError`."""

@@ -80,7 +80,9 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
             return preview_films(films, options)
         return color_films(films, lambda: _load(arguments, conditions), options, film_options)
     interrupt = Interrupt()
-    session = Session(lambda: _load(arguments, conditions), options, conditions, interrupt)
+    session = Session(
+        lambda: _load(arguments, conditions), options, conditions, interrupt, results_too=arguments.is_one_photo
+    )
     if arguments.is_stream:
         return session.stream()
     if arguments.watch:

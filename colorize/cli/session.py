@@ -11,7 +11,7 @@ from colorize.batch.check import Verdict, check
 from colorize.batch.pipeline import PhotoColorizer, run, run_stream
 from colorize.batch.plan import Job, Plan
 from colorize.batch.report import Report
-from colorize.batch.results import Outcome, Result, is_done
+from colorize.batch.results import Outcome, Result, is_done, is_result
 from colorize.cli.summary import Summary
 from colorize.cli.terminal import (
     INTERRUPTED,
@@ -40,6 +40,8 @@ class Session:
         options: ColorizeOptions,
         conditions: Conditions,
         interrupt: Interrupt,
+        *,
+        results_too: bool = False,
     ) -> None:
         """Nothing is loaded or written yet.
 
@@ -48,11 +50,13 @@ class Session:
             options: of all photos.
             conditions: of all photos.
             interrupt: what Ctrl-C does.
+            results_too: whether photos that are results themselves are colored.
         """
         self._load_model = load
         self._options = options
         self._conditions = conditions
         self._interrupt = interrupt
+        self._results_too = results_too
         self._report: Report | None = None
         self._colorizer: PhotoColorizer | None = None
         self._summary = Summary(options)
@@ -80,7 +84,10 @@ class Session:
         try:
             with display(total) as self._shown, self._interrupt.gently(self._shown.finishing):
                 for jobs in batches:
-                    for result in run(jobs, self._load, self._options, self._conditions, stop=stop):
+                    results = run(
+                        jobs, self._load, self._options, self._conditions, stop=stop, results_too=self._results_too
+                    )
+                    for result in results:
                         self._take(result)
         except KeyboardInterrupt:
             stop.set()
@@ -110,6 +117,8 @@ class Session:
                 counts["cannot be done"] += 1
             elif is_done(job) and not self._options.overwrite:
                 counts[Outcome.SKIPPED.value] += 1
+            elif not self._results_too and is_result(job):
+                counts[Outcome.RESULT.value] += 1
             else:
                 counts["to do"] += 1
                 if not shown.result(f"{job.source} -> {job.target}"):

@@ -19,6 +19,7 @@ class Summary:
         self._began = time.monotonic()
         self._counts: Counter[Outcome] = Counter()
         self._in_color = 0  # of those that were colorized
+        self._again = 0  # the same
         self._sources_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # suffixes, by another one of results
         self._dropped_metadata: Counter[str] = Counter()
         self.disk_full = False
@@ -45,19 +46,22 @@ class Summary:
             return
         source, target = result.job.source, result.job.target
         self._dropped_metadata.update(result.dropped_metadata)
+        self._again += result.again and result.job.seed is None
         self._in_color += result.original is Original.COLORED and result.job.seed is None
         if source.suffix != target.suffix and not self._options.format:
             self._sources_of[target.suffix][source.suffix.lower() or "no suffix"] += 1
 
     def lines(self, total: int | None) -> Iterator[str]:
         """Sum up a run that reached its end. `total` is its number of jobs, None if it was not known."""
-        kept = self._counts[Outcome.SKIPPED] + self._counts[Outcome.LEFT]
+        kept = self._counts[Outcome.SKIPPED] + self._counts[Outcome.LEFT] + self._counts[Outcome.RESULT]
         if total != 1 or kept:
             yield self._counted()
         if total == 1 and self._counts[Outcome.SKIPPED]:
             yield "--overwrite colors it again"
         if self.disk_full:
             yield "stopped because the disk is full; when there is more room, run the same command to continue"
+        if self._again:
+            yield f"{self._again} done again because they have changed since"
         if self._in_color:
             yield f"{self._in_color} were in color already and got new colors; --skip-color skips such photos"
         for suffix, sources in self._sources_of.items():

@@ -22,6 +22,7 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
+_OURS = "urn:colorize:photo:"
 _LARGEST = 1 << 24  # bytes of a packet that is kept at all
 _SEPARATOR = " "  # between namespace and name, as expat gives them
 
@@ -40,6 +41,7 @@ _OF_THE_SOURCE = frozenset(
     {
         f"{_IPTC}{_SEPARATOR}DigitalSourceType",
         f"{_IPTC}{_SEPARATOR}DigitalSourcefileType",  # its name in older versions of the standard
+        f"{_OURS}{_SEPARATOR}SourceSHA256",
     }
 )
 
@@ -55,12 +57,29 @@ def of_picture(packet: bytes) -> bytes:
         return b""
 
 
-def with_source_type(packet: bytes) -> bytes:
-    """The packet of a photo whose colors are generated: it says so (`SOURCE_TYPE`). A new one if there is none."""
+_MADE_OF = re.compile(rb"""SourceSHA256\s*(?:=\s*["']|>)\s*([0-9a-f]{64})""")  # as we, or others, write it
+
+
+def made_of(packet: bytes) -> str:
+    """The SHA-256 of the file that a result was made of, in hexadecimal; "" if the packet does not say."""
+    found = _MADE_OF.search(packet)
+    return found[1].decode() if found else ""
+
+
+def with_source_type(packet: bytes, sha256: str = "") -> bytes:
+    """Say in a packet that the colors are generated (`SOURCE_TYPE`), and of which file.
+
+    Args:
+        packet: of the photo; b"" if it has none.
+        sha256: of the photo's file, in hexadecimal; "" if it is not known.
+
+    Returns:
+        The packet, or a new one.
+    """
     text = of_picture(packet)
     if text:
         found = _find(text, _OF_THE_SOURCE)
-        statement = _statement(found.about)
+        statement = _statement(found.about, sha256)
         if statement in text:
             return text
         if found.end:
@@ -68,7 +87,7 @@ def with_source_type(packet: bytes) -> bytes:
     return (
         b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s">%s</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-        % (_RDF.encode(), _statement(""))
+        % (_RDF.encode(), _statement("", sha256))
     )
 
 
@@ -78,11 +97,12 @@ def without_padding(packet: bytes) -> bytes:
     return head.rstrip() + mark + tail if mark else packet
 
 
-def _statement(about: str) -> bytes:
+def _statement(about: str, sha256: str) -> bytes:
+    origin = f' xmlns:colorize="{_OURS}" colorize:SourceSHA256="{sha256}"' if sha256 else ""
     # XMP wants the same `about` in all of a packet's descriptions.
     return (
         f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about={quoteattr(about)} xmlns:Iptc4xmpExt="{_IPTC}" '
-        f'Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"/>'
+        f'Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"{origin}/>'
     ).encode("ascii", "xmlcharrefreplace")
 
 

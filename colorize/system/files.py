@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import re
 import secrets
@@ -65,6 +66,12 @@ def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterato
             temporary.unlink(missing_ok=True)
         _unfinished.discard(temporary)
     _sync_folder(target.parent)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """The SHA-256 of a file, in hexadecimal. Raises `OSError` if it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def may_write(folder: str | os.PathLike[str]) -> bool:

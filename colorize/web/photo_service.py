@@ -362,7 +362,7 @@ class PhotoService:
         """Colorize until time is over or the job is canceled. Photos in progress are finished first."""
         timer = threading.Timer(self.limits.seconds, job.stop.set)
         timer.start()
-        running = pipeline.run(jobs, lambda: self._colorizer, options, stop=job.stop)
+        running = pipeline.run(jobs, lambda: self._colorizer, options, stop=job.stop, results_too=True)
         try:
             # Not `yield from`: that would close the generator before its threads have stopped.
             for result in running:  # noqa: UP028

@@ -17,8 +17,9 @@ from PIL import Image
 
 from colorize import photo
 from colorize.batch import pipeline
-from colorize.batch.pipeline import Outcome, Result, run
+from colorize.batch.pipeline import run
 from colorize.batch.plan import Plan, plan
+from colorize.batch.results import Outcome, Result
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.tint import Original
 from colorize.errors import PhotoError
@@ -26,7 +27,7 @@ from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 from tests.stand_ins import StandInColorizer, StandInEngine, one_color
 
-DONE, SKIPPED, LEFT, FAILED = Outcome
+DONE, SKIPPED, LEFT, RESULT, FAILED = Outcome
 
 
 def gray(path: Path, width: int = 12, height: int = 9) -> Path:

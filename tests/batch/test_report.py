@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from colorize.batch.pipeline import Outcome, Result
 from colorize.batch.plan import Job
 from colorize.batch.report import Report
+from colorize.batch.results import Outcome, Result
 from colorize.coloring.tint import Original
 from colorize.errors import DataError
 

@@ -86,14 +86,12 @@ def test_what_failed_is_given_again_when_it_has_changed_and_only_then(tmp_path: 
     assert seen(folder, steps) == [["bad.png"], ["bad.png"]]
 
 
-@pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_done_is_given_again_only_to_be_overwritten(tmp_path: Path, overwrite: bool) -> None:
+def test_what_is_done_is_given_again_when_it_has_changed_and_only_then(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     write(folder / "a.png", b"old", age=60)
     write(tmp_path / "out/a.png")
     steps = [nothing, lambda: write(folder / "a.png", b"newer"), nothing, nothing]
-    given = seen(folder, steps, overwrite=overwrite)
-    assert given == ([["a.png"], ["a.png"]] if overwrite else [["a.png"]])
+    assert seen(folder, steps) == [["a.png"], ["a.png"]]
 
 
 def test_a_folder_that_goes_away_is_told_once_and_waited_for(tmp_path: Path) -> None:

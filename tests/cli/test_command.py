@@ -284,6 +284,19 @@ def test_a_dry_run_prints_what_would_be_done_and_does_nothing(
 
 
 @pytest.mark.usefixtures("stand_in")
+def test_results_in_a_folder_of_photos_are_told_and_left_alone(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(photos), "-o", str(photos / "colored")]) == 0
+    capfd.readouterr()
+    assert main([str(photos), "--dry-run"]) == 0
+    assert capfd.readouterr().err == "colorize: 2 to do, 2 skipped because they are results themselves\n"
+    (photos / "a.png").write_bytes((photos / "a.png").read_bytes() + b"changed")
+    assert main([str(photos), "-o", str(photos / "colored")]) == 0
+    stdout, stderr = capfd.readouterr()
+    assert str(photos / "colored/a.png") in stdout.splitlines()
+    assert "colorize: 1 done again because they have changed since\n" in stderr
+
+
+@pytest.mark.usefixtures("stand_in")
 @pytest.mark.parametrize("arguments", [[], ["--dry-run"], ["--verify"]])
 def test_a_reader_that_has_gone_away_is_no_traceback(
     arguments: list[str], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
