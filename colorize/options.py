@@ -53,7 +53,9 @@ class ColorizeOptions:
             raise ConfigError(f"strength must be a number from {low:g} to {high:g}, got {self.strength!r}")
         _check_whole("size", self.size, SIZE_RANGE)
         if self.format is not None:
-            check_known("format", self.format, FORMATS)
+            spelled = str(self.format).lower().removeprefix(".")  # JPG and .jpg are meant as jpg
+            check_known("format", spelled if spelled in FORMATS else self.format, FORMATS)
+            object.__setattr__(self, "format", spelled)
         if self.quality is not None:
             _check_whole("quality", self.quality, QUALITY_RANGE)
         _check_whole("variants", self.variants, VARIANTS_RANGE)

@@ -15,6 +15,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 if "torch" in sys.modules:  # a plugin was quicker
     sys.modules["torch"].set_num_threads(1)
 
+# Nobody's own defaults of the command's options.
+for name in [name for name in os.environ if name.startswith("COLORIZE_")]:
+    del os.environ[name]
+os.environ["XDG_CONFIG_HOME"] = os.devnull
+
 # A shell starts what it puts into the background with Ctrl-C ignored, and so would be all that the tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -54,6 +54,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cli": set(),
     "cli.arguments": {"typer"},
     "cli.command": {"typer"},
+    "cli.defaults": {"typer"},
     "cli.films": {"rich"},
     "cli.terminal": {"rich"},
     "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},

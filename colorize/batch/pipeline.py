@@ -100,6 +100,8 @@ def run_stream(
     load: Callable[[], PhotoColorizer],
     options: ColorizeOptions,
     conditions: Conditions = NO_CONDITIONS,
+    *,
+    suffix: str = "",
 ) -> tuple[Result, bytes]:
     """Colorize the photo that a stream holds.
 
@@ -109,6 +111,7 @@ def run_stream(
         load: as of `run`.
         options: as of `run`.
         conditions: as of `run`.
+        suffix: of the result, which decides its format; "" for what `options` say.
 
     Returns:
         How it went, and the bytes of a file in the photo's own format, or in the one asked for.
@@ -124,13 +127,14 @@ def run_stream(
         except OSError as error:
             raise PhotoError(f"{name}: cannot be read ({error.strerror})") from error
         header = photo.header(path)
-        suffix = f".{options.format}" if options.format else header.suffix if header else path.suffix
+        own = suffix or (f".{options.format}" if options.format else "")
+        suffix = own or (header.suffix if header else "")
         job = Job(path, Path(folder, f"result{suffix or '.png'}"))
         (result,) = run([job], load, options, conditions, results_too=True)
         message = result.message.replace(str(path), name)
         if result.outcome is not Outcome.DONE:
             raise PhotoError(message)
-        if header and header.only_read and not options.format:
+        if header and header.only_read and not own:
             only_read = f"written as {job.target.suffix}: {header.only_read} can only be read"
             message = f"{message}; {only_read}" if message else only_read
         return replace(result, message=message), job.target.read_bytes()
@@ -393,4 +397,11 @@ def _planned_result(flight: Flight, opened: Opened, seconds: float = 0.0) -> Res
     """What is known before it is written; `seconds` is what coloring took."""
     dropped = photo.dropped_metadata(opened.first, flight.job.target)
     seconds += opened.seconds
-    return opened.result(flight.job, Outcome.DONE, seconds=seconds, dropped_metadata=dropped, again=flight.replaces)
+    return opened.result(
+        flight.job,
+        Outcome.DONE,
+        seconds=seconds,
+        dropped_metadata=dropped,
+        only_read=flight.header.only_read if flight.header else "",
+        again=flight.replaces,
+    )

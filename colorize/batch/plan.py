@@ -16,7 +16,7 @@ from itertools import chain
 from pathlib import Path
 
 from colorize import photo
-from colorize.errors import ConfigError, DataError
+from colorize.errors import ConfigError, DataError, PhotoError
 from colorize.options import ColorizeOptions
 
 _DEFAULTS = ColorizeOptions()
@@ -72,6 +72,15 @@ class _Folder:
     names: list[str]
     results: list[str] = field(default_factory=list)
     variants: int = 0  # of each name, which then comes once more for each
+    by_content: dict[str, str] = field(default_factory=dict)  # suffixes of results, where names do not tell the format
+
+    def settle_as(self, result: Path, options: ColorizeOptions) -> None:
+        """Name the results of the only photo after `result`."""
+        self.variants = options.variants
+        self.names *= 1 + self.variants
+        self.results = [
+            f"{result.stem}{f'{VARIANT_MARK}{each}' if each else ''}{result.suffix}" for each in range(len(self.names))
+        ]
 
     def settle(self, marked: bool, options: ColorizeOptions) -> None:
         """Name the results; `marked` if they lie beside their sources."""
@@ -79,7 +88,7 @@ class _Folder:
         if self.variants:
             self.names = [name for name in self.names for _ in range(1 + self.variants)]
         self.results = [
-            _result_name(name, marked, options.format, index % (1 + self.variants))
+            _result_name(name, marked, options.format, index % (1 + self.variants), self.by_content.get(name))
             for index, name in enumerate(self.names)
         ]
 
@@ -100,7 +109,8 @@ def plan(
 
     Args:
         paths: photos, and folders of them, which are searched with all that is in them.
-        output: the folder for the results, in which a folder's tree is kept.
+        output: the folder for the results, in which a folder's tree is kept; of one photo also the result itself, where
+            its suffix is that of a format and it is no folder.
         options: of which format and variants matter here.
         may_be_empty: whether it is all right that there is no photo.
 
@@ -109,23 +119,49 @@ def plan(
 
     Raises:
         DataError: a path does not exist, or there is no photo.
-        ConfigError: a path is empty, `output` is a file, or two results, or a result and a source, would be the same
-            file, also where only case or Unicode form tell them apart and the drive does not.
+        ConfigError: a path is empty, `output` is a file and there are several photos, or two results, or a result and a
+            source, would be the same file, also where only case or Unicode form tell them apart and the drive does not.
     """
-    if output is not None and os.path.exists(output) and not os.path.isdir(output):
-        raise ConfigError(f"{Path(output)}: expected a folder for the results, this is a file")
     if not all(map(os.fspath, paths)):
         raise ConfigError("an empty path: expected photos and folders")  # Path("") would be the current folder
-    search = _Search([Path(path) for path in paths], None if output is None else Path(output))
+    named = [Path(path) for path in paths]
+    result = None if output is None else _result_file(os.fspath(output), named, options)
+    folder = result.parent if result else None if output is None else Path(output)
+    search = _Search(named, folder)
     search.run()
     for entry in search.entries:
-        if isinstance(entry, _Folder):
+        if isinstance(entry, _Folder) and result:
+            entry.settle_as(result, options)
+        elif isinstance(entry, _Folder):
             entry.settle(output is None, options)
     found = Plan(search.entries, search.left_out)
     if not len(found) and not may_be_empty:
         raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
     _check_targets([entry for entry in search.entries if isinstance(entry, _Folder)])
     return found
+
+
+def check_result_file(path: Path, options: ColorizeOptions) -> None:
+    """Raise `ConfigError` if no result can have this name."""
+    try:
+        format_ = photo.writer(path)
+    except PhotoError as error:
+        raise ConfigError(str(error)) from error
+    if options.format and photo.writer(Path(f"x.{options.format}")) is not format_:
+        raise ConfigError(f"{path} and --format {options.format} ask for different formats")
+
+
+def _result_file(output: str, named: Sequence[Path], options: ColorizeOptions) -> Path | None:
+    """`output`, if it is not a folder but the result of the only photo."""
+    path = Path(output)
+    is_file = os.path.lexists(path) and not path.is_dir()
+    is_called_like_one = path.suffix.lower() in photo.SUFFIXES and not output.endswith(("/", os.sep))
+    if path.is_dir() or not (is_file or is_called_like_one):
+        return None
+    if len(named) != 1 or _is_folder(named[0]):
+        raise ConfigError(f"{path}: expected a folder for the results of several photos, this names a file")
+    check_result_file(path, options)
+    return path
 
 
 class _Search:
@@ -153,6 +189,12 @@ class _Search:
                 self._search_tree(path)
             elif not neighbors[path.parent].has_result(path.name):  # else an earlier call with the same wildcard's
                 self._note(path.parent, self._output or path.parent, [path.name])
+                if (
+                    not _is_photo(path.name)
+                    and isinstance(self.entries[-1], _Folder)
+                    and (header := photo.header(path))
+                ):
+                    self.entries[-1].by_content[path.name] = header.suffix
 
     def _search_tree(self, top: Path) -> None:
         waiting = [Path()]  # below `top`
@@ -238,11 +280,11 @@ def _split(name: str) -> tuple[str, str]:
     return (name[:dot], name[dot:]) if dot > 0 else (name, "")
 
 
-def _result_name(name: str, marked: bool, file_format: str | None, variant: int) -> str:
+def _result_name(name: str, marked: bool, file_format: str | None, variant: int, by_content: str | None = None) -> str:
     """NAME.EXT or NAME-color.EXT. Where EXT changes, the old one stays in the name, so that a.gif and a.png differ."""
     mark = (RESULT_MARK if marked else "") + (f"{VARIANT_MARK}{variant}" if variant else "")
     stem, suffix = _split(name)
-    result_suffix = _result_suffix(suffix, file_format)
+    result_suffix = (not file_format and by_content) or _result_suffix(suffix, file_format)
     return f"{_shortened(stem if result_suffix == suffix else name)}{mark}{result_suffix}"
 
 

@@ -38,23 +38,7 @@ class Report:
         os.close(self._handle)
 
     def add(self, result: Result) -> None:
-        job = result.job
-        width, height = result.size or (None, None)
-        line = {
-            "source": str(job.source),
-            "target": str(job.target),
-            "status": result.outcome.name.lower(),  # done, skipped, left, failed
-            "seconds": round(result.seconds, 3),
-            "width": width,
-            "height": height,
-            "original": result.original.value if result.original else None,
-            "source_bytes": _bytes(job.source),
-            "target_bytes": _bytes(job.target) if result.outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
-            "lost": result.dropped_metadata,
-            "reason": result.message or None,
-        }
-        # ASCII, with escapes for the rest: a name that is not UTF-8 is no different from others.
-        text = json.dumps(line).encode("ascii") + b"\n"
+        text = line_of(result).encode("ascii") + b"\n"
         try:
             if os.write(self._handle, text) < len(text):
                 raise OSError(None, "the disk is full")
@@ -72,6 +56,26 @@ class Report:
 
     def _cannot_be_written(self, error: OSError) -> DataError:
         return DataError(f"{self._path}: the report cannot be written ({error.strerror})")
+
+
+def line_of(result: Result) -> str:
+    """A result as JSON in one line of ASCII: a name that is not UTF-8 is no different from others."""
+    job = result.job
+    width, height = result.size or (None, None)
+    line = {
+        "source": str(job.source),
+        "target": str(job.target),
+        "status": result.outcome.name.lower(),  # done, skipped, left, result, failed
+        "seconds": round(result.seconds, 3),
+        "width": width,
+        "height": height,
+        "original": result.original.value if result.original else None,
+        "source_bytes": _bytes(job.source),
+        "target_bytes": _bytes(job.target) if result.outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
+        "lost": result.dropped_metadata,
+        "reason": result.message or None,
+    }
+    return json.dumps(line)
 
 
 def _bytes(path: Path) -> int | None:

@@ -30,6 +30,7 @@ class Result:
     original: Original | None = None  # what it was; of several pages, the first one
     dropped_metadata: tuple[str, ...] = ()  # what of the photo is not kept
     disk_full: bool = False  # why it failed
+    only_read: str = ""  # the photo's format, where nothing is written in it
     again: bool = False  # whether it replaces a result of what its source was before
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import stat
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from colorize import __version__
+from colorize.cli import defaults
 from colorize.errors import ConfigError
 from colorize.options import (
     CODECS,
@@ -28,12 +32,13 @@ from colorize.options import (
     check_known,
 )
 
-STREAM = "-"  # as a path: standard input
+STREAM = "-"  # as a path: standard input, or output
 
 _DEFAULTS = ColorizeOptions()
 _FILM_DEFAULTS = FilmOptions()
 _OF_ONE_PHOTO = ("--hint", "--hints")
 _FOR_FILMS_TOO = {"--dry-run", "--overwrite", "--output"}
+_DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
     "--dry-run": ("--verify", "--report", "--skip-color", *_OF_ONE_PHOTO),
@@ -44,6 +49,28 @@ _NOT_TOGETHER = {
 
 def _range(least_and_most: tuple[float, float]) -> str:
     return "{:g} to {:g}".format(*least_and_most)
+
+
+def _setting(*names: str, **others: Any) -> Any:
+    """An option that the environment and `colorize.toml` can set, too."""
+    name = max(names, key=len).lstrip("-").replace("-", "_")
+    return typer.Option(*names, envvar=defaults.variable(name), show_envvar=False, **others)
+
+
+def _one_of(*known: str) -> Callable[[], list[str]]:
+    """What a shell completes a value with."""
+    return lambda: list(known)
+
+
+class Command(TyperCommand):
+    """A command whose help says nothing of the type of an option that takes no value."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        parameters = super().get_params(ctx)
+        for each in parameters:
+            if getattr(each, "is_flag", False):
+                each.metavar = ""
+        return parameters
 
 
 def _print_version(wanted: bool) -> None:
@@ -57,28 +84,41 @@ class Arguments:
     """What was asked for on the command line."""
 
     paths: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="PATH",
             help="Gray photos, and folders of them (searched recursively), or gray films. "
-            "Or - alone: a photo from standard input, its result to standard output.",
-        ),
-    ]
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="DIR",
-            help="Folder for the results. Without it: NAME-color.EXT beside each photo.",
+            "Or - alone, or a pipe: a photo from it, its result to standard output.",
         ),
     ] = None
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Overwrite existing results.")] = False
-    skip_color: Annotated[bool, typer.Option("--skip-color", help="Skip photos that are in color already.")] = False
+    output: Annotated[
+        str | None,
+        _setting(
+            "-o",
+            "--output",
+            metavar="PATH",
+            help="Folder for the results; of one photo also the result itself, by the suffix of a format. "
+            "Without it: NAME-color.EXT beside each photo.",
+        ),
+    ] = None
+    files_from: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Color what a file names, too, one path per line. - is standard input."),
+    ] = None
+    null: Annotated[
+        bool, typer.Option("-0", "--null", help="Paths of --files-from end in a zero byte, as of find -print0.")
+    ] = False
+    print0: Annotated[
+        bool, typer.Option("--print0", help="Results are printed with a zero byte in place of the line's end.")
+    ] = False
+    overwrite: Annotated[bool, _setting("--overwrite", help="Overwrite existing results.")] = False
+    skip_color: Annotated[bool, _setting("--skip-color", help="Skip photos that are in color already.")] = False
     skip_colour: Annotated[bool, typer.Option("--skip-colour", hidden=True)] = False  # for one version
     format: Annotated[
         str | None,
-        typer.Option(
+        _setting(
+            "--format",
+            autocompletion=_one_of(*FORMATS),
             metavar="NAME",
             help=f"Format of the results: {', '.join(FORMATS)}. "
             "Without it: each photo's own, or another if that format can only be read.",
@@ -86,17 +126,21 @@ class Arguments:
     ] = None
     quality: Annotated[
         int | None,
-        typer.Option(metavar="N", help=f"Quality of JPEG, WebP and AVIF results, {_range(QUALITY_RANGE)}."),
+        _setting("--quality", metavar="N", help=f"Quality of JPEG, WebP and AVIF results, {_range(QUALITY_RANGE)}."),
     ] = None
     strength: Annotated[
-        float, typer.Option(metavar="X", help="Strength of the colors, {:g} (gray) to {:g}.".format(*STRENGTH_RANGE))
+        float,
+        _setting(
+            "--strength", metavar="X", help="Strength of the colors, {:g} (gray) to {:g}.".format(*STRENGTH_RANGE)
+        ),
     ] = _DEFAULTS.strength
     size: Annotated[
-        int, typer.Option(metavar="N", help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}.")
+        int, _setting("--size", metavar="N", help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}.")
     ] = _DEFAULTS.size
     variants: Annotated[
         int,
-        typer.Option(
+        _setting(
+            "--variants",
             metavar="N",
             help=f"Number of further colorings of each photo, {_range(VARIANTS_RANGE)}: "
             "NAME-color-variant-1.EXT and so on.",
@@ -105,9 +149,9 @@ class Arguments:
     hint: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="X,Y,#RRGGBB",
+            metavar="X,Y,COLOR",
             help="Color of a place in the photo, which spreads over the object there. X and Y are pixels from the left "
-            "and the top. Can be given several times, for one photo.",
+            "and the top, the color is #RRGGBB, #RGB or a name. Can be given several times, for one photo.",
         ),
     ] = None
     hints: Annotated[
@@ -116,29 +160,47 @@ class Arguments:
     ] = None
     codec: Annotated[
         str,
-        typer.Option(metavar="NAME", help=f"Codec of colored films: {', '.join(CODECS)}. ffv1 loses nothing."),
+        _setting(
+            "--codec",
+            autocompletion=_one_of(*CODECS),
+            metavar="NAME",
+            help=f"Codec of colored films: {', '.join(CODECS)}. ffv1 loses nothing.",
+        ),
     ] = _FILM_DEFAULTS.codec
     crf: Annotated[
         int | None,
-        typer.Option(metavar="N", help=f"Constant rate factor of colored films, {_range(CRF_RANGE)}: less is better."),
+        _setting(
+            "--crf", metavar="N", help=f"Constant rate factor of colored films, {_range(CRF_RANGE)}: less is better."
+        ),
     ] = None
     device: Annotated[
-        str, typer.Option(metavar="NAME", help=f"Device that the network runs on: {', '.join(DEVICES)}.")
+        str,
+        _setting(
+            "--device",
+            autocompletion=_one_of(*DEVICES),
+            metavar="NAME",
+            help=f"Device that the network runs on: {', '.join(DEVICES)}.",
+        ),
     ] = DEVICES[0]
     engine: Annotated[
         str,
-        typer.Option(
+        _setting(
+            "--engine",
+            autocompletion=_one_of(*ENGINES),
             metavar="NAME",
             help=f"Engine that runs the network: {', '.join(ENGINES)}. onnx is the fast one on a CPU.",
         ),
     ] = ENGINES[0]
     model: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Model file to use instead of the one that comes with the program."),
+        _setting("--model", metavar="FILE", help="Model file to use instead of the one that comes with the program."),
     ] = None
     report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Append the result of each photo to a file, one JSON object per line."),
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append the result of each photo to a file, one JSON object per line. - prints them instead of paths.",
+        ),
     ] = None
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running, and color photos that arrive in the folders.")
@@ -147,26 +209,65 @@ class Arguments:
     verify: Annotated[
         bool, typer.Option("--verify", help="Check that existing results have kept the lightness; color nothing.")
     ] = False
-    verbose: Annotated[bool, typer.Option("--verbose", help="Print which engine and device the network runs on.")] = (
-        False
-    )
+    verbose: Annotated[bool, _setting("--verbose", help="Print which engine and device the network runs on.")] = False
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar=defaults.variable("config"),
+            show_envvar=False,
+            is_eager=True,
+            callback=defaults.use_file,
+            help=f"Defaults of these options. Without it: {defaults.FILE_NAME} here, or the user's.",
+        ),
+    ] = None
+    show_config: Annotated[
+        bool, typer.Option("--show-config", help="Print the defaults in force, where each is from, and exit.")
+    ] = False
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False
 
+    sources: Mapping[str, str] = field(default_factory=dict)  # where each value is from, as click calls it
+
     @property
-    def is_stream(self) -> bool:
-        """Whether one photo comes from standard input."""
-        return STREAM in self.paths
+    def named(self) -> list[str]:
+        """The paths that were given."""
+        return self.paths or []
+
+    @property
+    def stream(self) -> str | None:
+        """The path, if any, that one photo is read from as it comes: standard input, a pipe, a device."""
+        return next(filter(_is_stream, self.named), None)
 
     @property
     def is_one_photo(self) -> bool:
         """Whether one file is named, and no folder."""
-        return len(self.paths) == 1 and not os.path.isdir(self.paths[0])
+        return len(self.named) == 1 and not os.path.isdir(self.named[0])
+
+    def with_listed_paths(self) -> Arguments:
+        """With the paths that `--files-from` lists.
+
+        Raises:
+            ConfigError: there are no paths at all, or the list cannot be read.
+        """
+        if self.null and self.files_from is None:
+            raise ConfigError("--null is about the paths of --files-from")
+        listed = [] if self.files_from is None else _listed(self.files_from, b"\0" if self.null else b"\n")
+        if not self.named and not listed:
+            where = "" if self.files_from is None else f" in {_called(self.files_from)}"
+            raise ConfigError(f"expected paths of photos, folders or films, got none{where} (see colorize --help)")
+        return replace(self, paths=[*self.named, *listed])
+
+    def show_settings(self) -> Iterator[str]:
+        """The settings in force, line by line."""
+        return defaults.shown(vars(self), self.sources, self.config)
 
     def options(self) -> ColorizeOptions:
         """Check all values, and give those that are about coloring. Raises `ConfigError`."""
+        if self.output == "":
+            raise ConfigError("-o is empty: expected a folder for the results, or the result of one photo")
         check_known("device", self.device, DEVICES)
         check_known("engine", self.engine, ENGINES)
         options = ColorizeOptions(
@@ -179,13 +280,16 @@ class Arguments:
             skip_color=self.skip_color or self.skip_colour,
         )
         given = self._given(options)
-        if self.is_stream:
+        if self.stream:
             self._check_stream(given)
         for one, others in _NOT_TOGETHER.items():
             for other in others:
                 if given[one] and given[other]:
                     raise ConfigError(f"{one} and {other} do not go together")
-        return options
+        # What does not go with this call can only be from the environment or a file by now: it is meant for others.
+        if self.watch or self.stream:
+            options = replace(options, variants=0)
+        return replace(options, skip_color=False) if self.stream else options
 
     def film_options(self) -> FilmOptions:
         """Check and give how films are written. Raises `ConfigError`."""
@@ -195,48 +299,90 @@ class Arguments:
     def not_for_films(self) -> list[str]:
         """Options that were given and are for photos alone."""
         given = self._given(self.options()) | {
-            "--format": self.format is not None,
-            "--quality": self.quality is not None,
+            "--format": self._is_given("format") and self.format is not None,
+            "--quality": self._is_given("quality") and self.quality is not None,
+            "--print0": self.print0,
         }
         return [option for option, wanted in given.items() if wanted and option not in _FOR_FILMS_TOO]
 
     @property
     def not_for_photos(self) -> list[str]:
         """Options that were given and are for films alone."""
-        given = {"--codec": self.codec != _FILM_DEFAULTS.codec, "--crf": self.crf is not None}
+        given = {
+            "--codec": self._is_given("codec") and self.codec != _FILM_DEFAULTS.codec,
+            "--crf": self._is_given("crf") and self.crf is not None,
+        }
         return [option for option, wanted in given.items() if wanted]
 
     def _given(self, options: ColorizeOptions) -> dict[str, bool]:
         """Which of the options were given that do not go with all others."""
         return {
-            "--variants": options.variants > 0,
+            "--variants": options.variants > 0 and self._is_given("variants"),
             "--hint": bool(self.hint),
             "--hints": self.hints is not None,
             "--watch": self.watch,
             "--dry-run": self.dry_run,
             "--verify": self.verify,
             "--report": self.report is not None,
-            "--overwrite": options.overwrite,
-            "--skip-color": options.skip_color,
-            "--output": self.output is not None,
+            "--overwrite": options.overwrite and self._is_given("overwrite"),
+            "--skip-color": options.skip_color and self._is_given("skip_color"),
+            "--output": self.output is not None and self._is_given("output"),
         }
 
+    def _is_given(self, name: str) -> bool:
+        """Whether a value is from the command line, and not a default of any kind."""
+        return self.sources.get(name, "COMMANDLINE") == "COMMANDLINE"
+
     def _check_stream(self, given: dict[str, bool]) -> None:
-        if len(self.paths) > 1 or list(self._not_for_streams(given)):
+        if len(self.named) > 1 or list(self._not_for_streams(given)):
             others = " ".join(self._not_for_streams(given)) or "another one"
-            raise ConfigError(f"{STREAM} stands for one photo: it does not go with {others}")
+            raise ConfigError(f"{self.stream} stands for one photo: it does not go with {others}")
 
     def _not_for_streams(self, given: dict[str, bool]) -> Iterator[str]:
-        yield from (option for option, wanted in given.items() if wanted and option not in _OF_ONE_PHOTO)
-        yield from (path for path in self.paths if path != STREAM)
+        suited = {*_OF_ONE_PHOTO, *(("--output", "--overwrite") if self.stream_target else ())}
+        yield from (option for option, wanted in given.items() if wanted and option not in suited)
+        yield from (path for path in self.named if path != self.stream)
+
+    @property
+    def stream_target(self) -> Path | None:
+        """The file that a photo from a stream is written to; None for standard output."""
+        if self.output is None or not self._is_given("output") or os.path.isdir(self.output):
+            return None
+        return Path(self.output) if Path(self.output).suffix else None
+
+
+def _is_stream(path: str) -> bool:
+    if path == STREAM or os.path.dirname(path) in _DEVICE_FOLDERS:
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
+
+
+def _called(path: str) -> str:
+    return "standard input" if path == STREAM else path
+
+
+def _listed(file: str, end: bytes) -> list[str]:
+    """The paths in a file, each with its end. Raises `ConfigError`."""
+    try:
+        content = sys.stdin.buffer.read() if file == STREAM else Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError(f"{_called(file)}: the list of paths cannot be read ({error.strerror})") from error
+    return [os.fsdecode(path) for path in content.split(end) if path]
 
 
 def taking_arguments(run: Callable[[Arguments], int]) -> Callable[..., int]:
     """`run` with a parameter for each field of `Arguments`: from a function's parameters typer makes its options."""
 
-    def command(**values: object) -> int:
-        return run(Arguments(**values))  # type: ignore[arg-type]  # typer has checked them
+    def command(context: typer.Context, **values: Any) -> int:
+        sources = {name: source.name for name in values if (source := context.get_parameter_source(name))}
+        return run(Arguments(**values, sources=sources))
 
     command.__doc__ = run.__doc__
-    command.__signature__ = inspect.signature(Arguments, eval_str=True)  # type: ignore[attr-defined]
+    context = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
+    options = list(inspect.signature(Arguments, eval_str=True).parameters.values())[:-1]  # without `sources`
+    command.__signature__ = inspect.Signature([context, *options])  # type: ignore[attr-defined]
     return command

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from colorize.cli.arguments import Arguments, taking_arguments
-from colorize.cli.terminal import INTERRUPTED, MISUSED, OK, Interrupt, print_log, print_status
+from colorize.cli.arguments import STREAM, Arguments, Command, taking_arguments
+from colorize.cli.terminal import INTERRUPTED, MISUSED, OK, SOME_FAILED, Interrupt, Lines, print_log, print_status
 from colorize.errors import ConfigError, DataError, PhotoError, WeightsError
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from colorize.coloring.conditions import Conditions
     from colorize.options import ColorizeOptions
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,23 +43,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format_message = getattr(error, "format_message", None)  # a usage error of the click inside typer
         if format_message is None:
             raise
-        print_status(f"{format_message()} (see colorize --help)")
+        variable = getattr(getattr(error, "param", None), "envvar", None)
+        source = f", from the environment or the command line ({variable})" if variable in os.environ else ""
+        print_status(f"{format_message()}{source} (see colorize --help)")
         return MISUSED
     return status if isinstance(status, int) else OK
 
 
-@app.command()
+@app.command(cls=Command)
 @taking_arguments
 def colorize(arguments: Arguments) -> int:
     """Color gray photos and films. The lightness, size and EXIF data of photos, the luma and sound of films are kept.
 
-    Prints the path of each result. Existing results are kept unless --overwrite is given.
+    Prints the path of each result. Existing results are kept unless --overwrite is given or their photo has changed.
 
     Exit status: 0 success, 1 some photos failed, 2 wrong usage, 130 interrupted.
     """
     options = arguments.options()
+    if arguments.show_config:
+        shown = Lines()
+        return OK if all(map(shown.result, arguments.show_settings())) else SOME_FAILED
     try:
-        return _run(arguments, options)
+        return _run(arguments.with_listed_paths(), options)
     except KeyboardInterrupt:
         print_status("interrupted")
         return INTERRUPTED
@@ -69,30 +76,55 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     from colorize.cli.session import Session
     from colorize.system.memory import keep_freed_memory
 
+    _let_interrupts_raise()
     film_options = arguments.film_options()
-    is_film = are_films(arguments.paths, arguments.not_for_films, arguments.not_for_photos)
+    is_film = are_films(arguments.named, arguments.not_for_films, arguments.not_for_photos)
     conditions = _conditions(arguments)
     keep_freed_memory()
     print_log(arguments.verbose)
     if is_film:
-        films = plan_films(arguments.paths, arguments.output)
+        films = plan_films(arguments.named, _output(arguments))
         if arguments.dry_run:
+            _check_model(arguments)
             return preview_films(films, options)
         return color_films(films, lambda: _load(arguments, conditions), options, film_options)
     interrupt = Interrupt()
     session = Session(
-        lambda: _load(arguments, conditions), options, conditions, interrupt, results_too=arguments.is_one_photo
+        lambda: _load(arguments, conditions),
+        options,
+        conditions,
+        interrupt,
+        results_too=arguments.is_one_photo,
+        end="\0" if arguments.print0 else "\n",
     )
-    if arguments.is_stream:
-        return session.stream()
+    if arguments.stream:
+        return session.stream(None if arguments.stream == STREAM else Path(arguments.stream), arguments.stream_target)
     if arguments.watch:
         return session.run(_arrivals(arguments, options, interrupt.stop), None, arguments.report)
     jobs = _plan(arguments, options, conditions)
     if arguments.dry_run:
+        _check_model(arguments)
         return session.preview(jobs)
     if arguments.verify:
         return session.verify(jobs)
     return session.run([jobs], len(jobs), arguments.report)
+
+
+def _let_interrupts_raise() -> None:
+    """Ctrl-C raises `KeyboardInterrupt` from now on, where `colorize.__main__` has left it to the system."""
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _output(arguments: Arguments) -> Path | None:
+    return None if arguments.output is None else Path(arguments.output)
+
+
+def _check_model(arguments: Arguments) -> None:
+    """Raises `WeightsError` if the model is not there or is none, without loading it."""
+    from colorize.models.modelfile import SHIPPED_MODEL, read_info
+
+    read_info(arguments.model or SHIPPED_MODEL)
 
 
 def _conditions(arguments: Arguments) -> Conditions:
@@ -108,17 +140,20 @@ def _conditions(arguments: Arguments) -> Conditions:
 
 
 def _arrivals(arguments: Arguments, options: ColorizeOptions, stop: threading.Event) -> Iterator[list[Job]]:
+    from colorize.batch.plan import plan
     from colorize.batch.watch import arrivals
 
-    for path in filter(os.path.isfile, arguments.paths):
+    for path in filter(os.path.isfile, arguments.named):
         raise ConfigError(f"{path}: expected a folder to watch, this is a file")
-    return arrivals(arguments.paths, arguments.output, options, stop)
+    plan(arguments.named, arguments.output, options, may_be_empty=True)  # wrong use is told before anything is said
+    print_status(f"watching {', '.join(arguments.named)}; Ctrl-C ends it")
+    return arrivals(arguments.named, arguments.output, options, stop)
 
 
 def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions) -> Plan:
     from colorize.batch.plan import plan
 
-    jobs = plan(arguments.paths, arguments.output, options)
+    jobs = plan(arguments.named, arguments.output, options)
     if conditions.kinds and (photos := len({job.source for job in jobs})) != 1:
         raise ConfigError(f"hints belong to one photo, these are {photos}")
     for line in jobs.left_out:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 
 from colorize.batch.check import Verdict, check
 from colorize.batch.pipeline import PhotoColorizer, run, run_stream
-from colorize.batch.plan import Job, Plan
-from colorize.batch.report import Report
+from colorize.batch.plan import Job, Plan, check_result_file
+from colorize.batch.report import Report, line_of
 from colorize.batch.results import Outcome, Result, is_done, is_result
 from colorize.cli.summary import Summary
 from colorize.cli.terminal import (
@@ -42,6 +44,7 @@ class Session:
         interrupt: Interrupt,
         *,
         results_too: bool = False,
+        end: str = "\n",
     ) -> None:
         """Nothing is loaded or written yet.
 
@@ -51,26 +54,29 @@ class Session:
             conditions: of all photos.
             interrupt: what Ctrl-C does.
             results_too: whether photos that are results themselves are colored.
+            end: what is printed behind each result.
         """
         self._load_model = load
         self._options = options
         self._conditions = conditions
         self._interrupt = interrupt
         self._results_too = results_too
+        self._end = end
         self._report: Report | None = None
         self._colorizer: PhotoColorizer | None = None
         self._summary = Summary(options)
-        self._shown = Lines()
+        self._shown = Lines(end)
+        self._prints_report = False
         self._report_failed = False
         self._nobody_reads = False
 
-    def run(self, batches: Iterable[Iterable[Job]], total: int | None, report: Path | None = None) -> int:
+    def run(self, batches: Iterable[Iterable[Job]], total: int | None, report: str | None = None) -> int:
         """Do jobs.
 
         Args:
             batches: the jobs, as they become known.
             total: how many there will be; None if nobody knows.
-            report: a file that each result is appended to.
+            report: a file that each result is appended to; "-" prints them in place of paths.
 
         Returns:
             The exit status.
@@ -79,10 +85,11 @@ class Session:
             DataError: the report cannot be written.
         """
         stop = self._interrupt.stop
-        if report:
+        self._prints_report = report == "-"
+        if report and not self._prints_report:
             self._report = Report(report)
         try:
-            with display(total) as self._shown, self._interrupt.gently(self._shown.finishing):
+            with display(total, self._end) as self._shown, self._interrupt.gently(self._shown.finishing):
                 for jobs in batches:
                     results = run(
                         jobs, self._load, self._options, self._conditions, stop=stop, results_too=self._results_too
@@ -110,20 +117,21 @@ class Session:
     def preview(self, jobs: Plan) -> int:
         """Print what would be done, and give the exit status."""
         counts: Counter[str] = Counter()
-        shown = Lines()
+        shown = Lines(self._end)
         for job in jobs:
+            is_counted = job.seed is None  # variants are no further photos
             if job.problem:
                 print_status(job.problem)
                 counts["cannot be done"] += 1
             elif is_done(job) and not self._options.overwrite:
-                counts[Outcome.SKIPPED.value] += 1
+                counts[Outcome.SKIPPED.value] += is_counted
             elif not self._results_too and is_result(job):
-                counts[Outcome.RESULT.value] += 1
+                counts[Outcome.RESULT.value] += is_counted
             else:
-                counts["to do"] += 1
+                counts["to do"] += is_counted
                 if not shown.result(f"{job.source} -> {job.target}"):
                     return SOME_FAILED
-        print_status(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True)))
+        print_status(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True) if count))
         return SOME_FAILED if counts["cannot be done"] else OK
 
     def verify(self, jobs: Plan) -> int:
@@ -142,16 +150,44 @@ class Session:
         print_status(", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict]))
         return SOME_FAILED if verdicts[Verdict.BROKEN] or verdicts[Verdict.FAILED] else OK
 
-    def stream(self) -> int:
-        """Color the photo on standard input into standard output, and give the exit status."""
-        if sys.stdout.isatty():
+    def stream(self, source: Path | None, target: Path | None) -> int:
+        """Color a photo as it comes.
+
+        Args:
+            source: a pipe or a device; None for standard input.
+            target: the result's file; None for standard output.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            ConfigError: the result would go onto the terminal, or the target is no format's.
+        """
+        if target is None and sys.stdout.isatty():
             raise ConfigError("expected standard output to go into a file or a program, not onto the terminal")
+        if target:
+            check_result_file(target, self._options)
+            if os.path.lexists(target) and not self._options.overwrite:
+                print_status(f"{target}: is there already; --overwrite colors it again")
+                return OK if self._shown.result(str(target)) else SOME_FAILED
         try:
-            result, content = run_stream(
-                sys.stdin.buffer, "standard input", self._load, self._options, self._conditions
-            )
+            with source.open("rb") if source else nullcontext(sys.stdin.buffer) as file:
+                result, content = run_stream(
+                    file,
+                    str(source or "standard input"),
+                    self._load,
+                    self._options,
+                    self._conditions,
+                    suffix=target.suffix if target else "",
+                )
+            if target:
+                with files.atomic(target, overwrite=self._options.overwrite) as written:
+                    written.write(content)
         except PhotoError as error:
             print_status(str(error))
+            return SOME_FAILED
+        except OSError as error:
+            print_status(f"{error.filename or target}: {error.strerror}")
             return SOME_FAILED
         if result.message:
             print_status(result.message)
@@ -159,7 +195,8 @@ class Session:
             print_status("the photo was in color already and got new colors")
         for what in result.dropped_metadata:
             print_status(f"written without {what}")
-        return OK if write_out(content) else SOME_FAILED
+        is_out = self._shown.result(str(target)) if target else write_out(content)
+        return OK if is_out else SOME_FAILED
 
     def _load(self) -> PhotoColorizer:
         """Load the model when it is first needed. One Ctrl-C stops that."""
@@ -175,11 +212,19 @@ class Session:
         if result.message:
             self._shown.print_status(result.message)
         self._append_to_report(result)
-        if result.outcome is Outcome.DONE and not (self._shown.result(str(result.job.target)) or self._nobody_reads):
+        if not (self._print_result(result) or self._nobody_reads):
             self._shown.print_status("standard output cannot be written: finishing the current photos, then stopping")
             self._nobody_reads = True
             self._interrupt.stop.set()
         self._shown.advance()
+
+    def _print_result(self, result: Result) -> bool:
+        """Print what programs read of a result, if there is something; False if it cannot be written."""
+        if self._prints_report:
+            return self._shown.result(line_of(result))
+        if result.outcome in (Outcome.DONE, Outcome.SKIPPED):  # what comes next wants all results, whoever made them
+            return self._shown.result(str(result.job.target))
+        return True
 
     def _append_to_report(self, result: Result) -> None:
         if not self._report:

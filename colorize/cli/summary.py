@@ -17,7 +17,8 @@ class Summary:
     def __init__(self, options: ColorizeOptions) -> None:
         self._options = options
         self._began = time.monotonic()
-        self._counts: Counter[Outcome] = Counter()
+        self._counts: Counter[Outcome] = Counter()  # of photos
+        self._variants: Counter[Outcome] = Counter()
         self._in_color = 0  # of those that were colorized
         self._again = 0  # the same
         self._sources_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # suffixes, by another one of results
@@ -26,13 +27,13 @@ class Summary:
 
     @property
     def done(self) -> int:
-        """How many were colorized."""
+        """How many photos were colorized."""
         return self._counts[Outcome.DONE]
 
     @property
     def failed(self) -> int:
-        """How many were not."""
-        return self._counts[Outcome.FAILED]
+        """How many photos and variants were not."""
+        return self._counts[Outcome.FAILED] + self._variants[Outcome.FAILED]
 
     def restart_clock(self) -> None:
         """Measure the rate from now on."""
@@ -40,7 +41,7 @@ class Summary:
 
     def add(self, result: Result) -> None:
         """Count a result."""
-        self._counts[result.outcome] += 1
+        (self._counts if result.job.seed is None else self._variants)[result.outcome] += 1
         self.disk_full |= result.disk_full
         if result.outcome is not Outcome.DONE:
             return
@@ -48,8 +49,8 @@ class Summary:
         self._dropped_metadata.update(result.dropped_metadata)
         self._again += result.again and result.job.seed is None
         self._in_color += result.original is Original.COLORED and result.job.seed is None
-        if source.suffix != target.suffix and not self._options.format:
-            self._sources_of[target.suffix][source.suffix.lower() or "no suffix"] += 1
+        if result.only_read and source.suffix != target.suffix and not self._options.format:
+            self._sources_of[target.suffix][result.only_read] += 1
 
     def lines(self, total: int | None) -> Iterator[str]:
         """Sum up a run that reached its end. `total` is its number of jobs, None if it was not known."""
@@ -77,6 +78,8 @@ class Summary:
 
     def _counted(self) -> str:
         text = ", ".join(f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome])
+        if variants := self._variants[Outcome.DONE]:
+            text += f"{' with' if text else ''} {variants} variant{'s' if variants > 1 else ''}"
         if self.done > 1:
             rate = self.done / max(time.monotonic() - self._began, 1e-3)
             decimals = 0 if rate >= 10 else 1 if rate >= 1 else 2

@@ -70,10 +70,14 @@ def end_by_interrupt() -> None:
 class Lines:
     """Lines only, no bar."""
 
+    def __init__(self, end: str = "\n") -> None:
+        """`end` stands behind each result."""
+        self._end = end
+
     def result(self, path: str) -> bool:
         """Print a path on stdout; False if it cannot be written."""
         text = printable(path) if sys.stdout.isatty() else path
-        return write_out(f"{text}\n".encode(sys.stdout.encoding, "surrogateescape"))
+        return write_out(f"{text}{self._end}".encode(sys.stdout.encoding, "surrogateescape"))
 
     def print_status(self, text: str) -> None:
         print_status(text)
@@ -95,7 +99,8 @@ _FINISHING = "finishing the current photos; press Ctrl-C again to stop at once"
 class _Bar(Lines):
     """A bar on stderr, which lines on the same terminal do not disturb."""
 
-    def __init__(self, progress: Any, total: int) -> None:
+    def __init__(self, progress: Any, total: int, end: str) -> None:
+        super().__init__(end)
         self._progress = progress
         self._task = progress.add_task("", total=total)
 
@@ -122,17 +127,25 @@ class _Bar(Lines):
 
 
 @contextmanager
-def display(total: int | None) -> Iterator[Lines]:
-    """A bar for several photos on a terminal, else lines. `total` is None if it is not known."""
+def display(total: int | None, end: str = "\n") -> Iterator[Lines]:
+    """Show a bar for several photos on a terminal, else lines.
+
+    Args:
+        total: how many there are; None if that is not known.
+        end: what stands behind each result on stdout.
+
+    Yields:
+        What prints.
+    """
     if total is None or total == 1 or not sys.stderr.isatty():
-        yield Lines()
+        yield Lines(end)
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield _Bar(progress, total)
+        yield _Bar(progress, total, end)
 
 
 class Interrupt:

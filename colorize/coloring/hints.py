@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from colorize import photo
 from colorize.color.lightness import ab_of
@@ -33,7 +34,7 @@ class Hint:
 
     x: float  # pixels from the left edge of the upright photo
     y: float  # from its top
-    color: str | tuple[int, int, int]  # "#rrggbb", or red, green and blue from 0 to 255
+    color: str | tuple[int, int, int]  # "#rrggbb", "#rgb" or a name of CSS; or red, green and blue from 0 to 255
 
     def __post_init__(self) -> None:
         self.rgb()
@@ -45,25 +46,31 @@ class Hint:
 
     def rgb(self) -> tuple[int, int, int]:
         color: object = self.color
-        if isinstance(color, str) and re.fullmatch("#[0-9a-fA-F]{6}", color):
-            red, green, blue = bytes.fromhex(color[1:])
-            return red, green, blue
+        if isinstance(color, str):
+            digits = re.fullmatch(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", color)
+            with suppress(ValueError):
+                levels = ImageColor.getrgb(f"#{digits[1]}" if digits else color)
+                if len(levels) == 3:  # of #rrggbbaa there are four
+                    return levels
         if (
             isinstance(color, tuple | list)
             and len(color) == 3
             and all(isinstance(level, int | np.integer) and 0 <= level <= LAST_LEVEL for level in color)
         ):
             return int(color[0]), int(color[1]), int(color[2])
-        raise ConfigError(f"a hint's color must be #rrggbb or three whole numbers from 0 to 255, got {color!r}")
+        raise ConfigError(
+            "a hint's color must be #rrggbb, #rgb, a name such as red, or three whole numbers from 0 to 255, "
+            f"got {color!r}"
+        )
 
 
 def parse_hint(text: str) -> Hint:
-    """The hint that "X,Y,#rrggbb" stands for. Raises `ConfigError`."""
+    """The hint that "X,Y,#rrggbb" or "X,Y,red" stands for. Raises `ConfigError`."""
     x, y, color = (part.strip() for part in (text.split(",") if text.count(",") == 2 else ("", "", text)))
     try:
         return Hint(float(x), float(y), color)
     except ValueError as error:
-        raise ConfigError(f"a hint must be X,Y,#rrggbb with X and Y in pixels, got {text!r}") from error
+        raise ConfigError(f"a hint must be X,Y,COLOR with X and Y in pixels, got {text!r}") from error
 
 
 def read_mask(path: str | os.PathLike[str]) -> Image.Image:

@@ -78,7 +78,7 @@ def test_what_cannot_be_meant_is_told_before_anything_is_done(tmp_path: Path) ->
         plan([tmp_path / "one", tmp_path / "nowhere"])
     with pytest.raises(DataError, match=r"no photos in .*empty"):
         plan([tmp_path / "empty"])
-    with pytest.raises(ConfigError, match=r"expected a folder for the results, this is a file"):
+    with pytest.raises(ConfigError, match=r"expected a folder for the results of several photos, this names a file"):
         plan([tmp_path / "one"], tmp_path / "two/a.png")
     with pytest.raises(ConfigError, match=r"one/a\.png and .*two/a\.png would both become .*out/a\.png"):
         plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out")

@@ -62,12 +62,12 @@ def test_results_on_stdout_the_rest_on_stderr(
         assert (result.mode, result.size) == ("RGB", (60, 40))
 
     assert main(arguments) == 0  # a second call leaves what is there
-    assert capfd.readouterr() == ("", "colorize: 2 already done\n")
+    assert capfd.readouterr() == (stdout, "colorize: 2 already done\n")
     assert main([*arguments, "--overwrite"]) == 0
     assert capfd.readouterr().out == stdout
     assert main([str(photos / "a.png"), *arguments[1:]]) == 0
     stdout, stderr = capfd.readouterr()
-    assert stdout == ""
+    assert stdout == f"{out / 'a.png'}\n"
     assert stderr.startswith("colorize: 1 already done\n")
     assert "--overwrite" in stderr
 
@@ -84,7 +84,8 @@ def test_a_photo_in_color_is_told_and_left_alone_where_that_is_asked_for(
     assert re.match("colorize: 2 colorized, 1 skipped .*in color", stderr)
     assert main(arguments) == 0
     stdout, stderr = capfd.readouterr()
-    assert stdout == f"{photos / 'color-color.png'}\n"
+    results = ("a-color.png", "color-color.png", "sub/b-color.jpg")
+    assert stdout == "".join(f"{photos / name}\n" for name in results)
     assert re.search("^colorize: 1 .*in color already.*--skip-color", stderr, re.MULTILINE)
     lines = [json.loads(line) for line in (tmp_path / "report").read_text().splitlines()]
     of_color = [line for line in lines if line["source"].endswith("color.png")]
@@ -107,7 +108,17 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "Missing argument 'PATH'"),
+        ([], "expected paths of photos, folders or films, got none"),
+        (["{in}", "-o", ""], "-o is empty: expected a folder for the results, or the result of one photo"),
+        (["{in}", "-o", "{in}/out.jpg"], "out.jpg: expected a folder for the results of several photos"),
+        (["{in}/a.png", "{in}/sub/b.jpg", "-o", "{in}/out.jpg"], "out.jpg: expected a folder for the results of sev"),
+        (["{in}/a.png", "-o", "{in}/out.gif"], "out.gif: cannot write .gif, expected .jpg, .jpeg"),
+        (["{in}/a.png", "-o", "{in}/x.jpg", "--format", "png"], "x.jpg and --format png ask for different formats"),
+        (["{in}/a.png", "-o", "{in}/a.png"], "a.png: the result of"),
+        (["--files-from", "{missing}"], "missing: the list of paths cannot be read (No such file or directory)"),
+        (["{in}", "-0"], "--null is about the paths of --files-from"),
+        (["{in}", "--dry-run", "--model", "{missing}"], "missing: no such model file"),
+        (["{in}", "--dry-run", "--model", "{in}/a.png"], "expected a safetensors file"),
         (["{missing}"], "missing: no such file or folder"),
         (["{empty}"], "no photos in"),
         (["{in}", "-o", "{in}/a.png"], "expected a folder for the results"),
@@ -135,11 +146,11 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["{in}", "--watch", "--variants", "2"], "--watch and --variants do not go together"),
         (["-", "--variants", "2"], "- stands for one photo: it does not go with --variants"),
         (
-            ["{in}", "--hint", "1,2,red"],
-            "a hint's color must be #rrggbb or three whole numbers from 0 to 255, got 'red'",
+            ["{in}", "--hint", "1,2,rod"],
+            "a hint's color must be #rrggbb, #rgb, a name such as red, or three whole numbers from 0 to 255, got 'rod'",
         ),
-        (["{in}", "--hint", "1;2;#ff0000"], "a hint must be X,Y,#rrggbb with X and Y in pixels, got '1;2;#ff0000'"),
-        (["{in}", "--hint", "a,2,#ff0000"], "a hint must be X,Y,#rrggbb with X and Y in pixels, got 'a,2,#ff0000'"),
+        (["{in}", "--hint", "1;2;#ff0000"], "a hint must be X,Y,COLOR with X and Y in pixels, got '1;2;#ff0000'"),
+        (["{in}", "--hint", "a,2,#ff0000"], "a hint must be X,Y,COLOR with X and Y in pixels, got 'a,2,#ff0000'"),
         (["{in}", "--hint", "1,2,#ff0000"], "hints belong to one photo, these are 2"),
         (["{in}", "--hint", "1,2,#ff0000", "--hints", "{in}/a.png"], "--hint and --hints do not go together"),
         (["{in}", "--hint", "1,2,#ff0000", "--watch"], "--watch and --hint do not go together"),
@@ -235,7 +246,7 @@ def test_formats_that_cannot_hold_the_colors_are_told_once(
     assert main([str(photos), "-o", str(tmp_path / "out")]) == 0
     told = capfd.readouterr().err.splitlines()
     assert len(told) == 2
-    assert told[1].startswith("colorize: 3 written as .png: .gif, .pgm ")
+    assert told[1].startswith("colorize: 3 written as .png: GIF, PPM ")
     assert main([str(photos), "-o", str(tmp_path / "as-asked"), "--format", "webp", "--quality", "50"]) == 0
     assert len(capfd.readouterr().err.splitlines()) == 1
     assert {path.suffix for path in (tmp_path / "as-asked").rglob("*.*")} == {".webp"}
@@ -262,6 +273,40 @@ def test_what_is_not_read_or_not_held_by_the_format_is_told_once_and_reported_fo
     ]
     lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
     assert [line["lost"] for line in lines] == [["transparency"], ["transparency"], [], [pictures], [pages]]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_one_photo_may_name_its_result(photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "new/out.jpg"
+    assert main([str(photos / "a.png"), "-o", str(target), "--variants", "1"]) == 0
+    names = [target, tmp_path / "new/out-variant-1.jpg"]
+    stdout, stderr = capfd.readouterr()
+    assert stdout.splitlines() == [str(name) for name in names]
+    assert stderr == "colorize: 1 colorized with 1 variant\n"  # which is no photo of its own
+    for name in names:
+        with Image.open(name) as image:
+            assert (image.format, image.mode) == ("JPEG", "RGB")
+    (tmp_path / "folder.jpg").mkdir()
+    assert main([str(photos / "a.png"), "-o", str(tmp_path / "folder.jpg")]) == 0
+    assert main([str(photos / "a.png"), "-o", f"{tmp_path}/new.jpg/"]) == 0
+    assert capfd.readouterr().out.splitlines() == [f"{tmp_path}/folder.jpg/a.png", f"{tmp_path}/new.jpg/a.png"]
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_a_photo_without_a_known_suffix_keeps_its_format(photos: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (photos / "sub/b.jpg").rename(photos / "scan")
+    Image.new("L", (3, 3)).save(photos / "old", "GIF")
+    assert main([str(photos / "scan"), str(photos / "old")]) == 0
+    stdout, stderr = capfd.readouterr()
+    assert stdout.splitlines() == [str(photos / "scan-color.jpg"), str(photos / "old-color.png")]
+    assert stderr.splitlines()[1:] == ["colorize: 1 written as .png: GIF can only be read"]
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("spelled", ["JPG", ".jpg", "Jpeg"])
+def test_a_format_may_be_spelled_in_any_case_and_with_its_dot(photos: Path, spelled: str) -> None:
+    assert main([str(photos / "a.png"), "--format", spelled]) == 0
+    assert [path.name for path in photos.glob("*color*")] == [f"a.png-color.{spelled.lower().removeprefix('.')}"]
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -439,8 +484,23 @@ def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out == f"{colorize.__version__}\n"
     assert main(["--help"]) == 0
     told = capfd.readouterr().out
+    assert main(["-h"]) == 0
+    assert capfd.readouterr().out == told
+    assert "<bool>" not in told
     options = ["--output", "--overwrite", "--format", "--quality", "--strength", "--size", "--device", "--model"]
-    options += ["--engine", "--report", "--watch", "--dry-run", "--verify", "--verbose"]
+    options += [
+        "--files-from",
+        "--print0",
+        "--config",
+        "--show-config",
+        "--install-completion",
+        "--engine",
+        "--report",
+        "--watch",
+        "--dry-run",
+        "--verify",
+        "--verbose",
+    ]
     for option in options:
         assert option in told
 

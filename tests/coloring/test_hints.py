@@ -49,10 +49,15 @@ def test_a_point_outside_the_photo_is_refused(x: float, y: float) -> None:
         hint_array([Hint(x, y, "#c8281e")], (400, 200), (10, 20))
 
 
-@pytest.mark.parametrize("color", ["red", "#12345", (1, 2), (1, 2, 256), (0.5, 0, 0), None])
+@pytest.mark.parametrize("color", ["rod", "#12345", "#11223344", (1, 2), (1, 2, 256), (0.5, 0, 0), None])
 def test_what_is_no_color_is_refused(color: object) -> None:
-    with pytest.raises(ConfigError, match="color must be #rrggbb or three whole numbers"):
+    with pytest.raises(ConfigError, match="color must be #rrggbb, #rgb, a name such as red, or three"):
         Hint(0, 0, color)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("color", ["#ff0000", "#F00", "ff0000", "f00", "red", "RED", (255, 0, 0)])
+def test_a_color_is_written_as_people_write_colors(color: str | tuple[int, int, int]) -> None:
+    assert Hint(0, 0, color).rgb() == (255, 0, 0)
 
 
 def test_a_mask_gives_its_colors_where_it_is_opaque() -> None:

@@ -139,7 +139,7 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
         ("a.png", gray(), {"size": [1]}, "size must be from 64 to 512"),
         ("a.png", gray(), {"format": "EXE"}, "format must be JPEG, PNG or TIFF"),
         ("a.png", gray(), {"hints": [{"x": 1, "y": 1, "color": "#112233"}]}, "this model has not learned hints"),
-        ("a.png", gray(), {"hints": [{"x": 1, "y": 1, "color": "red"}]}, "a hint's color must be #rrggbb"),
+        ("a.png", gray(), {"hints": [{"x": 1, "y": 1, "color": "rod"}]}, "a hint's color must be #rrggbb"),
         (
             "a.png",
             gray(),
