@@ -45,6 +45,7 @@ class ColorizeOptions:
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is the format's default
     variants: int = 0  # further colorings of each photo, beside the first
     overwrite: bool = False  # whether existing results are replaced
+    salvage: bool = False  # whether a JPEG that ends early is colored as far as it goes
     skip_color: bool = False  # whether photos that are in color already are skipped
 
     def __post_init__(self) -> None:

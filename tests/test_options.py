@@ -34,9 +34,14 @@ def test_a_size_outside_its_range_is_told_with_what_came(size: Any) -> None:
     assert str(raised.value) == f"size must be a whole number from 32 to 2048, got {size!r}"
 
 
+@pytest.mark.parametrize("spelled", ["jpg", "JPG", ".jpg", ".Jpg"])
+def test_a_format_is_known_in_any_case_and_with_its_dot(spelled: str) -> None:
+    assert ColorizeOptions(format=spelled).format == "jpg"
+
+
 @pytest.mark.parametrize(
     ("option", "values"),
-    [("quality", [0, 101, 50.5, "90", True]), ("variants", [-1, 100, 1.5, None]), ("format", ["gif", "", "JPG"])],
+    [("quality", [0, 101, 50.5, "90", True]), ("variants", [-1, 100, 1.5, None]), ("format", ["gif", "", 7, "..jpg"])],
 )
 def test_other_values_outside_their_range_are_told_with_what_came(option: str, values: list[Any]) -> None:
     for value in values:

@@ -270,7 +270,7 @@ class _Pipeline:
                 return
             if flight.state is State.MEASURED:
                 used += flight.pixels
-                flight.transition(State.READING, self._readers.submit(_open, flight.job.source))
+                flight.transition(State.READING, self._readers.submit(_open, flight.job.source, self._options.salvage))
 
     def _colorize_next(self) -> bool:
         """Have the next photos colorized; False if none is read or all threads have some."""
@@ -357,13 +357,15 @@ class _Pipeline:
         wanted = size = self._options.size
         while size >= SIZE_RANGE[0]:
             try:
-                opened = _open(job.source)
+                opened = _open(job.source, self._options.salvage)
                 if self._is_left(opened):
                     return opened.result(job, Outcome.LEFT, seconds=opened.seconds)
                 reason = f"{job.source}: not enough memory to color {'×'.join(map(str, opened.first.size))} px"
-                message = "" if size == wanted else f"{reason} at size {wanted}, done at {size}"
                 pages = self._color_pages(opened, replace(self._options, size=size), job.seed)
-                return self._write(pages, replace(_planned_result(flight, opened), message=message))
+                result = _planned_result(flight, opened)
+                if size != wanted:
+                    result = replace(result, message=f"{reason} at size {wanted}, done at {size}")
+                return self._write(pages, result)
             except (ColorizeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     return failure(job, error)
@@ -375,9 +377,9 @@ class _Pipeline:
         wait([flight.future for flight in self._line if flight.future], return_when=FIRST_COMPLETED)
 
 
-def _open(source: Path) -> Opened:
+def _open(source: Path, salvage: bool) -> Opened:
     start = time.perf_counter()
-    pages = photo.pages(source)
+    pages = photo.pages(source, salvage=salvage)
     first = replace(next(pages), sha256=_sha256(source))
     original = recognize(first)
     if first.more_pages:
@@ -393,6 +395,14 @@ def _sha256(source: Path) -> str:
         raise PhotoError(f"{source}: cannot be read ({error.strerror})") from error
 
 
+def _on_missing_part(source: Path, page: Photo) -> str:
+    if page.readable is None:
+        return ""
+    left, top, right, bottom = page.readable
+    share = (right - left) * (bottom - top) / (page.size[0] * page.size[1])
+    return f"{source}: ends early: {share:.0%} of the picture are there, the rest is left gray"
+
+
 def _planned_result(flight: Flight, opened: Opened, seconds: float = 0.0) -> Result:
     """What is known before it is written; `seconds` is what coloring took."""
     dropped = photo.dropped_metadata(opened.first, flight.job.target)
@@ -400,6 +410,7 @@ def _planned_result(flight: Flight, opened: Opened, seconds: float = 0.0) -> Res
     return opened.result(
         flight.job,
         Outcome.DONE,
+        message=_on_missing_part(flight.job.source, opened.first),
         seconds=seconds,
         dropped_metadata=dropped,
         only_read=flight.header.only_read if flight.header else "",

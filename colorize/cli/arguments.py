@@ -113,6 +113,9 @@ class Arguments:
     ] = False
     overwrite: Annotated[bool, _setting("--overwrite", help="Overwrite existing results.")] = False
     skip_color: Annotated[bool, _setting("--skip-color", help="Skip photos that are in color already.")] = False
+    salvage: Annotated[
+        bool, _setting("--salvage", help="Color JPEGs that end early as far as they go; the rest is left gray.")
+    ] = False
     skip_colour: Annotated[bool, typer.Option("--skip-colour", hidden=True)] = False  # for one version
     format: Annotated[
         str | None,
@@ -277,6 +280,7 @@ class Arguments:
             quality=self.quality,
             variants=self.variants,
             overwrite=self.overwrite,
+            salvage=self.salvage,
             skip_color=self.skip_color or self.skip_colour,
         )
         given = self._given(options)
@@ -302,6 +306,7 @@ class Arguments:
             "--format": self._is_given("format") and self.format is not None,
             "--quality": self._is_given("quality") and self.quality is not None,
             "--print0": self.print0,
+            "--salvage": self._is_given("salvage") and self.salvage,
         }
         return [option for option, wanted in given.items() if wanted and option not in _FOR_FILMS_TOO]
 

@@ -25,6 +25,7 @@ SETTINGS: dict[str, type] = {
     "output": str,
     "overwrite": bool,
     "skip_color": bool,
+    "salvage": bool,
     "format": str,
     "quality": int,
     "strength": float,

@@ -52,4 +52,15 @@ def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Ite
     colors = upsampler(steps_of(ab), np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
     for place, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
         levels = to_levels(pixels)
-        yield place.start, merger.merge(levels, colors.rows(levels, place.start))
+        colored = merger.merge(levels, colors.rows(levels, place.start))
+        if page.readable:
+            _leave_gray(colored, levels, place.start, page.readable)
+        yield place.start, colored
+
+
+def _leave_gray(colored: Levels, levels: Levels, top: int, readable: tuple[int, int, int, int]) -> None:
+    """Take the colors (n, W, 4) from what is missing of a damaged picture."""
+    left, upper, right, lower = readable
+    missing = np.ones(levels.shape, bool)
+    missing[max(upper - top, 0) : max(lower - top, 0), left:right] = False
+    colored[missing, :3] = levels[missing, None]

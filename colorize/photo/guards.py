@@ -39,6 +39,12 @@ def check(file: IO[bytes], name: str, most: int = -1) -> tuple[str, IO[bytes]]:
     Raises:
         PhotoError: the file would take its reader too long or too much memory.
     """
+    file.seek(0)
+    start = file.read(4)
+    if not start:
+        raise PhotoError(f"{name}: an empty file, expected a photo")
+    if start == b"MM\0+":
+        raise PhotoError(f"{name}: a BigTIFF file in big-endian order, which cannot be read; little-endian ones can")
     kind = kind_of(file)
     if kind == "JPEG":
         file = io.BytesIO(_checked_jpeg(file.read(most), name))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
+import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from colorize.photo import exif, extras, guards, profiles, silence, sixteen_bit,
 from colorize.photo.formats import MAX_PAGES, MAX_PIXELS, READERS, is_only_read, suffix_of
 from colorize.photo.image import Photo, strips, to_array
 from colorize.photo.metadata import is_result
+from colorize.photo.salvage import decode_part, upright_box
 
 _SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N")
 _PNG_CHUNK = 1 << 23
@@ -31,7 +34,9 @@ _DEEP = 3  # pixels of 8 bit that one of more counts for: 16 bytes of memory whe
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
 
 
-def open(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0) -> Photo:
+def open(
+    source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0, salvage: bool = False
+) -> Photo:
     """Read a photo; of several pages or frames, the first.
 
     Palettes are resolved, ICC profiles converted to sRGB and the orientation applied; what has more than 8 bit gets 16.
@@ -41,6 +46,7 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_si
         name: of the file, for messages; its path if it is not given.
         least_side: px; a JPEG may come out 2, 4 or 8 times smaller, as its decoder does that quickly, its short side
             not below this. 0: at full size.
+        salvage: whether a JPEG that ends early is read as far as it goes; `Photo.readable` says how far.
 
     Returns:
         The photo.
@@ -48,11 +54,13 @@ def open(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_si
     Raises:
         PhotoError: it is not a photo, is damaged or has more than `MAX_PIXELS` pixels.
     """
-    with closing(pages(source, name, least_side=least_side)) as every_page:
+    with closing(pages(source, name, least_side=least_side, salvage=salvage)) as every_page:
         return next(every_page)
 
 
-def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0) -> Generator[Photo]:
+def pages(
+    source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_side: int = 0, salvage: bool = False
+) -> Generator[Photo]:
     """Read every page of a photo file, one at a time.
 
     Only TIFF files have pages; of an animation the first frame is the photo.
@@ -61,6 +69,7 @@ def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_s
         source: as of `open`.
         name: as of `open`.
         least_side: as of `open`.
+        salvage: as of `open`.
 
     Returns:
         The pages.
@@ -74,9 +83,9 @@ def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_s
             # Not left to Pillow: it would map uncompressed files into memory, and mix up the rows of TIFF files that
             # lie on their side (12.3).
             with Path(source).open("rb") as file:
-                yield from _pages(file, name, least_side)
+                yield from _pages(file, name, least_side, salvage)
         else:
-            yield from _pages(source, name, least_side)
+            yield from _pages(source, name, least_side, salvage)
     except PhotoError:
         raise
     except FileNotFoundError as error:
@@ -92,10 +101,15 @@ def pages(source: str | os.PathLike[str] | IO[bytes], name: str = "", *, least_s
     except MemoryError as error:
         raise PhotoError(f"{name}: not enough memory for a photo of this size") from error
     except Exception as error:  # a damaged file makes decoders raise nearly anything
-        raise PhotoError(f"{name}: a damaged photo ({one_line(error)})") from error
+        reason = one_line(error)
+        kind = "a kind of photo that cannot be read" if _NOT_KNOWN.search(reason) else "a damaged photo"
+        raise PhotoError(f"{name}: {kind} ({reason})") from error
 
 
-def _pages(file: IO[bytes], name: str, least_side: int) -> Iterator[Photo]:
+_NOT_KNOWN = re.compile("unsupported|not supported|not implemented|unknown", re.IGNORECASE)  # as decoders say it
+
+
+def _pages(file: IO[bytes], name: str, least_side: int, salvage: bool) -> Iterator[Photo]:
     kind, file = guards.check(file, name)
     if extras.is_raw(file, name):
         yield extras.read_raw(file, name)
@@ -105,16 +119,41 @@ def _pages(file: IO[bytes], name: str, least_side: int) -> Iterator[Photo]:
     if kind == "TIFF":
         yield from _tiff_pages(file, name)
         return
-    open_again = partial(Image.open, file, formats=_readers(kind))
+    open_again = partial(_open_image, file, name, kind)
     with silence.suppress_pillow_warnings(), open_again() as image:
         _check_size(image, name)
         unread = tuple(_unread(image))
         if least_side:
             image.draft(None, (least_side, least_side))  # nothing happens to other formats
-        deep = sixteen_bit.load(image, open_again)
-        photo = _own(_photo(image, _file_metadata(image), deep), image)
+        content = cast(io.BytesIO, file).getvalue() if salvage and kind == "JPEG" else b""  # an error closes the file
+        try:
+            deep = sixteen_bit.load(image, open_again)
+            photo = _photo(image, _file_metadata(image), deep)
+        except OSError:
+            if not content:
+                raise
+            photo = _salvaged(content)
+        photo = _own(photo, image)
         photo = replace(photo, unread=photo.unread + unread)
     yield photo
+
+
+def _salvaged(content: bytes) -> Photo:
+    """What is there of a JPEG that ends early."""
+    found = decode_part(content)
+    metadata = _file_metadata(found.image)
+    box = upright_box(found.image.size, found.rows, _TURNS.get(metadata.orientation))
+    return replace(_photo(found.image, metadata), readable=box)
+
+
+def _open_image(file: IO[bytes], name: str, kind: str) -> Image.Image:
+    """Open a file of a format that is known, or not ("")."""
+    try:
+        return Image.open(file, formats=_readers(kind))
+    except UnidentifiedImageError as error:
+        if not kind:
+            raise
+        raise PhotoError(f"{name}: a damaged {kind} file, or of a kind that cannot be read") from error
 
 
 def _unread(image: Image.Image) -> Iterator[str]:
@@ -156,7 +195,7 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                 raise PhotoError(f"{name}: a damaged photo (its tags claim more bytes than the file has)")
             with silence.suppress_pillow_warnings():
                 if image is None:
-                    image = opened.enter_context(Image.open(file, formats=_readers("TIFF")))
+                    image = opened.enter_context(_open_image(file, name, "TIFF"))
                 if number:
                     image.seek(number)
                 _check_size(image, name)

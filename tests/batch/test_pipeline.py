@@ -145,7 +145,7 @@ def test_what_is_in_memory_does_not_depend_on_how_many_photos_there_are(
             now += pixels
             most = max(most, now)
 
-    def pages(source: Path) -> Iterator[Photo]:
+    def pages(source: Path, **_options: object) -> Iterator[Photo]:
         for page in opened(source):
             counted(page.size[0] * page.size[1])
             yield page

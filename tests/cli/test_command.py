@@ -365,7 +365,7 @@ def test_names_that_would_steer_a_terminal_are_told_harmlessly_and_given_as_they
     assert main([str(tmp_path)]) == 1
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{tmp_path}/line\nbreak\x1b[31m-color.png\n"
-    assert stderr.splitlines()[0].startswith(f"colorize: {tmp_path}/bad\\n\\x1b[2J.png: expected a photo")
+    assert stderr.splitlines()[0].startswith(f"colorize: {tmp_path}/bad\\n\\x1b[2J.png: an empty file")
     assert "\x1b" not in stderr
 
 

@@ -598,3 +598,23 @@ def test_counting_does_not_load_pages_that_claim_more_than_there_is(tmp_path: Pa
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
+
+
+def test_what_is_no_damage_is_not_called_so(tmp_path: Path) -> None:
+    (tmp_path / "empty.jpg").touch()
+    with pytest.raises(PhotoError, match=r"empty\.jpg: an empty file, expected a photo$"):
+        photo.open(tmp_path / "empty.jpg")
+    levels = np.arange(1200, dtype=np.uint16).reshape(30, 40)
+    tifffile.imwrite(tmp_path / "big.tif", levels, bigtiff=True, byteorder=">")
+    with pytest.raises(PhotoError, match=r"big\.tif: a BigTIFF file in big-endian order, which cannot be read"):
+        photo.open(tmp_path / "big.tif")
+    tifffile.imwrite(tmp_path / "half.tif", levels.astype(np.float16))
+    with pytest.raises(PhotoError, match=r"half\.tif: a damaged TIFF file, or of a kind that cannot be read"):
+        photo.open(tmp_path / "half.tif")
+    content = io.BytesIO()
+    Image.new("L", (8, 8)).save(content, "BMP")
+    bitmap = bytearray(content.getvalue())
+    bitmap[30] = 4  # a JPEG inside, as printers get it
+    (tmp_path / "a.bmp").write_bytes(bitmap)
+    with pytest.raises(PhotoError, match=r"a\.bmp: a kind of photo that cannot be read \(Unsupported BMP compression"):
+        photo.open(tmp_path / "a.bmp")
