@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
     from colorize.coloring.conditions import Conditions
     from colorize.coloring.hints import Hint
+    from colorize.coloring.result import Colored
     from colorize.errors import (
         ColorizeError,
         ConfigError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Colored",
     "ColorizeError",
     "ColorizeOptions",
     "Colorizer",
@@ -46,6 +48,7 @@ __all__ = [
 _HOMES = {
     "Colorizer": "colorize.coloring.colorizer",
     "ColorizeOptions": "colorize.options",
+    "Colored": "colorize.coloring.result",
     "Conditions": "colorize.coloring.conditions",
     "Hint": "colorize.coloring.hints",
 }

@@ -20,6 +20,13 @@ CODECS = ("x264", "av1", "ffv1")  # of colored films
 CRF_RANGE = (0, 63)
 
 
+def check_device(name: str) -> None:
+    """Raise `ConfigError` if `name` is none of `DEVICES`, nor one of several cards, such as cuda:1."""
+    kind, _, number = str(name).partition(":")
+    is_numbered = kind == "cuda" and number.isdecimal()
+    check_known("device", kind if is_numbered else name, DEVICES)
+
+
 def check_known(kind: str, given: str, known: Sequence[str]) -> None:
     """Check a name that a person chose.
 
@@ -52,14 +59,14 @@ class ColorizeOptions:
         low, high = STRENGTH_RANGE
         if not _is_number(self.strength) or not low <= self.strength <= high:
             raise ConfigError(f"strength must be a number from {low:g} to {high:g}, got {self.strength!r}")
-        _check_whole("size", self.size, SIZE_RANGE)
+        check_whole("size", self.size, SIZE_RANGE)
         if self.format is not None:
             spelled = str(self.format).lower().removeprefix(".")  # JPG and .jpg are meant as jpg
             check_known("format", spelled if spelled in FORMATS else self.format, FORMATS)
             object.__setattr__(self, "format", spelled)
         if self.quality is not None:
-            _check_whole("quality", self.quality, QUALITY_RANGE)
-        _check_whole("variants", self.variants, VARIANTS_RANGE)
+            check_whole("quality", self.quality, QUALITY_RANGE)
+        check_whole("variants", self.variants, VARIANTS_RANGE)
 
 
 @dataclass(frozen=True)
@@ -72,10 +79,20 @@ class FilmOptions:
     def __post_init__(self) -> None:
         check_known("codec", self.codec, CODECS)
         if self.crf is not None:
-            _check_whole("crf", self.crf, CRF_RANGE)
+            check_whole("crf", self.crf, CRF_RANGE)
 
 
-def _check_whole(name: str, value: float, allowed: tuple[int, int]) -> None:
+def check_whole(name: str, value: float, allowed: tuple[int, int]) -> None:
+    """Check a whole number that a person chose.
+
+    Args:
+        name: what it is, for the message.
+        value: the number.
+        allowed: the least and the most.
+
+    Raises:
+        ConfigError: it is something else.
+    """
     low, high = allowed
     if not _is_number(value) or value != int(value) or not low <= value <= high:
         raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {value!r}")

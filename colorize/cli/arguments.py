@@ -29,6 +29,7 @@ from colorize.options import (
     VARIANTS_RANGE,
     ColorizeOptions,
     FilmOptions,
+    check_device,
     check_known,
 )
 
@@ -271,7 +272,7 @@ class Arguments:
         """Check all values, and give those that are about coloring. Raises `ConfigError`."""
         if self.output == "":
             raise ConfigError("-o is empty: expected a folder for the results, or the result of one photo")
-        check_known("device", self.device, DEVICES)
+        check_device(self.device)
         check_known("engine", self.engine, ENGINES)
         options = ColorizeOptions(
             strength=self.strength,

@@ -44,7 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if format_message is None:
             raise
         variable = getattr(getattr(error, "param", None), "envvar", None)
-        source = f", from the environment or the command line ({variable})" if variable and variable in os.environ else ""
+        is_set = bool(variable) and variable in os.environ
+        source = f", from the environment or the command line ({variable})" if is_set else ""
         print_status(f"{format_message()}{source} (see colorize --help)")
         return MISUSED
     return status if isinstance(status, int) else OK

@@ -1,11 +1,12 @@
-"""`Colorizer`: one photo in, one color photo out. PIL images, arrays and files are three ways into one call."""
+"""`Colorizer`: one photo in, one color photo out, in the form in which it came."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,14 @@ from colorize.coloring.conditions import NO_CONDITIONS, Conditions
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.choice import open_engine
 from colorize.coloring.hints import Hints
+from colorize.coloring.inputs import FileLike, Input, PhotoLike, TensorT, take, take_one
 from colorize.coloring.painting import paint
 from colorize.coloring.prediction import predict, stack, view
+from colorize.coloring.result import Colored
 from colorize.coloring.variants import color_std
-from colorize.errors import ConfigError, PhotoError, WeightsError
+from colorize.errors import ColorizeError, ConfigError, PhotoError, WeightsError
 from colorize.models.modelfile import SHIPPED_MODEL, ModelInfo
-from colorize.options import ColorizeOptions
+from colorize.options import VARIANTS_RANGE, ColorizeOptions, check_whole
 from colorize.photo import Photo
 
 _DEFAULTS = ColorizeOptions()
@@ -36,7 +39,8 @@ class Colorizer:
     >>> color = colorizer(gray)  # PIL image in, PIL image out
 
     The lightness of every pixel is that of the original: its L*, to the nearest gray level, is the same. The network
-    decides only color. A photo that has color already gets new colors. Safe to share between threads.
+    decides only color. A photo that has color already gets new colors. Safe to share between threads. One that was
+    loaded can be pickled: the other process loads it again.
     """
 
     def __init__(self, engine: Engine, info: ModelInfo | None = None) -> None:
@@ -48,6 +52,7 @@ class Colorizer:
         """
         self.engine = engine
         self.info = info
+        self._loaded: tuple[str | None, str, str] | None = None  # as of `load`
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: str = "auto") -> Colorizer:
@@ -55,7 +60,7 @@ class Colorizer:
 
         Args:
             model: a model file; None is the model that comes with the program.
-            device: auto, cpu, cuda or mps.
+            device: auto, cpu, cuda, cuda:1 and so on, or mps.
             engine: auto, torch or onnx. "auto" is the exported graph beside the model file on a CPU, if there is
                 one, and otherwise torch.
 
@@ -68,7 +73,13 @@ class Colorizer:
         """
         if model is None and not SHIPPED_MODEL.is_file():
             raise WeightsError(f"{SHIPPED_MODEL}: the model that comes with the program is missing; install it again")
-        return cls(*open_engine(SHIPPED_MODEL if model is None else Path(model), engine, device))
+        loaded = cls(*open_engine(SHIPPED_MODEL if model is None else Path(model), engine, device))
+        loaded._loaded = (None if model is None else os.path.abspath(model), device, engine)
+        return loaded
+
+    def __reduce__(self) -> tuple[Callable[..., Colorizer], tuple[object, ...]]:
+        """Pickled as what `load` was told, or else with its engine."""
+        return (type(self), (self.engine, self.info)) if self._loaded is None else (type(self).load, self._loaded)
 
     @property
     def takes_hints(self) -> bool:
@@ -80,19 +91,65 @@ class Colorizer:
         """Whether the model knows other colorings than its first, and where it is unsure."""
         return self.engine.bins is not None
 
+    @overload
     def __call__(
         self,
-        image: Image.Image,
+        image: Image.Image | FileLike,
+        *,
+        strength: float = ...,
+        size: int = ...,
+        hints: Hints | None = ...,
+        seed: int | None = ...,
+    ) -> Image.Image: ...
+    @overload
+    def __call__(
+        self,
+        image: NDArray[Any],
+        *,
+        strength: float = ...,
+        size: int = ...,
+        hints: Hints | None = ...,
+        seed: int | None = ...,
+    ) -> NDArray[Any]: ...
+    @overload
+    def __call__(
+        self,
+        image: TensorT,
+        *,
+        strength: float = ...,
+        size: int = ...,
+        hints: Hints | None = ...,
+        seed: int | None = ...,
+    ) -> TensorT: ...
+    def __call__(
+        self,
+        image: Any,
         *,
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
         seed: int | None = None,
-    ) -> Image.Image:
-        """Color an image.
+    ) -> Any:
+        """Color a photo, and give it back in the form in which it came.
+
+        ======================================================  =============================================
+        photo                                                   result
+        ======================================================  =============================================
+        PIL image of any mode                                   PIL image: RGB, or RGBA if it has an alpha
+        path, bytes or binary file of a photo                   the same
+        array (H, W), (H, W, 1), (H, W, 3)                      array (H, W, 3) of the same type
+        array (H, W, 4)                                         array (H, W, 4) of the same type
+        tensor (B, 1, H, W), (B, 3, H, W)                       tensor (B, 3, H, W), same type and device
+        ======================================================  =============================================
+
+        Arrays and tensors are sRGB: uint8, uint16, or floats in [0, 1]. The result is the caller's, to write into.
+
+        Kept are every pixel, its lightness and its alpha. A PIL image comes in 8 bit, as PIL has no more in color; of
+        a file with several pages or frames, the first. What PIL keeps beside the pixels (EXIF, XMP, resolution, texts)
+        is left behind; the embedded profile and the EXIF orientation are applied. `colorize_file` keeps all that.
 
         Args:
-            image: of any mode and size from 1×1 up.
+            image: the photo, of any size from 1×1 px up.
             strength: factor on the chroma, 0 (gray) to 2.
             size: the network sees the photo at about size × size pixels, its aspect kept; 32 to 2048.
             hints: colors of some places: `Hint` points in pixels of the upright image, or an image of its size that is
@@ -101,29 +158,99 @@ class Colorizer:
                 under the network's own noise, if it has any.
 
         Returns:
-            RGB of the same size, the right way up.
+            The photo in color, of the same size. An image that its EXIF orientation turns by a quarter comes upright:
+            its width and height are swapped.
 
         Raises:
-            ConfigError: a value is outside its range, or the model has not learned what is asked for.
+            ConfigError: it is no photo in one of these forms, a value is outside its range, or the model has not
+                learned what is asked for.
+            PhotoError: it is a file that is no photo or is damaged.
         """
         options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, seed=seed)
-        (colored,) = self.color([photo.to_photo(image)], options, [conditions])
-        return colored.image
+        given = take(image)
+        return given.like(self.color(given.photos, options, [conditions] * len(given.photos)))
 
+    def map(
+        self,
+        images: Iterable[PhotoLike],
+        *,
+        batch_size: int = 4,
+        strength: float = _DEFAULTS.strength,
+        size: int = _DEFAULTS.size,
+    ) -> Iterator[Colored]:
+        """Color many photos, lazily and in order. One that fails does not stop the others.
+
+        Args:
+            images: each as of a call. So many are taken at a time as `batch_size` says.
+            batch_size: how many are held at once; those that the network sees in one shape go through it together.
+            strength: as of a call.
+            size: as of a call.
+
+        Returns:
+            For each photo its result, or its error.
+
+        Raises:
+            ConfigError: a value is outside its range.
+        """
+        check_whole("batch_size", batch_size, (1, 1024))
+        return self._map(iter(images), int(batch_size), ColorizeOptions(strength=strength, size=size))
+
+    def _map(self, images: Iterator[PhotoLike], batch_size: int, options: ColorizeOptions) -> Iterator[Colored]:
+        while batch := list(islice(images, batch_size)):
+            taken = [_taken(image) for image in batch]
+            given = [each for each in taken if isinstance(each, Input)]
+            try:
+                results = iter(self.color([page for each in given for page in each.photos], options))
+            except (ColorizeError, MemoryError):
+                results = None  # each by itself then
+            for image, each in zip(batch, taken, strict=True):
+                if not isinstance(each, Input):
+                    yield Colored(image, error=each)
+                    continue
+                try:
+                    colored = (
+                        self.color(each.photos, options) if results is None else list(islice(results, len(each.photos)))
+                    )
+                except ColorizeError as error:
+                    yield Colored(image, error=error)
+                except MemoryError:
+                    width, height = each.photos[0].size
+                    yield Colored(image, error=PhotoError(f"not enough memory to color {width}×{height} px"))
+                else:
+                    yield Colored(image, each.like(colored), photos=(each.photos[0], colored[0]))
+
+    @overload
     def variants(
         self,
-        image: Image.Image,
+        image: Image.Image | FileLike,
+        n: int,
+        *,
+        strength: float = ...,
+        size: int = ...,
+        hints: Hints | None = ...,
+    ) -> list[Image.Image]: ...
+    @overload
+    def variants(
+        self, image: NDArray[Any], n: int, *, strength: float = ..., size: int = ..., hints: Hints | None = ...
+    ) -> list[NDArray[Any]]: ...
+    @overload
+    def variants(
+        self, image: TensorT, n: int, *, strength: float = ..., size: int = ..., hints: Hints | None = ...
+    ) -> list[TensorT]: ...
+    def variants(
+        self,
+        image: Any,
         n: int,
         *,
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
-    ) -> list[Image.Image]:
-        """Color an image in other ways.
+    ) -> list[Any]:
+        """Color a photo in other ways.
 
         Args:
             image: as of a call.
-            n: how many ways.
+            n: how many ways, 0 to 99.
             strength: as of a call.
             size: as of a call.
             hints: as of a call.
@@ -134,14 +261,15 @@ class Colorizer:
         Raises:
             ConfigError: as a call, and for a model without variants.
         """
+        check_whole("n", n, VARIANTS_RANGE)
         self.check_can(variants=True)
         return [self(image, strength=strength, size=size, hints=hints, seed=seed) for seed in range(1, n + 1)]
 
-    def uncertainty(self, image: Image.Image, *, size: int = _DEFAULTS.size, hints: Hints | None = None) -> Image.Image:
+    def uncertainty(self, image: PhotoLike, *, size: int = _DEFAULTS.size, hints: Hints | None = None) -> Image.Image:
         """Tell where the model is unsure of the colors.
 
         Args:
-            image: as of a call.
+            image: as of a call, but one photo.
             size: as of a call.
             hints: as of a call.
 
@@ -154,7 +282,7 @@ class Colorizer:
         """
         conditions = Conditions(hints)
         self.check_can([conditions], variants=True)
-        original = photo.to_photo(image)
+        original = take_one(image)
         seen = view(original, ColorizeOptions(size=size).size, conditions)
         l, stacked = stack([seen], self.engine.stride)
         assert self.engine.bins is not None
@@ -168,26 +296,6 @@ class Colorizer:
         )
         # Without the edges that were continued.
         return whole.resize(original.size, Image.Resampling.BILINEAR, box=(0, 0, width, height)).convert("L")
-
-    def colorize_array(
-        self, array: NDArray[Any], *, strength: float = _DEFAULTS.strength, size: int = _DEFAULTS.size
-    ) -> NDArray[np.uint8]:
-        """Color an array.
-
-        Args:
-            array: (H, W) or (H, W, 3): uint8 in [0, 255], or floats in [0, 1].
-            strength: as of a call.
-            size: as of a call.
-
-        Returns:
-            uint8 (H, W, 3), sRGB.
-
-        Raises:
-            ConfigError: as a call, and for other shapes, types or values.
-        """
-        original = Photo(Image.fromarray(_as_bytes(array)))
-        (colored,) = self.color([original], ColorizeOptions(strength=strength, size=size))
-        return np.asarray(colored.image)
 
     def colorize_photos(
         self,
@@ -226,6 +334,8 @@ class Colorizer:
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
         seed: int | None = None,
+        quality: int | None = None,
+        format: str | None = None,  # noqa: A002  # as everywhere else
     ) -> Path:
         """Color a photo file. Alpha, EXIF and resolution go along where the format holds them.
 
@@ -236,6 +346,8 @@ class Colorizer:
             size: as of a call.
             hints: as of a call; of a file of several pages, they are the first one's.
             seed: as of a call.
+            quality: of JPEG, WebP and AVIF, 1 to 100; None for the format's default.
+            format: of the target, whatever it is called, such as "jpg"; None for what its suffix says.
 
         Returns:
             The target's path.
@@ -244,11 +356,14 @@ class Colorizer:
             PhotoError: the source is not a photo, or the target cannot be written.
             ConfigError: as a call.
         """
-        options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, seed=seed)
+        options = ColorizeOptions(strength=strength, size=size, format=format, quality=quality)
+        conditions = Conditions(hints, seed=seed)
         target = Path(target)
-        photo.writer(target)  # a wrong suffix is refused before the work
+        if options.format is None:
+            photo.writer(target)  # a wrong suffix is refused before the work
         self.check_can([conditions])
-        photo.save(self.color_pages(photo.pages(source), options, conditions, name=str(source)), target)
+        colored = self.color_pages(photo.pages(source), options, conditions, name=str(source))
+        photo.save(colored, target, options.quality, file_format=options.format)
         return target
 
     def color(
@@ -327,17 +442,8 @@ class Colorizer:
 _CALLED = {"hints": "hints", "reference": "to follow a reference photo"}  # what `Conditions.kinds` are called
 
 
-def _as_bytes(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """uint8 (H, W) or (H, W, 3) of what `colorize_array` takes."""
-    expected = (
-        f"expected an array (H, W) or (H, W, 3) of uint8 or of floats in [0, 1], got {array.shape} of {array.dtype}"
-    )
-    if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] != 3):
-        raise ConfigError(expected)
-    if np.issubdtype(array.dtype, np.floating):
-        if not (array.min() >= 0 and array.max() <= 1):  # also wrong for NaN
-            raise ConfigError(f"{expected} with values from {array.min():g} to {array.max():g}")
-        array = np.rint(array * LAST_LEVEL)
-    elif array.dtype != np.uint8:
-        raise ConfigError(expected)
-    return np.ascontiguousarray(array, dtype=np.uint8)
+def _taken(image: PhotoLike) -> Input | ColorizeError:
+    try:
+        return take(image)
+    except ColorizeError as error:
+        return error

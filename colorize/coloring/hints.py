@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from PIL import Image, ImageColor
@@ -37,6 +38,10 @@ class Hint:
     color: str | tuple[int, int, int]  # "#rrggbb", "#rgb" or a name of CSS; or red, green and blue from 0 to 255
 
     def __post_init__(self) -> None:
+        places: tuple[tuple[str, object], ...] = (("x", self.x), ("y", self.y))
+        for name, value in places:
+            if isinstance(value, bool) or not isinstance(value, Real):
+                raise ConfigError(f"a hint's {name} must be a number of pixels, got {value!r}")
         self.rgb()
 
     @property

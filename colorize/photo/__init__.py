@@ -7,14 +7,15 @@ and goes into a file again whole or not at all (`writing`).
 from __future__ import annotations
 
 from colorize.photo.formats import MAX_PIXELS, SUFFIXES, result_suffix, writer
-from colorize.photo.image import Photo, strips, to_8_bit
+from colorize.photo.image import Photo, strips, to_8_bit, to_16_bit
 from colorize.photo.reading import Header, count_pixels, header, open, pages, to_photo
-from colorize.photo.writing import dropped_metadata, save, save_preview
+from colorize.photo.writing import dropped_metadata, preview, save, save_preview
 
 __all__ = [
     "Photo",
     "strips",
     "to_8_bit",
+    "to_16_bit",
     "open",
     "pages",
     "to_photo",
@@ -23,6 +24,7 @@ __all__ = [
     "count_pixels",
     "save",
     "save_preview",
+    "preview",
     "dropped_metadata",
     "writer",
     "result_suffix",

@@ -445,7 +445,12 @@ def _range(image: Image.Image) -> tuple[float, float]:
         finite = values[np.isfinite(values)]
         if finite.size:
             low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    for most in (1, LAST_LEVEL, LAST_LEVEL_16) if image.mode == "F" else (LAST_LEVEL_16,):
+    likely: tuple[int, ...] = (LAST_LEVEL_16,)  # of files: a dark scan of 16 bit is not one of 8
+    if image.mode == "F":
+        likely = (1, LAST_LEVEL, LAST_LEVEL_16)
+    elif image.format is None:  # made in memory, such as of an array of int32
+        likely = (LAST_LEVEL, LAST_LEVEL_16)
+    for most in likely:
         if 0 <= low <= high <= most:
             return 0.0, float(most)
     return (low, high) if low < high else (0.0, 1.0)

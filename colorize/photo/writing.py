@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterable, Iterator
@@ -26,6 +27,7 @@ def save(
     target: str | os.PathLike[str],
     quality: int | None = None,
     *,
+    file_format: str | None = None,
     overwrite: bool = True,
 ) -> None:
     """Write a photo, whole or not at all. Folders are made.
@@ -37,6 +39,7 @@ def save(
         photo: a photo, or the pages of one.
         target: the file, whose suffix decides the format.
         quality: 1 to 100, of JPEG, WebP and AVIF files; None for the format's default.
+        file_format: the format by its suffix without the dot, whatever the target is called; None for its suffix.
         overwrite: whether an existing file is replaced.
 
     Raises:
@@ -44,7 +47,7 @@ def save(
         FileExistsError: the file exists and is not to be replaced.
     """
     target = Path(target)
-    format_ = writer(target)
+    format_ = writer(Path(f"{target}.{file_format}") if file_format else target)
     if quality is not None and not 1 <= quality <= 100:
         raise PhotoError(f"{target}: expected a quality of 1 to 100, got {quality}")
     pages = iter([photo] if isinstance(photo, Photo) else photo)
@@ -60,6 +63,25 @@ def save(
         raise PhotoError(f"{target}: not enough memory to write it") from error
     except Exception as error:  # encoders raise nearly anything
         raise PhotoError(f"{target}: cannot be written ({one_line(error)})") from error
+
+
+def preview(photo: Photo, longest: int) -> bytes:
+    """Make a small JPEG, without any metadata.
+
+    Args:
+        photo: of any kind.
+        longest: px of the long side, at most.
+
+    Returns:
+        The file's content.
+    """
+    image = photo.image
+    scale = longest / max(image.size)
+    if scale < 1:
+        image = image.resize([max(1, round(side * scale)) for side in image.size], reducing_gap=3.0)
+    content = io.BytesIO()
+    image.save(content, "JPEG", quality=90)
+    return content.getvalue()
 
 
 def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LONGEST_JPEG) -> None:

@@ -68,5 +68,5 @@ def test_an_exported_model_is_taken_by_itself_and_answers_as_torch_does(
     graph, reference = Colorizer.load(copy, "cpu"), Colorizer.load(copy, "cpu", "torch")
     assert isinstance(graph.engine, GraphEngine)
     assert graph.info == reference.info
-    difference = graph.colorize_array(gray).astype(int) - reference.colorize_array(gray)
+    difference = graph(gray).astype(int) - reference(gray)
     assert np.abs(difference).max() <= 1

@@ -12,7 +12,7 @@ from pathlib import Path
 from colorize.coloring.engine import Engine
 from colorize.errors import ConfigError, WeightsError
 from colorize.models.modelfile import GRAPH_SUFFIX, ModelInfo, read_info
-from colorize.options import DEVICES, ENGINES, check_known
+from colorize.options import ENGINES, check_device, check_known
 from colorize.requirements import install_command, is_installed, require
 from colorize.system.cores import may_have_cuda
 
@@ -26,8 +26,8 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
         model: the model file.
         name: of the engine, one of `ENGINES`. "auto" is the graph beside the model file where the device is the CPU and
             both the graph and ONNX Runtime are there, else torch.
-        device: one of `DEVICES`. "auto" is a CUDA card if there is one, and otherwise the CPU: a graph there has
-            finished before torch has started on MPS.
+        device: one of `DEVICES`, or a numbered card such as cuda:1. "auto" is a CUDA card if there is one, otherwise
+            the CPU: a graph there has finished before torch has started on MPS.
 
     Returns:
         The engine, and what the model file says of itself.
@@ -37,7 +37,7 @@ def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[
         WeightsError: the file is not a model.
     """
     check_known("engine", name, ENGINES)
-    check_known("device", device, DEVICES)
+    check_device(device)
     info = read_info(model)
     if name == "torch" or (name == "auto" and not _is_for_graphs(model, device)):
         require("torch", _what_needs_torch(model, name, device))

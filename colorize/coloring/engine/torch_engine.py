@@ -14,7 +14,7 @@ from colorize.color.units import FloatArray
 from colorize.coloring.engine import AUTOMATIC, NetworkConditions
 from colorize.errors import ConfigError
 from colorize.models.generator import Generator
-from colorize.options import DEVICES, check_known
+from colorize.options import check_device
 
 
 class TorchEngine:
@@ -85,11 +85,12 @@ def resolve_device(name: str = "auto") -> torch.device:
 
     Raises `ConfigError` for an unknown name or a device that this machine does not have.
     """
-    check_known("device", name, DEVICES)
+    check_device(name)
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         name = next(device for device in ("cuda", "mps", "cpu") if available[device])
-    if not available[name]:
+    kind, _, number = name.partition(":")
+    if not available[kind] or (number and int(number) >= torch.cuda.device_count()):
         have = ", ".join(device for device, yes in available.items() if yes)
         raise ConfigError(f"device {name!r} is not available here: this machine has {have}")
     return torch.device(name)
