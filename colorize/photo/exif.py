@@ -23,7 +23,7 @@ DESCRIPTION, ORIENTATION, SOFTWARE = 0x010E, 0x0112, 0x0131
 RESOLUTION = X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x011A, 0x011B, 0x0128
 XMP, IPTC = 700, 33723
 DETAILS, GPS = 0x8769, 0x8825  # directories within the directory
-_INTEROPERABILITY, _INNER_PAGES = 0xA005, 330
+_INTEROPERABILITY, _INNER_PAGES, _KODAK = 0xA005, 330, 0xFE00
 _SUBFILE_TYPE, _BITS, _PHOTOMETRIC, _MAKE, _DNG_VERSION = 254, 258, 262, 271, 0xC612
 _MAKER_NOTE, _COLOR_SPACE, _WIDTH, _HEIGHT = 0x927C, 0xA001, 0xA002, 0xA003
 _SRGB = 1
@@ -32,6 +32,7 @@ _SRGB = 1
 # directory), which profile, thumbnails and layers come with them; and what Photo carries by itself.
 _OF_THE_FILE = frozenset(
     {*range(254, 267), 273, ORIENTATION, *range(277, 282), 284, *range(288, 294), 301, *range(317, 348)}
+    | {_KODAK}  # a directory of its own, whose pointer would lead nowhere
     | {*range(512, 533), XMP, IPTC, 33421, 33422, 34377, 34675, 37724, DETAILS, GPS, _INTEROPERABILITY}
     | {*range(_DNG_VERSION, 0xC800)}  # how a DNG is to be developed
 )
@@ -61,6 +62,7 @@ class Exif:
     main: Directory = field(default_factory=dict)
     details: Directory = field(default_factory=dict)  # the Exif directory proper
     gps: Directory = field(default_factory=dict)
+    interoperability: Directory = field(default_factory=dict)  # within `details`
     maker_note_at: int = 0  # where it has to lie, if it matters: its pointers often count from the start of the whole
     orientation: int = field(default=1, compare=False)  # 1 to 8, of the pixels as they lie in the file; never written
 
@@ -68,7 +70,13 @@ class Exif:
         """One that can be changed without changing this one; an empty one is of the default order."""
         if not self:
             return Exif()
-        return replace(self, main=dict(self.main), details=dict(self.details), gps=dict(self.gps))
+        return replace(
+            self,
+            main=dict(self.main),
+            details=dict(self.details),
+            gps=dict(self.gps),
+            interoperability=dict(self.interoperability),
+        )
 
     def __bool__(self) -> bool:
         return bool(self.main or self.details or self.gps)
@@ -130,10 +138,11 @@ class Exif:
         """The same with its numbers in another order of bytes."""
         if order == self.order:
             return self
-        main, details, gps = (
-            {tag: _swapped(value) for tag, value in part.items()} for part in (self.main, self.details, self.gps)
+        main, details, gps, interoperability = (
+            {tag: _swapped(value) for tag, value in part.items()}
+            for part in (self.main, self.details, self.gps, self.interoperability)
         )
-        return Exif(order, main, details, gps, orientation=self.orientation)
+        return Exif(order, main, details, gps, interoperability, orientation=self.orientation)
 
     def to_bytes(self) -> bytes:
         """The whole, as JPEG, PNG, WebP and AVIF files hold it (without "Exif" in front); b"" if it is empty."""
@@ -154,8 +163,20 @@ class Exif:
             The bytes to put there.
         """
         layout = _Layout(self.order, offset, wide=wide)
-        layout.write(directory, layout.allocate_for(directory))
+        self._write_inner(layout, directory)
         return layout.to_bytes()
+
+    def _write_inner(self, layout: _Layout, directory: Directory) -> int:
+        """Lay out one of the inner directories, with the one that is within it, and give its offset."""
+        within = self.interoperability if directory is self.details else {}
+        whole = directory | {_INTEROPERABILITY: Field(LONG, bytes(4))} if within else directory
+        at = layout.allocate_for(whole)
+        if within:
+            place = layout.allocate_for(within)
+            layout.write(within, place)
+            whole[_INTEROPERABILITY] = Field(LONG, struct.pack(f"{self.order}I", place))
+        layout.write(whole, at)
+        return at
 
     def _directories(self, offset: int, reserved: int) -> bytes:
         note = self.details.get(_MAKER_NOTE)
@@ -169,9 +190,7 @@ class Exif:
             main[tag] = Field(LONG, bytes(4))
         place = layout.allocate_for(main)
         for tag, part in inner.items():
-            at = layout.allocate_for(part)
-            main[tag] = Field(LONG, struct.pack(f"{self.order}I", at))
-            layout.write(part, at)
+            main[tag] = Field(LONG, struct.pack(f"{self.order}I", self._write_inner(layout, part)))
         layout.write(main, place)
         return layout.to_bytes()
 
@@ -250,6 +269,16 @@ def claims_too_much(data: bytes) -> bool:
     reader = _Reader.of(io.BytesIO(data.removeprefix(_HEADER)))
     directory = reader and reader.directory(reader.first)
     return bool(reader and directory and directory.claimed > reader.length + _TOLERATED)
+
+
+def has_kodak_directory(data: bytes) -> bool:
+    """Whether EXIF points to a directory of Kodak's, which is not read."""
+    reader = _Reader.of(io.BytesIO(data.removeprefix(_HEADER)))
+    main = reader.directory(reader.first) if reader else None
+    if reader is None or main is None:
+        return False
+    details = reader.directory(reader.number(main, DETAILS))
+    return any(_KODAK in part.entries for part in (main, details) if part is not None)
 
 
 class Page(NamedTuple):
@@ -399,6 +428,9 @@ class _Reader:
             if inner is None:
                 continue
             part.update(self._fields(inner, budget))
+            if part is result.details:
+                within = self.directory(self.number(inner, _INTEROPERABILITY))
+                result.interoperability.update(self._fields(within, budget) if within else {})
             if part is result.details and _MAKER_NOTE in part and inner.entries[_MAKER_NOTE].at <= _LARGEST_OFFSET:
                 result.maker_note_at = inner.entries[_MAKER_NOTE].at
         return result

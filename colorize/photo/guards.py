@@ -18,6 +18,7 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _END, _SCAN, _ALONE = 0xD9, 0xDA, (0x01, 0xD8, 0xD9)
 _NOTHING = 16  # bytes
 _SCANS = 200  # of a progressive JPEG, which has about ten: each costs a pass over the whole picture
+_WEBP_HEADER = 1 << 20  # bytes in which the first picture of a WebP file begins
 _HEADERS = 64  # of EXIF in one file, which has one
 
 KNOWN = ("JPEG", "PNG", "TIFF", "WEBP", "AVIF", "HEIF")  # formats known by their first bytes, here as in Pillow
@@ -74,6 +75,15 @@ def kind_of(file: IO[bytes]) -> str:
         if not {*_HEIF}.isdisjoint(brands):
             return "HEIF"
     return ""
+
+
+def is_lossless_webp(file: IO[bytes]) -> bool:
+    """Whether a WebP file holds its first picture without loss: which of the two kinds of chunk comes first."""
+    if file.closed:
+        return False
+    file.seek(0)
+    found = re.search(rb"VP8[L ]", file.read(_WEBP_HEADER)[12:])
+    return found is not None and found[0] == b"VP8L"
 
 
 def _checked_jpeg(content: bytes, name: str) -> bytes:

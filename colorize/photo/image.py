@@ -29,6 +29,7 @@ class Photo:
     dpi: tuple[float, float] | None = None  # horizontally and vertically
     pages: int = 1  # of the file that it is from
     colored: bool = False  # whether its colors are generated
+    lossless: bool = False  # whether its file was WebP without loss
     readable: tuple[int, int, int, int] | None = None  # left, top, right, bottom of what is there of a damaged picture
     sha256: str = ""  # of the file that it is from, in hexadecimal; "" if nobody has asked
     unread: tuple[str, ...] = ()  # what the file has besides and is left behind, in words

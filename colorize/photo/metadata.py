@@ -122,10 +122,17 @@ def _note(exif: Exif) -> None:
     others = [part for part in exif.text(SOFTWARE).split(b"; ") if part and not part.startswith(_PROGRAM.encode())]
     exif.set_text(SOFTWARE, b"; ".join([*others, program]))
     described = exif.text(DESCRIPTION)
+    if _is_structured(described):
+        return  # a program reads it: Software and XMP say it all the same
     if not described:
         exif.set_text(DESCRIPTION, _NOTE.encode())
     elif not _is_noted(described):
         exif.set_text(DESCRIPTION, described + _LATER_NOTE.encode())
+
+
+def _is_structured(description: bytes) -> bool:
+    """Whether it is no sentence but data: JSON as of tifffile, OME-XML, or ImageJ's settings."""
+    return description.lstrip().startswith((b"{", b"[", b"<?xml", b"<OME", b"ImageJ="))
 
 
 def _is_noted(description: bytes) -> bool:

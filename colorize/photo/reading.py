@@ -32,6 +32,7 @@ _HEADER = 1 << 22  # bytes of a JPEG in which its size has to stand
 _LEAST_PAGE = 10_000  # pixels that a page counts for
 _DEEP = 3  # pixels of 8 bit that one of more counts for: 16 bytes of memory where the other takes 5
 _IPTC_RESOURCE = 0x0404  # of Photoshop's
+_AVIF_EXIF = 4  # the place of EXIF in what Pillow's decoder knows
 
 
 def open(
@@ -134,7 +135,8 @@ def _pages(file: IO[bytes], name: str, least_side: int, salvage: bool) -> Iterat
                 raise
             photo = _salvaged(content)
         photo = _own(photo, image)
-        photo = replace(photo, unread=photo.unread + unread)
+        is_lossless = kind == "WEBP" and guards.is_lossless_webp(file)
+        photo = replace(photo, unread=photo.unread + unread, lossless=is_lossless)
     yield photo
 
 
@@ -164,6 +166,38 @@ def _unread(image: Image.Image) -> Iterator[str]:
     packet = image.info.get("xmp", b"")
     if isinstance(packet, bytes) and b"HasExtendedXMP" in packet:
         yield "XMP in further segments"
+    if isinstance(packet, bytes) and xmp.has_regions(packet) and _orientation(image) in _TURNS:
+        yield "the places of faces in XMP, which are not turned with it"
+    if exif.has_kodak_directory(_exif(image)):
+        yield "Kodak's own EXIF directory"
+    for name in sorted({_segment_name(name, content) for name, content in getattr(image, "applist", [])} - {""}):
+        yield f"{name} data"
+    resources = image.info.get("photoshop")
+    if isinstance(resources, dict) and not _PHOTOSHOP_ABOUT.isdisjoint(resources):
+        yield "Photoshop's URL and copyright flag"
+
+
+_PHOTOSHOP_ABOUT = {0x040A, 0x040B}  # resources that are about the photo, and not about how it was edited
+_KNOWN_SEGMENTS = {
+    "APP0": (b"JFIF\0", b"JFXX\0"),
+    "APP1": (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"),
+    "APP2": (b"ICC_PROFILE\0", b"MPF\0"),
+    "APP13": (b"Photoshop 3.0\0",),
+    "APP14": (b"Adobe",),
+}
+_NAME = re.compile(rb"[A-Za-z][A-Za-z0-9_]{2,}")
+
+
+def _segment_name(name: str, content: bytes) -> str:
+    """What a JPEG's application segment is called that is not read; "" for those that are."""
+    if not name.startswith("APP") or content.startswith(_KNOWN_SEGMENTS.get(name, ())) or not content.strip(b"\0"):
+        return ""
+    found = _NAME.match(content)
+    return found[0].decode() if found else name
+
+
+def _orientation(image: Image.Image) -> int:
+    return exif.parse(_exif(image)).orientation
 
 
 def _open_page(file: IO[bytes], number: int) -> Image.Image:
@@ -204,7 +238,7 @@ def _tiff_pages(file: IO[bytes], name: str) -> Iterator[Photo]:
                 metadata = FileMetadata(
                     page.exif.orientation,
                     page.exif,
-                    xmp.of_picture(page.xmp),
+                    xmp.of_picture(page.xmp, turned=page.exif.orientation in _TURNS),
                     page.iptc,
                     bits=page.bits,
                     white_is_zero=page.white_is_zero,
@@ -321,11 +355,12 @@ def _file_metadata(image: Image.Image) -> FileMetadata:
     text = {key: str(value) for key, value in getattr(image, "text", {}).items() if not _is_carried(key)}
     if isinstance(comment := info.get("comment"), bytes) and comment:
         text["Comment"] = comment.rstrip(b"\0").decode("utf-8", "surrogateescape")
-    parsed = exif.parse(_exif(image))
+    parsed = _own_exif(image, exif.parse(_exif(image)))
+    turned = parsed.orientation in _TURNS
     return FileMetadata(
         parsed.orientation,
         parsed,
-        xmp.of_picture(_xmp(image)),
+        xmp.of_picture(_xmp(image), turned=turned),
         iptc if isinstance(iptc, bytes) else b"",
         text,
     )
@@ -337,6 +372,16 @@ def _exif(image: Image.Image) -> bytes:
         with suppress(ValueError):
             data = bytes.fromhex("".join(packed.split("\n")[3:]))
     return data if isinstance(data, bytes) else b""
+
+
+def _own_exif(image: Image.Image, parsed: exif.Exif) -> exif.Exif:
+    """EXIF as it lies in the file. Of AVIF that is turned Pillow writes it anew, and every letter that is not ASCII is
+    lost."""
+    decoder = getattr(image, "_decoder", None)
+    if image.format != "AVIF" or decoder is None:
+        return parsed
+    data = decoder.get_info()[_AVIF_EXIF]
+    return replace(exif.parse(data), orientation=parsed.orientation) if isinstance(data, bytes) and data else parsed
 
 
 def _xmp(image: Image.Image) -> bytes:
@@ -404,12 +449,16 @@ def _turned(values: NDArray[np.uint16], orientation: int) -> NDArray[np.uint16]:
 
 def _dpi(image: Image.Image, parsed: exif.Exif) -> tuple[float, float] | None:
     info = image.info
-    # For files without it, Pillow takes 72 in JPEG files and 1 in TIFF files.
-    told_by_file = image.format != "TIFF" and (image.format not in ("JPEG", "MPO") or info.get("jfif_unit") in (1, 2))
+    is_jpeg = image.format in ("JPEG", "MPO")
+    # For files without it, Pillow takes 72 in JPEG files and 1 in TIFF files. JFIF's is often nobody's choice, but a
+    # program's default: EXIF's counts.
+    told_by_file = image.format != "TIFF" and (not is_jpeg or info.get("jfif_unit") in (1, 2))
+    by_exif = parsed.resolution()
     try:
-        x, y = (
-            (float(value) for value in info["dpi"]) if told_by_file and "dpi" in info else parsed.resolution() or (0, 0)
-        )
+        if told_by_file and "dpi" in info and not (is_jpeg and by_exif):
+            x, y = (float(value) for value in info["dpi"])
+        else:
+            x, y = by_exif or (0, 0)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
     return (x, y) if 1 <= x <= 1e5 and 1 <= y <= 1e5 else None

@@ -20,6 +20,7 @@ from colorize.photo.reading import one_line
 from colorize.system import files
 
 _MOST_JPEG_DPI = 65_535
+_WEBP_EFFORT = 50  # 0 to 100: the larger, the smaller the file that loses nothing
 
 
 def save(
@@ -56,7 +57,7 @@ def save(
             if format_ is TIFF:
                 tiff.write(file, _tiff_pages(pages))
             else:
-                _write(next(pages), file, format_, quality or format_.quality, target)
+                _write(next(pages), file, format_, quality, target)
     except (ColorizeError, FileExistsError):
         raise
     except MemoryError as error:
@@ -136,7 +137,7 @@ def _profile(photo: Photo) -> bytes:
     return profiles.srgb() if photo.is_color else b""
 
 
-def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, target: Path) -> None:
+def _write(photo: Photo, file: IO[bytes], format_: Format, asked_quality: int | None, target: Path) -> None:
     if max(photo.size) > format_.longest:
         raise PhotoError(
             f"{target}: {format_.name} holds {format_.longest} px a side at most, the photo has "
@@ -146,7 +147,7 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
     if format_ is PNG:
         png.write(file, _of_one_depth(photo), written, icc)
         return
-    settings: dict[str, Any] = {"quality": quality, "icc_profile": icc or None}
+    settings: dict[str, Any] = {"quality": asked_quality or format_.quality, "icc_profile": icc or None}
     if exif := written.exif.to_bytes():
         settings["exif"] = b"Exif\0\0" + exif
     if written.xmp:
@@ -168,6 +169,8 @@ def _write(photo: Photo, file: IO[bytes], format_: Format, quality: int | None, 
         image.save(file, "AVIF", subsampling="4:4:4", **settings)
     else:
         assert format_ is WEBP
+        if photo.lossless and not asked_quality:  # what came without loss goes without
+            settings |= {"lossless": True, "quality": _WEBP_EFFORT}
         image.save(file, "WEBP", exact=True, **settings)  # the colors of what is transparent are kept, too
 
 

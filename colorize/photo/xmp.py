@@ -22,6 +22,10 @@ _RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _IPTC = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 _TIFF = "http://ns.adobe.com/tiff/1.0/"
 _NOTE = "http://ns.adobe.com/xmp/note/"
+_EXIF = "http://ns.adobe.com/exif/1.0/"
+_XMP = "http://ns.adobe.com/xap/1.0/"
+_PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
+_REGIONS = "http://www.metadataworkinggroup.com/schemas/regions/"
 _OURS = "urn:colorize:photo:"
 _LARGEST = 1 << 24  # bytes of a packet that is kept at all
 _SEPARATOR = " "  # between namespace and name, as expat gives them
@@ -34,6 +38,25 @@ _OF_THE_FILE = frozenset(
     {
         f"{_TIFF}{_SEPARATOR}Orientation",
         f"{_NOTE}{_SEPARATOR}HasExtendedXMP",  # further segments of a JPEG file, which do not come along
+        f"{_XMP}{_SEPARATOR}Thumbnails",  # gray ones
+        # The result is in sRGB, whatever the photo was in.
+        f"{_PHOTOSHOP}{_SEPARATOR}ICCProfile",
+        f"{_PHOTOSHOP}{_SEPARATOR}ColorMode",
+        f"{_EXIF}{_SEPARATOR}ColorSpace",
+        f"{_TIFF}{_SEPARATOR}PhotometricInterpretation",
+        f"{_TIFF}{_SEPARATOR}SamplesPerPixel",
+        f"{_TIFF}{_SEPARATOR}BitsPerSample",
+    }
+)
+# And those that are not once it is turned.
+_OF_THE_SIDE = frozenset(
+    {
+        f"{_TIFF}{_SEPARATOR}ImageWidth",
+        f"{_TIFF}{_SEPARATOR}ImageLength",
+        f"{_TIFF}{_SEPARATOR}ImageHeight",
+        f"{_EXIF}{_SEPARATOR}PixelXDimension",
+        f"{_EXIF}{_SEPARATOR}PixelYDimension",
+        f"{_REGIONS}{_SEPARATOR}Regions",  # where faces are
     }
 )
 # And those that the statement about its colors takes the place of.
@@ -46,15 +69,28 @@ _OF_THE_SOURCE = frozenset(
 )
 
 
-def of_picture(packet: bytes) -> bytes:
-    """The packet without what is only true of the file it is from; b"" if it is no XMP or damaged."""
+def of_picture(packet: bytes, *, turned: bool = False) -> bytes:
+    """Leave out of a packet what is only true of the file it is from.
+
+    Args:
+        packet: of the file.
+        turned: whether the picture was put upright.
+
+    Returns:
+        The packet; b"" if it is no XMP or damaged.
+    """
     if len(packet) > _LARGEST:
         return b""
     text = _as_utf8(packet)
     try:
-        return _replaced(text, _find(text, _OF_THE_FILE).pieces)
+        return _replaced(text, _find(text, _OF_THE_FILE | _OF_THE_SIDE if turned else _OF_THE_FILE).pieces)
     except (expat.ExpatError, ValueError):
         return b""
+
+
+def has_regions(packet: bytes) -> bool:
+    """Whether a packet says where things are in the picture."""
+    return _REGIONS.encode() in packet
 
 
 _MADE_OF = re.compile(rb"""SourceSHA256\s*(?:=\s*["']|>)\s*([0-9a-f]{64})""")  # as we, or others, write it

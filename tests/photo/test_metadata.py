@@ -388,3 +388,129 @@ def test_the_note_stands_behind_what_is_there_and_only_once(tmp_path: Path) -> N
     photo.save(in_color(source(exif=blank)), tmp_path / "b.jpg")
     with Image.open(tmp_path / "b.jpg") as saved:
         assert saved.getexif()[DESCRIPTION] == NOTE
+
+
+# What other programs read
+
+
+def whole(described: exif.Exif) -> bytes:
+    """As Pillow takes it."""
+    return b"Exif\0\0" + described.to_bytes()
+
+
+STRUCTURED = ['{"shape": [24, 40]}', "<?xml version='1.0'?><OME/>", "ImageJ=1.54\nunit=micron"]
+
+
+@pytest.mark.parametrize("described", STRUCTURED)
+def test_a_description_that_a_program_reads_stays_as_it_is(described: str, tmp_path: Path) -> None:
+    opened = source(exif=whole(exif.Exif(main={DESCRIPTION: exif.Field(2, described.encode() + b"\0")})))
+    for suffix in SUFFIXES:
+        photo.save(in_color(opened), tmp_path / f"a{suffix}")
+        with Image.open(tmp_path / f"a{suffix}") as saved:
+            assert saved.getexif()[DESCRIPTION] == described
+        header = photo.header(tmp_path / f"a{suffix}")
+        assert header
+        assert header.is_result  # Software says it
+
+
+def test_what_tifffile_describes_is_read_by_tifffile_in_the_result(tmp_path: Path) -> None:
+    levels = np.arange(960, dtype=np.uint16).reshape(24, 40)
+    tifffile.imwrite(tmp_path / "a.tif", levels, metadata={"axes": "YX", "sample": "leaf"})
+    photo.save(in_color(photo.open(tmp_path / "a.tif")), tmp_path / "b.tif")
+    assert tifffile.imread(tmp_path / "b.tif").shape == (24, 40, 3)
+
+
+@pytest.mark.parametrize("orientation", [1, 6, 8])
+def test_letters_that_are_not_ascii_survive_avif_on_its_side(orientation: int, tmp_path: Path) -> None:
+    fields = {ARTIST: exif.Field(2, b"M__ller\0"), ORIENTATION: exif.Field(3, struct.pack("<H", orientation))}
+    Image.new("L", (6, 4), 90).save(tmp_path / "a.avif", exif=whole(exif.Exif(main=fields)))
+    content = (tmp_path / "a.avif").read_bytes()  # Pillow cannot write what it cannot read
+    (tmp_path / "a.avif").write_bytes(content.replace(b"M__ller", "Müller".encode()))
+    opened = photo.open(tmp_path / "a.avif")
+    assert opened.size == ((6, 4) if orientation == 1 else (4, 6))
+    assert opened.exif.text(ARTIST).decode() == "Müller"
+
+
+def test_the_resolution_of_exif_is_not_overwritten_by_that_of_jfif(tmp_path: Path) -> None:
+    described = exif.Exif()
+    described.set_resolution((300, 300))
+    Image.new("L", (6, 4)).save(tmp_path / "a.jpg", dpi=(72, 72), exif=whole(described))
+    opened = photo.open(tmp_path / "a.jpg")
+    assert opened.dpi == (300.0, 300.0)
+    photo.save(in_color(opened), tmp_path / "b.jpg")
+    with Image.open(tmp_path / "b.jpg") as saved:
+        assert saved.info["dpi"] == (300, 300)
+        assert saved.getexif()[0x011A] == 300
+
+
+ABOUT_THE_FILE = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:tiff="http://ns.adobe.com/tiff/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/"
+ xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/" xmlns:xmp="http://ns.adobe.com/xap/1.0/"
+ xmlns:mwg-rs="http://www.metadataworkinggroup.com/schemas/regions/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ photoshop:ICCProfile="Dot Gain 20%" photoshop:ColorMode="1" exif:ColorSpace="65535" tiff:ImageWidth="6"
+ tiff:ImageLength="4" dc:source="a box">
+<xmp:Thumbnails><rdf:Alt><rdf:li>gray</rdf:li></rdf:Alt></xmp:Thumbnails>
+<mwg-rs:Regions rdf:parseType="Resource"><mwg-rs:RegionList/></mwg-rs:Regions>
+</rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_xmp_says_nothing_that_is_not_true_of_the_result(orientation: int) -> None:
+    fields = {ORIENTATION: exif.Field(3, struct.pack("<H", orientation))}
+    opened = source(exif=whole(exif.Exif(main=fields)), xmp=ABOUT_THE_FILE)
+    for gone in (b"ICCProfile", b"ColorMode", b"ColorSpace", b"Thumbnails", b">gray<"):
+        assert gone not in opened.xmp
+    assert b'dc:source="a box"' in opened.xmp
+    for turned in (b"ImageWidth", b"ImageLength", b"mwg-rs:Regions"):
+        assert (turned in opened.xmp) == (orientation == 1)
+    told = "the places of faces in XMP, which are not turned with it"
+    assert opened.unread == (() if orientation == 1 else (told,))
+
+
+def test_what_of_a_jpeg_is_not_read_is_told(tmp_path: Path) -> None:
+    content = corpus.encoded(Image.new("L", (6, 4), 90), "JPEG")
+    segments = b""
+    for marker, data in (
+        (0xE1, b"FLIR\0\1\0\0" + bytes(9)),
+        (0xE2, b"FPXR\0\0" + bytes(9)),
+        (0xED, b"Photoshop 3.0\0" + b"8BIM" + struct.pack(">HHI", 0x040B, 0, 4) + b"http"),
+    ):
+        segments += b"\xff" + bytes([marker]) + struct.pack(">H", len(data) + 2) + data
+    kodak = exif.Exif(details={0x9003: exif.Field(2, b"1951\0")}).to_bytes()
+    kodak = kodak.replace(b"\x03\x90\x02\0", b"\x00\xfe\x04\0")  # a pointer to a directory of its own
+    head = b"\xff\xe1" + struct.pack(">H", len(kodak) + 8) + b"Exif\0\0" + kodak
+    opened = photo.open(io.BytesIO(content[:2] + head + segments + content[2:]))
+    assert set(opened.unread) == {
+        "FLIR data",
+        "FPXR data",
+        "Kodak's own EXIF directory",
+        "Photoshop's URL and copyright flag",
+    }
+    assert opened.unread == photo.dropped_metadata(in_color(opened), "a.jpg")
+    assert source().unread == ()
+
+
+@pytest.mark.parametrize("target", SUFFIXES)
+def test_the_interoperability_directory_travels(target: str, tmp_path: Path) -> None:
+    described = exif.Exif(details={0x9003: exif.Field(2, b"1951:02:03 04:05:06\0")}, gps={1: exif.Field(2, b"N\0")})
+    described.interoperability = {1: exif.Field(2, b"R98\0"), 2: exif.Field(7, b"0100")}
+    opened = source(exif=whole(described))
+    assert opened.exif.interoperability == described.interoperability
+    photo.save(in_color(opened), tmp_path / f"a{target}")
+    again = photo.open(tmp_path / f"a{target}").exif
+    assert (again.interoperability, again.gps) == (described.interoperability, described.gps)
+
+
+def test_webp_without_loss_stays_so_unless_a_quality_is_asked_for(tmp_path: Path) -> None:
+    levels = np.random.default_rng(0).integers(0, 256, (24, 40), dtype=np.uint8)
+    for lossless in (True, False):
+        Image.fromarray(levels).save(tmp_path / "a.webp", lossless=lossless)
+        colored = in_color(photo.open(tmp_path / "a.webp"))
+        photo.save(colored, tmp_path / "b.webp")
+        with Image.open(tmp_path / "b.webp") as saved:
+            assert np.array_equal(np.asarray(saved), colored.levels) == lossless
+    Image.fromarray(levels).save(tmp_path / "a.webp", lossless=True)
+    colored = in_color(photo.open(tmp_path / "a.webp"))
+    photo.save(colored, tmp_path / "b.webp", quality=50)
+    with Image.open(tmp_path / "b.webp") as saved:
+        assert not np.array_equal(np.asarray(saved), colored.levels)
