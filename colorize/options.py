@@ -51,6 +51,7 @@ class ColorizeOptions:
     format: str | None = None  # one of FORMATS; None is the source's, where that can be written in color
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is the format's default
     variants: int = 0  # further colorings of each photo, beside the first
+    keep_colors: bool = False  # whether a photo's own hues are kept where they are sure
     overwrite: bool = False  # whether existing results are replaced
     salvage: bool = False  # whether a JPEG that ends early is colored as far as it goes
     skip_color: bool = False  # whether photos that are in color already are skipped

@@ -114,6 +114,10 @@ class Arguments:
     ] = False
     overwrite: Annotated[bool, _setting("--overwrite", help="Overwrite existing results.")] = False
     skip_color: Annotated[bool, _setting("--skip-color", help="Skip photos that are in color already.")] = False
+    keep_colors: Annotated[
+        bool,
+        _setting("--keep-colors", help="Keep the hues of faded color photos where they are sure, and color the rest."),
+    ] = False
     salvage: Annotated[
         bool, _setting("--salvage", help="Color JPEGs that end early as far as they go; the rest is left gray.")
     ] = False
@@ -282,6 +286,7 @@ class Arguments:
             variants=self.variants,
             overwrite=self.overwrite,
             salvage=self.salvage,
+            keep_colors=self.keep_colors,
             skip_color=self.skip_color or self.skip_colour,
         )
         given = self._given(options)
@@ -307,6 +312,7 @@ class Arguments:
             "--format": self._is_given("format") and self.format is not None,
             "--quality": self._is_given("quality") and self.quality is not None,
             "--print0": self.print0,
+            "--keep-colors": self._is_given("keep_colors") and self.keep_colors,
             "--salvage": self._is_given("salvage") and self.salvage,
         }
         return [option for option, wanted in given.items() if wanted and option not in _FOR_FILMS_TOO]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ SETTINGS: dict[str, type] = {
     "output": str,
     "overwrite": bool,
     "skip_color": bool,
+    "keep_colors": bool,
     "salvage": bool,
     "format": str,
     "quality": int,
@@ -69,6 +69,8 @@ def use_file(context: typer.Context, named: Path | None) -> Path | None:
 
 def read(path: Path) -> dict[str, Any]:
     """Read a file of settings: names of long options, with - or _. Raises `ConfigError`."""
+    import tomllib  # which compiles expressions for 10 ms: only where there is a file
+
     try:
         with path.open("rb") as file:
             given = tomllib.load(file)

@@ -191,7 +191,7 @@ class Session:
             return SOME_FAILED
         if result.message:
             print_status(result.message)
-        if result.original is Original.COLORED:
+        if result.original is Original.COLORED and not self._options.keep_colors:
             print_status("the photo was in color already and got new colors")
         for what in result.dropped_metadata:
             print_status(f"written without {what}")

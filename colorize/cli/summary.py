@@ -64,7 +64,11 @@ class Summary:
         if self._again:
             yield f"{self._again} done again because they have changed since"
         if self._in_color:
-            yield f"{self._in_color} were in color already and got new colors; --skip-color skips such photos"
+            if self._options.keep_colors:
+                yield f"{self._in_color} were in color already; their hues were kept where they are sure"
+            else:
+                hint = "--keep-colors keeps such colors, --skip-color skips such photos"
+                yield f"{self._in_color} were in color already and got new colors; {hint}"
         for suffix, sources in self._sources_of.items():
             yield f"{sources.total()} written as {suffix}: {', '.join(sorted(sources))} can only be read"
         for what, count in self._dropped_metadata.items():

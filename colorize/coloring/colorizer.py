@@ -373,7 +373,7 @@ class Colorizer:
 
         Args:
             photos: any.
-            options: of which strength and size matter here.
+            options: of which strength, size and keep_colors matter here.
             conditions: one for each photo, or none at all.
 
         Returns:
@@ -385,7 +385,10 @@ class Colorizer:
         """
         conditions = conditions or [NO_CONDITIONS] * len(photos)
         self.check_can(conditions)
-        views = [view(each, options.size, asked) for each, asked in zip(photos, conditions, strict=True)]
+        views = [
+            view(each, options.size, asked, keep_colors=options.keep_colors)
+            for each, asked in zip(photos, conditions, strict=True)
+        ]
         strength = np.float32(options.strength)
         return [
             paint(each, seen.levels, ab * strength)

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize.color.lightness import levels_to_l, to_levels
+from colorize.color.lightness import ab_of, levels_to_l, to_levels
 from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.engine import Engine, NetworkConditions
 from colorize.coloring.hints import enforce_hints, hint_array
+from colorize.coloring.own_colors import keep_own_colors
 from colorize.coloring.variants import draw_hints
 from colorize.photo import Photo
 
@@ -29,15 +30,17 @@ class View(NamedTuple):
     levels: NDArray[np.uint8]  # (h, w), gray
     hints: FloatArray | None  # (3, h, w)
     seed: int | None
+    own: FloatArray | None = None  # (2, h, w), the photo's own ab, if it is to be kept where it is sure
 
 
-def view(photo: Photo, size: int, conditions: Conditions) -> View:
+def view(photo: Photo, size: int, conditions: Conditions, *, keep_colors: bool = False) -> View:
     """Shrink a photo, and what is said about its colors, to the network's size.
 
     Args:
         photo: any photo.
         size: of the view, in pixels: h · w ≈ size², in the photo's aspect.
         conditions: what the colors have to obey.
+        keep_colors: whether the photo's own hues are kept where they are sure.
 
     Returns:
         The view.
@@ -48,7 +51,8 @@ def view(photo: Photo, size: int, conditions: Conditions) -> View:
     resized = photo.image.resize(size_of_view(*photo.size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
     levels = to_levels(np.asarray(resized)).astype(np.uint8, copy=False)
     hints = None if conditions.hints is None else hint_array(conditions.hints, photo.size, levels.shape)
-    return View(levels, hints, conditions.seed)
+    own = ab_of(np.asarray(resized)).transpose(2, 0, 1) if keep_colors and photo.is_color else None
+    return View(levels, hints, conditions.seed, own)
 
 
 def size_of_view(width: float, height: float, size: int) -> tuple[int, int]:
@@ -85,8 +89,10 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
         conditions = draw_hints(engine, l, conditions)
     for each, ab, its_l in zip(views, engine.predict(l, conditions), l[:, 0], strict=True):
         height, width = each.levels.shape
-        ab = ab[:, :height, :width]
-        yield ab if each.hints is None else enforce_hints(ab, each.hints, its_l[:height, :width])
+        ab, its_l = ab[:, :height, :width], its_l[:height, :width]
+        if each.own is not None:
+            ab = keep_own_colors(ab, each.own, its_l)
+        yield ab if each.hints is None else enforce_hints(ab, each.hints, its_l)
 
 
 def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkConditions]:

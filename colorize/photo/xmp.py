@@ -10,8 +10,8 @@ import codecs
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from html import escape
 from xml.parsers import expat
-from xml.sax.saxutils import quoteattr
 
 # "Edited using Generative AI": augmentation, correction or enhancement using a generative AI model. (Not
 # `algorithmicallyEnhanced`, which is without generative AI, nor `trainedAlgorithmicMedia`, which is all made by it.)
@@ -137,7 +137,7 @@ def _statement(about: str, sha256: str) -> bytes:
     origin = f' xmlns:colorize="{_OURS}" colorize:SourceSHA256="{sha256}"' if sha256 else ""
     # XMP wants the same `about` in all of a packet's descriptions.
     return (
-        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about={quoteattr(about)} xmlns:Iptc4xmpExt="{_IPTC}" '
+        f'<rdf:Description xmlns:rdf="{_RDF}" rdf:about="{escape(about)}" xmlns:Iptc4xmpExt="{_IPTC}" '
         f'Iptc4xmpExt:DigitalSourceType="{SOURCE_TYPE}"{origin}/>'
     ).encode("ascii", "xmlcharrefreplace")
 
