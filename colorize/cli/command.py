@@ -60,12 +60,13 @@ def colorize(arguments: Arguments) -> int:
 
     Exit status: 0 success, 1 some photos failed, 2 wrong usage, 130 interrupted.
     """
-    options = arguments.options()
+    arguments.options()  # what is wrong is told before anything is read
     if arguments.show_config:
         shown = Lines()
         return OK if all(map(shown.result, arguments.show_settings())) else SOME_FAILED
     try:
-        return _run(arguments.with_listed_paths(), options)
+        arguments = arguments.with_listed_paths()
+        return _run(arguments, arguments.options())
     except KeyboardInterrupt:
         print_status("interrupted")
         return INTERRUPTED

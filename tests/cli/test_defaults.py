@@ -41,6 +41,8 @@ def test_each_source_gives_way_to_the_one_before(
     assert settings["strength"] == "1.0  # colorize.toml"
     monkeypatch.setenv("COLORIZE_SIZE", "96")
     assert shown(capfd)["size"] == "96  # environment, COLORIZE_SIZE"
+    monkeypatch.setenv("COLORIZE_OVERWRITE", "1")
+    assert shown(capfd)["overwrite"] == "true  # environment, COLORIZE_OVERWRITE"
     assert shown(capfd, "--size", "128")["size"] == "128  # command line"
     assert main(["a.png"]) == 0
     assert capfd.readouterr().out == "a.png-color.webp\n"

@@ -132,6 +132,9 @@ def test_paths_come_from_a_list_and_results_go_into_one(
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(listed)))
     assert main(["--files-from", "-", *zero]) == 0  # what is done is printed, too
     assert capfd.readouterr().out == expected
+    (tmp_path / "list").write_bytes(listed + b"-" + end.encode())
+    assert main(["--files-from", "list", *zero]) == 2
+    assert "- stands for one photo: it does not go with" in capfd.readouterr().err
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
     assert main(["--files-from", "-"]) == 2
     assert "got none in standard input" in capfd.readouterr().err
