@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from colorize.web.gradio_internals import with_nonces, with_own_preview
 from colorize.web.requests import API
+from colorize.web.texts import language_of, languages
 
 # What gradio's page needs. Scripts: files of this server, inline ones with the nonce, and `eval`: gradio compiles the
 # scripts of our parts with `new Function`. Styles: gradio writes them into the document.
@@ -37,6 +39,15 @@ _PREVIEW = """
 <meta property="og:title" content="Colorize">
 <meta property="og:description" content="Believable color for grayscale photographs">
 <meta name="twitter:card" content="summary">
+"""
+# The texts of the page, once for all its parts. gradio asks the browser for its language.
+_LANGUAGE = """
+<script>
+window.colorizeTexts = {texts};
+for (const [name, value] of Object.entries({{language: {language}, languages: [{language}]}})) {{
+  Object.defineProperty(navigator, name, {{get: () => value}});
+}}
+</script>
 """
 _COMPRESSED_ALREADY = (f"{API}/file=", f"{API}/upload")
 _LEAST = 1000  # bytes; smaller answers are not compressed
@@ -77,22 +88,27 @@ class _Page:
                 return
             body += message.get("body", b"")
             if not message.get("more_body"):
-                await _send_page(start, body, send)
+                await _send_page(start, body, send, language_of(Headers(scope=scope)))
 
         await self._app(scope, receive, gather)
 
 
-async def _send_page(start: Message, body: bytes, send: Send) -> None:
+async def _send_page(start: Message, body: bytes, send: Send, language: str) -> None:
     headers = MutableHeaders(raw=list(start["headers"]))
     if headers.get("content-type", "").startswith("text/html") and start["status"] == 200:
         nonce = secrets.token_urlsafe(16)
-        body = with_nonces(with_own_preview(body.decode(), _PREVIEW), nonce).encode()
+        body = with_nonces(with_own_preview(body.decode(), _PREVIEW + _language_script(language)), nonce).encode()
         headers["Content-Security-Policy"] = _PAGE_POLICY.format(nonce=nonce)
         headers["Cache-Control"] = "no-cache"  # a nonce is used once
         if body:  # a HEAD answer has none, and states the length of the GET answer
             headers["Content-Length"] = str(len(body))
     await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": body})
+
+
+def _language_script(language: str) -> str:
+    texts = json.dumps(languages()[language], ensure_ascii=False).replace("<", r"\u003c")
+    return _LANGUAGE.format(texts=texts, language=json.dumps(language))
 
 
 def with_headers(send: Send) -> Send:

@@ -15,15 +15,10 @@ from colorize.errors import ColorizeError, PhotoError
 from colorize.options import ColorizeOptions
 from colorize.web.gradio_internals import describe_endpoints
 from colorize.web.photo_service import Given, parse_color_request
-from colorize.web.texts import Texts, in_language_of
+from colorize.web.texts import texts_of
 from colorize.web.work import Work
 
 _DEFAULTS = ColorizeOptions()
-
-
-def texts_of(request: gr.Request) -> Texts:
-    """The texts in the language of a request."""
-    return in_language_of(request.headers.get("accept-language", ""))
 
 
 @contextmanager
@@ -60,7 +55,7 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         Returns:
             the colorized photo
         """
-        texts = texts_of(request)
+        texts = texts_of(request.headers)
         with user_errors():
             color_request = parse_color_request(hints or [], variant, texts)
             done = await work.colorize(request, _path(photo), strength, size, format, texts, color_request)
@@ -76,7 +71,7 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         Returns:
             a PNG of the photo's size, black where the model is sure, white where it is not
         """
-        texts = texts_of(request)
+        texts = texts_of(request.headers)
         with user_errors():
             return _file(await work.uncertainty(request, _path(photo), size, texts))
 
@@ -94,9 +89,9 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
             size: the network sees each photo at about size × size pixels, from 64 to 512
 
         Returns:
-            a ZIP file of the results, named like the photos, and name and reason of each photo that failed
+            a ZIP file of the results, named NAME-color.EXT, and name and reason of each photo that failed
         """
-        texts = texts_of(request)
+        texts = texts_of(request.headers)
         with user_errors():
             if not isinstance(photos, list):
                 raise PhotoError("expected a list of uploaded files")

@@ -21,7 +21,6 @@ __all__ = [
     "input_counts",
     "public_endpoints",
     "scope_of",
-    "skip_preprocessing",
     "with_nonces",
     "with_own_preview",
 ]
@@ -78,14 +77,6 @@ def public_endpoints(page: gr.Blocks) -> dict[str, Endpoint]:
 def input_counts(page: gr.Blocks) -> dict[int, int]:
     """Number of inputs of each function that runs on the server, by its `fn_index`."""
     return {index: len(each.inputs) for index, each in page.fns.items() if each.fn is not None}
-
-
-def skip_preprocessing(component: gr.Slider | gr.Radio) -> None:
-    """Make a component pass on any value unchecked, so that this program can report what is wrong with it.
-
-    gradio would raise, with a traceback in the log. (For a subclass, gradio would write a .pyi file beside this one.)
-    """
-    component.preprocess = lambda payload: payload  # type: ignore[method-assign]
 
 
 _OF_GRADIO = re.compile(r'[ \t]*<meta\s+(?:property="og:|name="twitter:)[^>]*/>\n?')

@@ -23,7 +23,7 @@ from colorize.web.limits import Limits
 from colorize.web.monitoring import Metrics
 from colorize.web.requests import API, Refusal, Requests
 from colorize.web.store import Store, shown_name
-from colorize.web.texts import Texts, in_language_of
+from colorize.web.texts import Texts, texts_of
 from colorize.web.turns import Jobs, QueuedJob
 from colorize.web.work import JOB
 
@@ -89,7 +89,7 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send, address: str) -> None:
         headers = Headers(scope=scope)
-        texts = in_language_of(headers.get("accept-language", ""))
+        texts = texts_of(headers)
         if scope["path"] != HEALTH and self._under_way[address] > _MAX_REQUESTS_PER_ADDRESS:
             refusal: Refusal | None = Refusal(HTTPStatus.TOO_MANY_REQUESTS, texts["too_many_requests"])
         else:

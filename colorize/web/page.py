@@ -17,12 +17,11 @@ import gradio as gr
 from colorize import photo
 from colorize.errors import ColorizeError, ConfigError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
-from colorize.web.endpoints import add_endpoints, texts_of, user_errors
-from colorize.web.gradio_internals import skip_preprocessing
+from colorize.web.endpoints import add_endpoints, user_errors
 from colorize.web.photo_service import FORMATS, SIZES, Given, PhotoService, Progress, parse_color_request
 from colorize.web.store import shown_name
 from colorize.web.study_files import FIGURE, study_files
-from colorize.web.texts import Texts, languages
+from colorize.web.texts import Texts, languages, texts_of
 from colorize.web.work import Work
 
 _PARTS = Path(__file__).parent / "parts"
@@ -50,7 +49,7 @@ _Value = dict[str, Any]  # what a component of our own takes and gives
 
 def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
     """Build the page, with the endpoints for programs."""
-    t = gr.I18n(**languages())
+    t = gr.I18n(**tab_names())
     page = _Page(work)
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
     with blocks:
@@ -59,68 +58,61 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
             with gr.Tab(t("tab_colorize")):
                 photos = _part(
                     "drop",
+                    scripts=("jobs", "drop"),
                     examples=_examples(photo_service),
                     most=photo_service.limits.batch,
                     minutes=photo_service.limits.kept,
                     kinds=",".join(["image/*", *sorted(photo.SUFFIXES)]),
                 )
-                cancel = gr.Button(t("cancel"), elem_id="cancel", size="sm")
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
-                        compared = _part("compare")
+                        compared = _part("compare", scripts=("view", "compare"))
                         others = _part("others", visible=photo_service.has_variants)
+                        _part("earlier")
                         gallery = _part("gallery")
                     with gr.Column(elem_id="side", scale=2, min_width=340):
-                        _part("hints", visible=photo_service.takes_hints)
-                        with gr.Column(elem_id="settings"):
-                            strength = gr.Slider(
-                                *STRENGTH_RANGE,
-                                _DEFAULTS.strength,
-                                step=0.05,
-                                label=t("strength"),
-                                info=t("strength_info"),
-                                elem_id="strength",
-                                buttons=[],
-                            )
-                            format_ = gr.Radio(list(FORMATS), value="JPEG", label=t("format"), elem_id="format")
-                            with gr.Accordion(t("more"), open=False, elem_id="more"):
-                                size = gr.Slider(
-                                    *SIZES,
-                                    _DEFAULTS.size,
-                                    step=32,
-                                    label=t("size"),
-                                    info=t("size_info"),
-                                    elem_id="size",
-                                    buttons=[],
-                                )
-                            gr.Button(t("batch_again"), elem_id="again")
+                        _part("hints", scripts=("palette", "hints"), visible=photo_service.takes_hints)
+                        _part(
+                            "settings",
+                            ranges={"strength": STRENGTH_RANGE, "size": SIZES},
+                            formats=list(FORMATS),
+                            defaults={"strength": _DEFAULTS.strength, "size": _DEFAULTS.size, "format": "JPEG"},
+                        )
+                # Pressed by the scripts. Only events of gradio's own components can cancel others.
+                cancel_photos = gr.Button(elem_id="cancel-photos", elem_classes="never-shown")
+                cancel_batch = gr.Button(elem_id="cancel-batch", elem_classes="never-shown")
             with gr.Tab(t("tab_how")):
                 _part("how", figure=FIGURE if study_files() else "")
-        for component in (strength, format_, size):
-            skip_preprocessing(component)
         add_endpoints(blocks, work)
 
         # Our own components show the progress and queue what the user asks for.
         common: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "trigger_mode": "multiple"}
         common |= {"concurrency_limit": None}  # `Work` decides which job runs
-        settings = [photos, strength, size]
-        under_way = {
-            "one": photos.one(page.colorize, [*settings, format_], compared, **common),
-            "others": photos.others(page.others, settings, others, **common),
-            "many": photos.many(page.colorize_batch, settings, gallery, **common),
-        }
-        for kind, event in under_way.items():
+        one = photos.one(page.colorize, photos, compared, **common)
+        others_ = photos.others(page.others, photos, others, **common)
+        many = photos.many(page.colorize_batch, photos, gallery, **common)
+        for kind, event in {"one": one, "others": others_, "many": many}.items():
             event.failure(None, js=_FAILED % kind)
-        cancel.click(None, cancels=list(under_way.values()))
+        cancel_photos.click(None, cancels=[one, others_])
+        cancel_batch.click(None, cancels=[many])
     return blocks
 
 
-def _part(name: str, **props: Any) -> gr.HTML:
-    """Make a component of our own. Its HTML is fixed; its script inserts what users send as text only."""
-    script = "".join((_PARTS / shared).read_text(encoding="utf-8") for shared in ("common.js", "gradio.js"))
-    own = _PARTS / f"{name}.js"
-    if own.is_file():
-        script += own.read_text(encoding="utf-8")
+def tab_names() -> dict[str, Texts]:
+    """The words that gradio shows, by each locale that browsers may give."""
+    keys = ("tab_colorize", "tab_how")
+    by_locale = {locale: texts for texts in languages().values() for locale in texts["locales"].split()}
+    return {locale: {key: texts[key] for key in keys} for locale, texts in by_locale.items()}
+
+
+def _part(name: str, *, scripts: tuple[str, ...] | None = None, **props: Any) -> gr.HTML:
+    """Make a component of our own. Its HTML is fixed; its scripts insert what users send as text only.
+
+    `scripts` are run as one; without it, the one named as the part, if there is one.
+    """
+    if scripts is None:
+        scripts = (name,) if (_PARTS / f"{name}.js").is_file() else ()
+    script = "".join((_PARTS / f"{each}.js").read_text(encoding="utf-8") for each in ("common", "gradio", *scripts))
     html = (_PARTS / f"{name}.html").read_text(encoding="utf-8")
     return gr.HTML(
         {},
@@ -128,7 +120,6 @@ def _part(name: str, **props: Any) -> gr.HTML:
         js_on_load=script,
         apply_default_css=False,
         elem_id=name,
-        texts=languages(),
         **props,
     )
 
@@ -150,8 +141,10 @@ class _PageRequest(NamedTuple):
     """What the upload component sends."""
 
     time: Any  # identifies the request: it is sent back with the answer
-    batch: Any
     photos: list[Given]
+    strength: Any
+    size: Any
+    format: Any
     hints: Any
     variant: Any
     tiles: bool
@@ -167,8 +160,8 @@ def _parse_page_request(value: object, texts: Texts, *, single: bool = False) ->
         if single and len(photos) != 1:
             raise ValueError("not a single photo")
         refused = [{"name": str(each["name"]), "reason": str(each["reason"])} for each in value.get("refused", [])]
-        tiles = bool(value.get("tiles"))
-        return _PageRequest(value["time"], value.get("batch"), photos, value["hints"], value["variant"], tiles, refused)
+        choices = {key: value[key] for key in ("strength", "size", "format", "hints", "variant")}
+        return _PageRequest(value["time"], photos, **choices, tiles=bool(value.get("tiles")), refused=refused)
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(texts["wrong_request"]) from error
 
@@ -179,15 +172,17 @@ class _Page:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    async def colorize(self, photos: _Value, strength: float, size: int, format_: str, request: gr.Request) -> _Value:
+    async def colorize(self, photos: _Value, request: gr.Request) -> _Value:
         """Colorize one photo. Returns what to show, or the complaint."""
-        texts = texts_of(request)
+        texts = texts_of(request.headers)
         with user_errors():
             asked = _parse_page_request(photos, texts, single=True)
         path, name = asked.photos[0]
         try:
             color_request = parse_color_request(asked.hints, asked.variant, texts)
-            done = await self._work.colorize(request, path, strength, size, format_, texts, color_request)
+            done = await self._work.colorize(
+                request, path, asked.strength, asked.size, asked.format, texts, color_request
+            )
         except ColorizeError as error:
             return {"time": asked.time, "complaint": str(error)}
         width, height = done.size
@@ -200,15 +195,15 @@ class _Page:
             "download": str(done.download),
             "hints": asked.hints,
             "variant": asked.variant,
-            "format": format_,
+            "format": asked.format,
             "width": width,
             "height": height,
             "had_color": done.had_color,
         }
 
-    async def others(self, photos: _Value, strength: float, size: int, request: gr.Request) -> AsyncIterator[_Value]:
+    async def others(self, photos: _Value, request: gr.Request) -> AsyncIterator[_Value]:
         """Find where the model is unsure, and other colorings. Yields what there is to show after each."""
-        texts = texts_of(request)
+        texts = texts_of(request.headers)
         with user_errors():
             asked = _parse_page_request(photos, texts, single=True)
         path = asked.photos[0].path
@@ -217,7 +212,7 @@ class _Page:
         try:
             color_request = parse_color_request(asked.hints, asked.variant, texts)
             async for others in self._work.others(
-                request, path, strength, size, texts, color_request, tiles=asked.tiles
+                request, path, asked.strength, asked.size, texts, color_request, tiles=asked.tiles
             ):
                 shown = own | {"unsure": str(others.unsure), "tiles": [str(tile) for tile in others.tiles]}
                 yield shown | {"ended": False}
@@ -225,20 +220,18 @@ class _Page:
         except ColorizeError as error:
             yield own | {"complaint": str(error)}
 
-    async def colorize_batch(
-        self, photos: _Value, strength: float, size: int, request: gr.Request
-    ) -> AsyncIterator[_Value]:
+    async def colorize_batch(self, photos: _Value, request: gr.Request) -> AsyncIterator[_Value]:
         """Colorize many photos. Yields what there is to show after each."""
-        texts = texts_of(request)
+        texts = texts_of(request.headers)
         with user_errors():
             asked = _parse_page_request(photos, texts)
         refused = [{"name": shown_name(each["name"]), "reason": each["reason"]} for each in asked.refused]
-        own = {"time": asked.time, "batch": asked.batch}
+        own = {"time": asked.time}
         if not asked.photos:
             yield _shown(Progress(0), refused) | own | {"ended": True}
             return
         try:
-            async for progress in self._work.colorize_batch(request, asked.photos, strength, size, texts):
+            async for progress in self._work.colorize_batch(request, asked.photos, asked.strength, asked.size, texts):
                 yield _shown(progress, refused) | own | {"ended": False}
             yield _shown(progress, refused) | own | {"ended": True}
         except ColorizeError as error:
@@ -249,7 +242,8 @@ def _shown(progress: Progress, refused: list[dict[str, str]]) -> _Value:
     return {
         "total": progress.total + len(refused),
         "done": [
-            {"name": name, "path": str(done.tile), "result": str(done.result)} for name, done in progress.done.items()
+            {"name": name, "path": str(done.tile), "result": str(done.result), "photo": str(done.photo)}
+            for name, done in progress.done.items()
         ],
         "failed": refused + [{"name": name, "reason": reason} for name, reason in progress.failed.items()],
         "zip": str(progress.zip) if progress.zip else None,

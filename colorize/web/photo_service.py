@@ -9,7 +9,7 @@ import time
 import zipfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -87,6 +87,7 @@ class Done(NamedTuple):
 
     tile: Path  # thumbnail
     result: Path
+    photo: Path  # the upload
 
 
 @dataclass
@@ -325,13 +326,14 @@ class PhotoService:
             photos, results = folder / "photos", folder / "results"
             try:
                 sources = self._link_photos(given, photos)
+                uploads = dict(zip(sources, (each.path for each in given), strict=True))
                 jobs = self._plan_jobs(sources, folder, progress, texts)
                 yield progress
                 not_reached = texts["out_of_time"].format(seconds=self.limits.seconds)
                 for result in self._run(jobs, options, job):
                     name = result.job.source.relative_to(photos).as_posix()
                     try:
-                        self._add_result(result, name, progress, folder, room)
+                        self._add_result(result, Given(uploads[name], name), progress, folder, room)
                     except StoreFullError:
                         not_reached = texts["storage_full"]
                         job.stop.set()
@@ -346,8 +348,9 @@ class PhotoService:
                 shutil.rmtree(photos, ignore_errors=True)  # hard links to uploads
         yield progress
 
-    def _add_result(self, result: pipeline.Result, name: str, progress: Progress, folder: Path, room: Room) -> None:
+    def _add_result(self, result: pipeline.Result, given: Given, progress: Progress, folder: Path, room: Room) -> None:
         """Add a result to the progress of a batch. Raises `StoreFullError` if there is no room for it."""
+        upload, name = given
         if result.outcome is not pipeline.Outcome.DONE:
             self._fail(progress, name, self.store.without_paths(result.message).removeprefix(f"photos/{name}: "))
             return
@@ -355,7 +358,7 @@ class PhotoService:
         room.take(2 * target.stat().st_size + _TILE**2)  # the result itself, and its copy in the ZIP file
         tile = folder / f"{len(progress.done)}.jpg"
         photo.save_preview(photo.open(target), tile, longest=_TILE)
-        progress.done[name] = Done(tile, target)
+        progress.done[name] = Done(tile, target, upload)
         self.metrics.photos.labels("done").inc()
 
     def _run(self, jobs: list[plan.Job], options: ColorizeOptions, job: QueuedJob) -> Iterator[pipeline.Result]:
@@ -405,7 +408,7 @@ class PhotoService:
             except PhotoError as error:
                 self._fail(progress, name, str(error))
             else:
-                planned.append(found[path])
+                planned.append(_marked(found[path]))
         return planned
 
     def millions_of_pixels(self, source: Path) -> float:
@@ -446,6 +449,12 @@ class PhotoService:
         finally:
             self.metrics.requests.labels(kind, outcome).inc()
             self.metrics.seconds.labels(kind).observe(time.monotonic() - start)
+
+
+def _marked(job: plan.Job) -> plan.Job:
+    """Name the result as that of a single photo."""
+    target = job.target
+    return replace(job, target=target.with_name(f"{target.stem}{plan.RESULT_MARK}{target.suffix}"))
 
 
 def _zipped(folder: Path, target: Path) -> Path:

@@ -26,12 +26,12 @@ from colorize.web.guard import CLIENT, Guard
 from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
 from colorize.web.monitoring import CONTENT_TYPE_LATEST
-from colorize.web.page import LOOKS, build_page
+from colorize.web.page import LOOKS, build_page, tab_names
 from colorize.web.photo_service import PhotoService
 from colorize.web.requests import API, Refusal, Requests
 from colorize.web.store import Room, StoreFullError, safe_name
 from colorize.web.study_files import study_files
-from colorize.web.texts import by_locale, in_language_of
+from colorize.web.texts import texts_of
 from colorize.web.work import BATCHES_AT_ONCE, JOB, PHOTOS_AT_ONCE, Work
 
 _SWEEP_INTERVAL_S = 60  # seconds
@@ -89,7 +89,7 @@ class Service:
             show_error=False,  # unexpected errors go to the log alone; `gr.Error` is always shown
             ssr_mode=False,  # it needs Node.js
             mcp_server=False,
-            i18n=gr.I18n(**by_locale()),
+            i18n=gr.I18n(**tab_names()),
             **LOOKS,
         )
         guard = Guard(
@@ -153,7 +153,7 @@ class Service:
 
     async def _upload(self, request: Request) -> Response:
         """Save the files of a form. Answers with their paths, which only this client learns."""
-        texts = in_language_of(request.headers.get("accept-language", ""))
+        texts = texts_of(request.headers)
         client = request.scope[CLIENT]
         largest = self._limits.upload * MB
         too_large = Refusal(

@@ -38,7 +38,8 @@ from colorize.web.photo_service import PhotoService
 from colorize.web.server import Server
 from colorize.web.service import Service
 from colorize.web.store import Store
-from tests.stand_ins import StandInEngine, one_color
+from tests.stand_ins import StandInEngine, TwoHalves, one_color
+from tests.web.visits import CHROMIUM, DEVICES, FLAGS, Visit
 
 # gradio's client and server leave event loops and connections open.
 LEAKS = [
@@ -50,11 +51,11 @@ Result = TypeVar("Result")
 FILE = {"_type": "gradio.FileData"}
 
 
-class RedEngine(StandInEngine):
-    """Everything red, as soon as `go` is set."""
+class Held(StandInEngine):
+    """Answers as soon as `go` is set."""
 
-    def __init__(self) -> None:
-        super().__init__(one_color(0.5, 0.3))
+    def __init__(self, *settings: Any) -> None:
+        super().__init__(*settings)
         self.go = threading.Event()
         self.go.set()
         self.begun = 0  # predictions
@@ -65,10 +66,21 @@ class RedEngine(StandInEngine):
         return super().predict(l, conditions)
 
 
+class RedEngine(Held):
+    """Everything red."""
+
+    def __init__(self) -> None:
+        super().__init__(one_color(0.5, 0.3))
+
+
+class HeldHalves(Held, TwoHalves):
+    """Two halves, each purple unless it is told a color."""
+
+
 class Running:
     """A server that runs, and what a program needs to talk to it."""
 
-    def __init__(self, url: str, service: Service, engine: RedEngine, store: Store) -> None:
+    def __init__(self, url: str, service: Service, engine: Held, store: Store) -> None:
         self.url = url
         self.service = service
         self.engine = engine
@@ -209,3 +221,77 @@ def account(name: str, password: str) -> tuple[str, str]:
 
 def basic(name: str, password: str) -> str:
     return f"Basic {base64.b64encode(f'{name}:{password}'.encode()).decode()}"
+
+
+# -- the page in a browser -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Per module: while it runs, no test can run an event loop of its own."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium: Debian, Ubuntu: apt install chromium; else CHROMIUM=/path/to/it")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
+    pytest.importorskip("axe_playwright_python", reason="no axe: pip install axe-playwright-python")
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def contexts(browser: Any) -> dict[str, Any]:
+    """One for each device, so that what gradio's page loads is loaded once."""
+    return {name: browser.new_context(**device, locale="en-GB") for name, device in DEVICES.items()}
+
+
+@pytest.fixture(scope="module")
+def visits(contexts: dict[str, Any], server: Running) -> dict[str, Visit]:
+    """One page for each device, on which most tests go on where the last one ended, as people do."""
+    return {name: Visit(context, server, name) for name, context in contexts.items()}
+
+
+@pytest.fixture(params=["desk", "phone"])
+def visit(request: pytest.FixtureRequest, visits: dict[str, Visit]) -> Iterator[Visit]:
+    yield visits[request.param]
+    visits[request.param].check()
+
+
+@pytest.fixture
+def desk(visits: dict[str, Visit]) -> Iterator[Visit]:
+    yield visits["desk"]
+    visits["desk"].check()
+
+
+@pytest.fixture(params=["desk", "phone"])
+def fresh(request: pytest.FixtureRequest, contexts: dict[str, Any], server: Running) -> Iterator[Visit]:
+    """Someone who has just come."""
+    there = Visit(contexts[request.param], server, request.param)
+    there.page.bring_to_front()
+    try:
+        yield there
+        there.check()
+    finally:
+        there.page.close()
+
+
+@pytest.fixture(scope="module")
+def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server whose model takes hints and has variants."""
+    halves = HeldHalves()
+    with running(tmp_path_factory.mktemp("guided"), colorizer=Colorizer(halves)) as there:
+        there.engine = halves
+        yield there
+
+
+@pytest.fixture(params=DEVICES)
+def guide(request: pytest.FixtureRequest, contexts: dict[str, Any], guided: Running) -> Iterator[Visit]:
+    there = Visit(contexts[request.param], guided, f"hints-{request.param}")
+    there.page.bring_to_front()
+    try:
+        there.choose(("halves.png", gray(600, 400)))
+        there.result("halves.png")
+        yield there
+        there.check()
+    finally:
+        there.page.close()

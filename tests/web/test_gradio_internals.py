@@ -110,19 +110,6 @@ def test_docstrings_are_read_and_become_labels(page: gr.Blocks) -> None:
     assert [each["label"] for each in endpoint["returns"]] == ["what comes out"]
 
 
-def test_a_component_hands_on_what_it_is_given_and_no_file_is_written() -> None:
-    before = set(WEB.glob("*.pyi"))
-    slider, radio = gr.Slider(0, 1), gr.Radio(["a"])
-    with pytest.raises(gr.Error):
-        slider.preprocess(5)
-    for component in (slider, radio):
-        assert isinstance(component, gr.Slider | gr.Radio)
-        internals.skip_preprocessing(component)
-        value: Any = {"x": 1}
-        assert component.preprocess(value) is value
-    assert set(WEB.glob("*.pyi")) == before == set()
-
-
 def test_a_request_knows_its_scope() -> None:
     from starlette.requests import Request
 

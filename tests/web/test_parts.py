@@ -10,7 +10,7 @@ import pytest
 from colorize.errors import ConfigError
 from colorize.web.limits import Limits
 from colorize.web.store import Store, safe_name
-from colorize.web.texts import in_language_of, languages
+from colorize.web.texts import COOKIE, language_of, languages
 from tests.web.conftest import LEAKS
 
 pytestmark = LEAKS  # what the files before this one left to the garbage collector
@@ -49,7 +49,14 @@ def test_every_word_is_used_and_every_word_that_is_used_is_there() -> None:
     ],
 )
 def test_the_language_is_the_first_that_is_asked_for_and_there(accepted: str, language: str) -> None:
-    assert in_language_of(accepted) is languages()[language]
+    assert language_of({"accept-language": accepted}) == language
+
+
+def test_a_language_that_was_chosen_goes_before_the_browsers() -> None:
+    headers = {"accept-language": "en", "cookie": f"a=b; {COOKIE}=zh-CN"}
+    assert language_of(headers) == "zh-CN"
+    assert language_of(headers | {"cookie": f"{COOKIE}=../en"}) == "en"
+    assert language_of(headers | {"cookie": f"{COOKIE}=\x00;;=,"}) == "en"
 
 
 def test_names_lose_folders_and_what_systems_cannot_hold() -> None:

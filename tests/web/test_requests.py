@@ -86,13 +86,20 @@ def test_what_is_asked_with_an_address_changes_nothing(quiet: Running, path: str
     assert quiet.http.get(path).status_code == 200
 
 
-def asked_by_page(server: Running, **changed: Any) -> dict[str, Any]:
+def asked_by_page(server: Running, value: Any = dict, **changed: Any) -> dict[str, Any]:
     """What the page's event for one photo answers, where some of what it sends is something else."""
     config = server.http.get("/config").json()
     event = next(each for each in config["dependencies"] if each["api_name"] == "colorize_1")
-    photo = {"time": 1, "photos": [{"path": server.file(gray())["path"], "name": "a.png"}], "hints": [], "variant": 0}
-    sent = {"photos": photo, "strength": 1, "size": 192, "format": "JPEG"} | changed
-    body = {"data": list(sent.values()), "fn_index": event["id"], "session_hash": "page"}
+    sent = {
+        "time": 1,
+        "photos": [{"path": server.file(gray())["path"], "name": "a.png"}],
+        "strength": 1,
+        "size": 192,
+        "format": "JPEG",
+        "hints": [],
+        "variant": 0,
+    }
+    body = {"data": [value(sent | changed)], "fn_index": event["id"], "session_hash": "page"}
     assert server.http.post("/gradio_api/queue/join", json=body).status_code == 200
     stream = server.http.get("/gradio_api/queue/data?session_hash=page").text
     (done,) = (line for line in stream.splitlines() if "process_completed" in line)
@@ -114,7 +121,7 @@ def test_a_format_that_is_none_is_told_on_the_page(quiet: Running, format_: obje
 
 @pytest.mark.parametrize("photos", [None, "x", 7, {}, [], {"photos": []}, {"photos": [1], "time": 1}, {"photos": None}])
 def test_what_the_page_would_not_send_is_told(quiet: Running, photos: object) -> None:
-    assert asked_by_page(quiet, photos=photos)["error"] == "This is not what the page sends."
+    assert asked_by_page(quiet, lambda _: photos)["error"] == "This is not what the page sends."
 
 
 @pytest.mark.parametrize("photos", [None, "x", 7, {}, [None], ["x"]])

@@ -1,15 +1,18 @@
-// Runs before the script of each part: texts in the browser's language, and URLs of files.
-const languages = Object.entries(props.texts);
-const [locale, language] = navigator.languages
-  .flatMap(wanted => [wanted, wanted.split('-')[0]])
-  .map(wanted => languages.find(([, each]) => each.locales.split(' ').includes(wanted)))
-  .find(Boolean) ?? ['en', props.texts.en];
-const t = (key, values = {}) => language[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+// Runs before the script of each part: texts in the user's language, URLs of files, and what the parts share.
+const texts = window.colorizeTexts, locale = navigator.language;  // from document.py
+const t = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 const root = new URL('.', document.baseURI).href.replace(/\/$/, '');  // of the page, also behind a proxy with a path
 const api = `${root}/gradio_api`;
 const fileUrl = path => `${api}/file=${path.split('/').map(encodeURIComponent).join('/')}`;
 const find = selector => element.querySelector(selector);
-const setState = state => { document.body.dataset.colorize = state; };
+const make = (tag, properties = {}) => Object.assign(document.createElement(tag), properties);
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`colorize:${name}`, {detail}));
+const hear = (name, act) => document.addEventListener(`colorize:${name}`, ({detail}) => act(detail));
+
+// What the parts share. `photos` are those of "Photos so far", by their key; `shown` is one of them. jobs.js, compare.js
+// and drop.js add their functions. A photo: {key, name, file, source, path, choices, value, strokes …}.
+const page = window.colorize ??= {photos: new Map(), shown: null};
+
 document.documentElement.lang = locale;
 const touch = matchMedia('(hover: none)').matches;  // no drop or paste on touch screens
 for (const each of element.querySelectorAll('[data-text]')) {

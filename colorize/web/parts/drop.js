@@ -1,36 +1,15 @@
-// Takes photos by drop, file dialog, paste or example, uploads them, and triggers 'one' or 'many'.
+// Takes photos by drop, file dialog, paste or example, uploads them, and starts their jobs.
 const AT_ONCE = 3;
-const zone = find('.zone'), bar = find('.task-bar'), words = find('.task-words'), complaint = find('.complaint');
+const zone = find('.zone'), words = find('.task-words'), complaint = find('.complaint');
 const sending = new Set();  // an AbortController for each upload
-// One single photo and one batch at a time: gradio merges two answers that come at the same moment.
-// `deaf`: ignore failures, because a job was refused or canceled; gradio then reports one or two failures, at any time.
-const lanes = Object.fromEntries(
-  ['one', 'others', 'many'].map(name => [name, {running: null, waiting: [], deaf: false}]));
-let newest = 0;  // time of the newest job
-let shown = null;  // the photo that is shown
-const colorRequests = new Map();  // hints and variant of each photo, by its upload
-let batch = null;  // the last one
 
-setState('empty');
-
-const complain = text => {
-  complaint.textContent = text;
+page.complain = text => {
+  complaint.querySelector('p').textContent = text;
   complaint.hidden = !text;
 };
+complaint.querySelector('.close').addEventListener('click', () => page.complain(''));
 
-const busy = () => sending.size || Object.values(lanes).some(lane => lane.running);
-
-const rest = () => {
-  if (busy()) return;
-  bar.hidden = true;
-  setState('settled' in document.body.dataset ? 'settled' : 'empty');
-};
-
-const settle = kind => {
-  const there = new Set((document.body.dataset.settled ?? '').split(' '));
-  document.body.dataset.settled = [...there.add(kind)].join(' ').trim();
-  document.body.dataset.latest = kind;
-};
+page.say = text => { words.textContent = text; };  // for screen readers
 
 const send = (file, progress, signal) => new Promise((resolve, reject) => {
   const request = new XMLHttpRequest(), form = new FormData();
@@ -49,41 +28,72 @@ const send = (file, progress, signal) => new Promise((resolve, reject) => {
   request.send(form);
 });
 
-async function take(files) {
+function take(files) {
   files = files.filter(({name}) => !name.split('/').at(-1).startsWith('.'));
   if (!files.length) return;
-  complain('');
+  page.complain('');
   if (files.length > props.most) {
-    complain(t('too_many_photos', {count: props.most}));
+    page.complain(t('too_many_photos', {count: props.most}));
     return;
   }
-  const single = files.length === 1;
-  const controller = new AbortController(), {signal} = controller;
+  if (files.length === 1) takeOne(files[0]);
+  else takeMany(files);
+}
+
+const newPhoto = more => {
+  const photo = {key: `photo ${page.time()}`, choices: page.newChoices(), ...more};
+  page.photos.set(photo.key, photo);
+  return photo;
+};
+
+// Show a photo at once, from this computer, then upload and color it.
+async function takeOne({file, name}) {
+  const photo = newPhoto({file, name, source: URL.createObjectURL(file)});
+  const controller = new AbortController();
   sending.add(controller);
-  setState('working');
-  words.classList.remove('unseen');
-  bar.hidden = false;
-  bar.value = 0;
-  words.textContent = single ? t('uploading', {name: files[0].name, percent: 0})
-    : t('uploading_many', {number: 1, total: files.length});
-  const photos = [], refused = [], left = files.entries();
+  page.setState();
+  page.show(photo);
+  const progress = share => page.setProgress(
+    photo, {share, words: t('uploading', {name, percent: Math.round(100 * share)})});
+  progress(0);
+  try {
+    photo.path = await send(file, progress, controller.signal);
+  } catch (error) {
+    sending.delete(controller);
+    if (!controller.signal.aborted) page.complain(`${name}: ${error.message}`);
+    page.forget(photo);
+    page.setState();
+    return;
+  }
+  sending.delete(controller);
+  page.color(photo);
+}
+
+async function takeMany(files) {
+  const controller = new AbortController(), {signal} = controller;
+  const batch = {key: page.time(), choices: page.newChoices(), photos: [], refused: []};
+  controller.batch = batch;
+  sending.add(controller);
+  page.setState();
+  const left = files.entries(), photos = [];
+  const report = () => {
+    const number = photos.length + batch.refused.length;
+    page.setBatchProgress(batch, {
+      share: number / files.length,
+      words: t('uploading_many', {number: Math.min(number + 1, files.length), total: files.length}),
+    });
+  };
+  page.showBatch(batch);
+  report();
   const worker = async () => {
     for (const [index, {file, name}] of left) {
       try {
-        const path = await send(file, share => {
-          if (!single) return;
-          bar.value = 100 * share;
-          words.textContent = t('uploading', {name, percent: Math.round(100 * share)});
-        }, signal);
-        photos.push({index, path, name});
+        photos.push({index, file, name, path: await send(file, () => {}, signal)});
       } catch (error) {
         if (signal.aborted) throw error;
-        refused.push({name, reason: error.message});
+        batch.refused.push({name, reason: error.message});
       }
-      if (single) continue;
-      const number = photos.length + refused.length;
-      bar.value = 100 * number / files.length;
-      words.textContent = t('uploading_many', {number: Math.min(number + 1, files.length), total: files.length});
+      report();
     }
   };
   try {
@@ -93,110 +103,9 @@ async function take(files) {
   } finally {
     sending.delete(controller);
   }
-  photos.sort((a, b) => a.index - b.index);
-  if (single && refused.length) {
-    words.textContent = '';
-    complain(`${refused[0].name}: ${refused[0].reason}`);
-    return rest();
-  }
-  start({photos: photos.map(({path, name}) => ({path, name})), refused}, single ? 'one' : 'many');
+  batch.photos = photos.sort((a, b) => a.index - b.index);
+  page.colorMany(batch);
 }
-
-function start(value, event) {
-  const lane = lanes[event];
-  newest = Math.max(Date.now(), newest + 1);
-  value = {batch: newest, hints: [], variant: 0, ...colorRequests.get(value.photos[0]?.path), ...value, time: newest};
-  if (event === 'many') batch = value;
-  lane.waiting = lane.waiting.filter(each => !each.value.again);  // settings have changed again
-  lane.waiting.push({value, event});
-  setState('working');
-  words.textContent = t('waiting');
-  next(lane);
-}
-
-function next(lane) {
-  if (lane.running || !lane.waiting.length) return;
-  lane.running = lane.waiting.shift();
-  const {value, event} = lane.running;
-  bar.hidden = false;
-  bar.removeAttribute('value');
-  words.classList.remove('unseen');
-  words.textContent = {many: t('waiting'), others: t('others_working')}[event] ??
-    t('working', {name: value.photos[0].name});
-  props.value = value;
-  trigger(event);
-}
-
-// Color the shown photo again, with other settings or another color request.
-function again(event, more = {}) {
-  complain('');
-  start({photos: [shown], refused: [], again: true, ...more}, event);
-}
-document.addEventListener('colorize:color-request', ({detail}) => {
-  colorRequests.set(shown.path, {...colorRequests.get(shown.path), ...detail});
-  again('one');
-});
-document.addEventListener('colorize:others', ({detail}) => again('others', detail));
-
-// Settings have changed. Not gradio's own event: keys do not raise that.
-document.addEventListener('change', event => {
-  if (event.target.closest('#strength, #size, #format') && shown) again('one');
-});
-document.addEventListener('click', event => {
-  if (!event.target.closest('#again')) return;
-  complain('');
-  start(batch, 'many');
-});
-document.addEventListener('colorize:shown', ({detail: {photo, name}}) => { shown = {path: photo, name}; });
-
-// Progress of a batch.
-document.addEventListener('colorize:progress', ({detail}) => {
-  if (detail.first) settle('many');
-  if (detail.time !== lanes.many.running?.value.time) return;  // canceled
-  words.classList.remove('unseen');
-  words.textContent = detail.words;
-  bar.hidden = false;
-  bar.value = 100 * detail.share;
-});
-
-// A job has ended: done, failed, refused or canceled.
-document.addEventListener('colorize:ended', ({detail}) => {
-  if (detail.complaint) complain(detail.complaint);
-  if (detail.settled) settle(detail.settled);
-  for (const lane of Object.values(lanes)) {
-    if (!lane.running || lane.running.value.time !== detail.time) continue;
-    lane.running = null;
-    lane.deaf = Boolean(detail.refused);
-    next(lane);
-  }
-  if (!busy()) {
-    words.textContent = detail.words ?? '';
-    words.classList.toggle('unseen', Boolean(detail.settled || !detail.words));  // for screen readers only
-  }
-  rest();
-});
-
-// gradio reports that a job has failed, not which one.
-document.addEventListener('colorize:failed', ({detail}) => {
-  const {running, deaf} = lanes[detail];
-  if (deaf || !running) return;
-  const {time} = running.value;
-  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint: t('went_wrong')}}));
-});
-
-onJobRefused(({time}, complaint) => {
-  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {time, complaint, refused: true}}));
-});
-
-document.addEventListener('click', event => {
-  if (!event.target.closest('#cancel')) return;  // gradio cancels the job on the server
-  for (const each of sending) each.abort();
-  sending.clear();
-  for (const lane of Object.values(lanes)) {
-    Object.assign(lane, {running: null, waiting: [], deaf: lane.deaf || Boolean(lane.running)});
-  }
-  document.dispatchEvent(new CustomEvent('colorize:ended', {detail: {words: t('canceled')}}));
-});
 
 // File dialog
 find('#choose-photos').accept = props.kinds;
@@ -246,15 +155,16 @@ document.addEventListener('paste', event => {
 
 // Examples
 for (const {path, name, label} of props.examples) {
-  const button = document.createElement('button'), image = document.createElement('img');
-  button.type = 'button';
+  const button = make('button', {type: 'button'}), image = make('img', {src: fileUrl(path), alt: ''});
   button.setAttribute('aria-label', t(label));
-  image.src = fileUrl(path);
-  image.alt = '';
   button.append(image);
   button.addEventListener('click', () => {
-    complain('');
-    start({photos: [{path, name}], refused: []}, 'one');
+    page.complain('');
+    const photo = newPhoto({path, name, source: fileUrl(path)});
+    page.show(photo);
+    page.color(photo);
   });
   find('.examples-strip').append(button);
 }
+
+page.setState();

@@ -1,60 +1,108 @@
-// Batches, newest first: a tile for each finished photo, the failed ones with their reasons, then the ZIP file.
+// Batches, newest first: a tile for each finished photo, the failed ones with their reasons last, then the ZIP file.
 const empty = find('.batch');
-const batches = new Map();  // section of each batch
+const sections = new Map();  // of each batch
 empty.remove();
 
-function tile({name, path, result, reason}) {
-  const item = document.createElement('li'), caption = document.createElement('p');
-  item.dataset.name = name;
-  caption.className = 'tile-name';
-  caption.textContent = name;
-  if (path) {
-    const link = document.createElement('a'), image = document.createElement('img');
-    link.href = fileUrl(result);
-    link.download = result.split('/').at(-1);
-    link.title = t('batch_save', {name});
-    image.src = fileUrl(path);
-    image.alt = t('batch_alt', {name});
-    link.append(image);
-    item.append(link, caption);
-  } else {
-    const why = document.createElement('p');
-    why.className = 'tile-why';
-    why.textContent = reason;
-    item.className = 'tile-failed';
-    item.append(why, caption);
-  }
+function section(batch) {
+  if (sections.has(batch)) return sections.get(batch);
+  const made = empty.cloneNode(true);
+  made.querySelector('.cancel').addEventListener('click', () => {
+    made.querySelector('.again').hidden = !batch.photos.length;
+    page.cancelBatch(batch);
+  });
+  made.querySelector('.again').addEventListener('click', () => {
+    page.showBatch(batch);
+    page.colorMany(batch);
+  });
+  sections.set(batch, made);
+  find('.gallery').prepend(made);
+  return made;
+}
+
+page.showBatch = batch => {
+  page.complain('');
+  section(batch).querySelector('.tiles').replaceChildren();
+  section(batch).querySelector('.zip').hidden = true;
+  page.settle('many');
+  tell('batch-shown', batch);
+};
+
+// What is done with a batch: {share, words}.
+page.setBatchProgress = (batch, {share, words}) => {
+  const there = section(batch), bar = there.querySelector('.batch-bar'), count = there.querySelector('.count');
+  if (share === undefined) bar.removeAttribute('value');
+  else bar.value = 100 * share;
+  bar.hidden = there.querySelector('.cancel').hidden = false;
+  there.querySelector('.again').hidden = true;
+  count.textContent = words;
+};
+
+page.endBatch = batch => {
+  const there = section(batch), [cancel, again] = ['.cancel', '.again'].map(each => there.querySelector(each));
+  const focused = document.activeElement === cancel;
+  there.querySelector('.batch-bar').hidden = cancel.hidden = true;
+  again.hidden = !batch.photos.length;
+  if (focused) again.focus();
+};
+
+function done({name, path, result, photo}, batch) {
+  const item = make('li'), open = make('button', {type: 'button', className: 'open', title: t('batch_open', {name})});
+  open.append(make('img', {src: fileUrl(path), alt: t('batch_alt', {name})}));
+  open.addEventListener('click', () => page.open(batch, photo, name));
+  const save = make('a', {className: 'save', href: fileUrl(result), download: result.split('/').at(-1)});
+  save.title = t('batch_save', {name});
+  save.setAttribute('aria-label', save.title);
+  save.innerHTML = '<svg viewBox="0 0 20 20" aria-hidden="true"><path d="M10 3v10M6 9l4 4 4-4M4 17h12"/></svg>';
+  item.append(open, save, caption(name));
   return item;
 }
 
+function failed({name, reason}) {
+  const item = make('li', {className: 'tile-failed'});
+  item.append(make('p', {className: 'tile-why', textContent: reason}), caption(name));
+  return item;
+}
+
+function caption(name) {
+  return make('p', {className: 'tile-name', textContent: name});
+}
+
+// Open a photo of a batch in the compare view, with the batch's choices.
+page.open = (batch, path, name) => {
+  const key = `${batch.key} ${path}`;
+  const {file} = batch.photos.find(each => each.path === path);
+  let photo = page.photos.get(key);
+  if (!photo) {
+    photo = {key, path, name, file, source: URL.createObjectURL(file), choices: {...batch.choices}};
+    page.photos.set(key, photo);
+  }
+  page.show(photo);
+  if (!photo.value) page.color(photo);
+  page.view.frame.scrollIntoView({block: 'nearest'});
+};
+
 watch('value', () => {
   const value = props.value;
-  if (!value?.time) return;
-  const tell = (event, detail) =>
-    document.dispatchEvent(new CustomEvent(`colorize:${event}`, {detail: {...detail, time: value.time}}));
-  if (value.complaint) return tell('ended', {complaint: value.complaint});
-  const batch = batches.get(value.batch) ?? empty.cloneNode(true);
-  const tiles = batch.querySelector('.tiles'), count = batch.querySelector('.count'), zip = batch.querySelector('.zip');
-  const first = batch.dataset.time !== String(value.time);  // first answer of a new batch, or of one that is repeated
-  if (first) {
-    batch.dataset.time = value.time;
-    batches.set(value.batch, batch);
-    find('.gallery').prepend(batch);
-    tiles.replaceChildren();
-    zip.hidden = true;
-  }
-  const there = new Set([...tiles.children].map(each => each.dataset.name));
-  for (const each of [...value.done, ...value.failed]) if (!there.has(each.name)) tiles.append(tile(each));
+  const job = value?.time && page.jobOf(value.time);
+  if (!job) return;  // canceled
+  const {batch} = job;
+  if (value.complaint) return page.endJob(job, {complaint: value.complaint});
+  const there = section(batch), tiles = there.querySelector('.tiles');
+  const shown = tiles.querySelectorAll('li:not(.tile-failed)').length, lost = tiles.querySelectorAll('.tile-failed');
+  const firstLost = lost[0] ?? null;
+  for (const each of value.done.slice(shown)) tiles.insertBefore(done(each, batch), firstLost);
+  for (const each of value.failed.slice(lost.length)) tiles.append(failed(each));
   const numbers = {done: value.done.length, total: value.total, count: value.failed.length};
-  count.textContent = t(value.ended ? 'batch_done' : 'batch_progress', numbers) +
+  const words = t(value.ended ? 'batch_done' : 'batch_progress', numbers) +
     (numbers.count ? ` · ${t('batch_failed', numbers)}` : '');
-  if (!value.ended) {
-    tell('progress', {first, share: (numbers.done + numbers.count) / numbers.total, words: count.textContent});
-    return;
-  }
+  page.setBatchProgress(batch, {words, share: (numbers.done + numbers.count) / numbers.total});
+  page.say(words);
+  if (!value.ended) return;
   if (value.zip) {
+    const zip = there.querySelector('.zip');
     zip.href = fileUrl(value.zip);
     zip.hidden = false;
   }
-  tell('ended', {settled: 'many', words: count.textContent});
+  page.endJob(job);
+  page.endBatch(batch);
 });

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
+from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 
 Texts = dict[str, str]
 
 DEFAULT = "en"
+COOKIE = "colorize-language"  # set by the page when its user chooses a language
 
 
 @cache
@@ -19,16 +23,32 @@ def languages() -> dict[str, Texts]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in files}
 
 
-def by_locale() -> dict[str, Texts]:
-    """The same by each locale that browsers may give, as gradio's `I18n` takes them."""
-    return {locale: texts for texts in languages().values() for locale in texts["locales"].split()}
+def language_of(headers: Mapping[str, str]) -> str:
+    """The language of a request: what its user chose on the page, or the first one that the browser asks for.
+
+    Args:
+        headers: of the request, names in lower case
+
+    Returns:
+        the name of the language's file
+    """
+    with suppress(CookieError):
+        chosen = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        if chosen and chosen.value in languages():
+            return chosen.value
+    return _first_known(headers.get("accept-language", ""))
 
 
-def in_language_of(accepted: str) -> Texts:
-    """The words for an Accept-Language header: the first language in it that there is, English otherwise."""
-    known = {locale.lower(): texts for locale, texts in by_locale().items()}
+def texts_of(headers: Mapping[str, str]) -> Texts:
+    """The words for a request, as `language_of`."""
+    return languages()[language_of(headers)]
+
+
+def _first_known(accepted: str) -> str:
+    """The first language of an Accept-Language header that there is, English otherwise."""
+    known = {locale.lower(): name for name, texts in languages().items() for locale in texts["locales"].split()}
     for wanted in re.findall(r"[A-Za-z]+(?:-[A-Za-z0-9]+)*", re.sub(r";\s*q=[^,]*", "", accepted)):
         tag = wanted.lower()
-        if texts := known.get(tag) or known.get(tag.partition("-")[0]):
-            return texts
-    return languages()[DEFAULT]
+        if name := known.get(tag) or known.get(tag.partition("-")[0]):
+            return name
+    return DEFAULT
