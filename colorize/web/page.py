@@ -7,6 +7,7 @@ scripts keep the state of the page in `document.body.dataset`. `colorize` is wha
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from colorize.web.endpoints import add_endpoints, user_errors
 from colorize.web.photo_service import FORMATS, SIZES, Given, PhotoService, Progress, parse_color_request
 from colorize.web.store import shown_name
 from colorize.web.study_files import FIGURE, study_files
-from colorize.web.texts import Texts, languages, texts_of
+from colorize.web.texts import COOKIE, Texts, languages, texts_of
 from colorize.web.work import Work
 
 _PARTS = Path(__file__).parent / "parts"
@@ -53,20 +54,22 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
     page = _Page(work)
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
     with blocks:
-        _part("header")
+        own_names = {name: texts["own_name"] for name, texts in languages().items()}
+        _part("header", scripts=("session", "header"), languages=own_names, cookie=COOKIE)
         with gr.Tabs():
             with gr.Tab(t("tab_colorize")):
                 photos = _part(
                     "drop",
-                    scripts=("jobs", "drop"),
-                    examples=_examples(photo_service),
+                    scripts=("connection", "jobs", "drop", "demo"),
+                    examples=(examples := _examples(photo_service)),
+                    demo=_demo(photo_service, Path(examples[0]["path"])),
                     most=photo_service.limits.batch,
                     minutes=photo_service.limits.kept,
                     kinds=",".join(["image/*", *sorted(photo.SUFFIXES)]),
                 )
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
-                        compared = _part("compare", scripts=("view", "compare"))
+                        compared = _part("compare", scripts=("view", "compare", "picture"))
                         others = _part("others", visible=photo_service.has_variants)
                         _part("earlier")
                         gallery = _part("gallery")
@@ -78,11 +81,13 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
                             formats=list(FORMATS),
                             defaults={"strength": _DEFAULTS.strength, "size": _DEFAULTS.size, "format": "JPEG"},
                         )
+                        kept = _part("keep", minutes=photo_service.limits.kept)
                 # Pressed by the scripts. Only events of gradio's own components can cancel others.
                 cancel_photos = gr.Button(elem_id="cancel-photos", elem_classes="never-shown")
                 cancel_batch = gr.Button(elem_id="cancel-batch", elem_classes="never-shown")
             with gr.Tab(t("tab_how")):
                 _part("how", figure=FIGURE if study_files() else "")
+        _part("footer")
         add_endpoints(blocks, work)
 
         # Our own components show the progress and queue what the user asks for.
@@ -91,7 +96,9 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
         one = photos.one(page.colorize, photos, compared, **common)
         others_ = photos.others(page.others, photos, others, **common)
         many = photos.many(page.colorize_batch, photos, gallery, **common)
-        for kind, event in {"one": one, "others": others_, "many": many}.items():
+        zip_ = photos.zip(page.zip, photos, gallery, **common)
+        forget = photos.forget(page.forget, photos, kept, **common)
+        for kind, event in {"zip": zip_, "forget": forget, "one": one, "others": others_, "many": many}.items():
             event.failure(None, js=_FAILED % kind)
         cancel_photos.click(None, cancels=[one, others_])
         cancel_batch.click(None, cancels=[many])
@@ -135,6 +142,13 @@ def _examples(photo_service: PhotoService) -> list[_Value]:
         }
         for name, label in _EXAMPLES.items()
     ]
+
+
+def _demo(photo_service: PhotoService, example: Path) -> dict[str, str]:
+    """Color an example, to show what the page does. It is never swept."""
+    after = photo_service.store.new_folder(permanent=True) / example.name
+    photo_service.preview(example, after)
+    return {"before": str(example), "after": str(after)}
 
 
 class _PageRequest(NamedTuple):
@@ -236,6 +250,26 @@ class _Page:
             yield _shown(progress, refused) | own | {"ended": True}
         except ColorizeError as error:
             yield own | {"complaint": str(error)}
+
+    async def zip(self, photos: _Value, request: gr.Request) -> _Value:
+        """Put what a canceled batch has done into a ZIP file."""
+        texts = texts_of(request.headers)
+        with user_errors():
+            asked = _parse_page_request(photos, texts)
+        try:
+            return {"time": asked.time, "zip": str(await self._work.zip(request, asked.photos, texts))}
+        except ColorizeError as error:
+            return {"time": asked.time, "complaint": str(error)}
+
+    async def forget(self, photos: object, request: gr.Request) -> _Value:
+        """Delete uploads and results, by the paths that only their owner knows."""
+        sent = photos if isinstance(photos, dict) else {}
+        paths = sent.get("forget")
+        if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+            with user_errors():
+                raise ConfigError(texts_of(request.headers)["wrong_request"])
+        await asyncio.to_thread(self._work.forget, paths)
+        return {"time": sent.get("time")}
 
 
 def _shown(progress: Progress, refused: list[dict[str, str]]) -> _Value:

@@ -298,6 +298,23 @@ class PhotoService:
         with self._counted("batch"):
             yield from self._batch(given, options, texts, job or QueuedJob())
 
+    def zip(self, given: Sequence[Given], texts: Texts) -> Path:
+        """Put results into a ZIP file, under their names. Raises `ColorizeError` in the user's language."""
+        if not 1 <= len(given) <= self.limits.batch:
+            raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
+        with self._results(texts) as (folder, room):
+            room.take(sum(each.path.stat().st_size for each in given))
+            links = folder / "results"
+            try:
+                self._link_photos(given, links)
+                return _zipped(links, folder / _ZIP_NAME)
+            finally:
+                shutil.rmtree(links, ignore_errors=True)
+
+    def preview(self, source: Path, target: Path) -> None:
+        """Color an example for the page."""
+        photo.save_preview(Photo(self._colorizer(photo.open(source).image)), target)
+
     @contextmanager
     def _user_errors(self, texts: Texts) -> Iterator[None]:
         """Context in which errors of a photo are counted and reported in the user's language."""

@@ -84,7 +84,7 @@ class Service:
             page,
             path="/",
             root_path=root_path,
-            footer_links=["api"],
+            footer_links=["api"],  # pressed by gradio.js; page.css hides the footer
             run_history=False,
             show_error=False,  # unexpected errors go to the log alone; `gr.Error` is always shown
             ssr_mode=False,  # it needs Node.js

@@ -89,13 +89,23 @@ class Store:
             self._used += size - self._sizes.get(folder, 0)
             self._sizes[folder] = size
 
+    def delete(self, path: str) -> None:
+        """Delete the folder that holds the file at `path`. Nothing happens if it is not there, or permanent."""
+        if self.find(path) is not None:
+            folder = self.folder / path.removeprefix(f"{self.folder}{os.sep}").split(os.sep)[0]
+            if folder not in self._permanent:
+                self._delete(folder)
+
+    def _delete(self, folder: Path) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        with self._lock:
+            self._used -= self._sizes.pop(folder, 0)
+
     def sweep(self, older_than: float) -> None:
         """Delete folders that have not changed for `older_than` seconds."""
         for folder in set(self.folder.iterdir()) - self._permanent:
             if _TOKEN.fullmatch(folder.name) and time.time() - _changed(folder) > older_than:
-                shutil.rmtree(folder, ignore_errors=True)
-                with self._lock:
-                    self._used -= self._sizes.pop(folder, 0)
+                self._delete(folder)
 
     def _reserve(self, size: int) -> None:
         with self._lock:

@@ -91,6 +91,20 @@ class Work:
             async for progress in each:
                 yield progress
 
+    async def zip(self, request: gr.Request, given: Sequence[Given], texts: Texts) -> Path:
+        """Put results into a ZIP file."""
+        job = _job_of(request)
+        limit = self._photo_service.limits.seconds
+        try:
+            return await self.jobs.batches.run(job, 1, lambda: self._photo_service.zip(given, texts), limit)
+        except JobTimeoutError as error:
+            raise self._too_long(texts) from error
+
+    def forget(self, paths: Sequence[str]) -> None:
+        """Delete uploads and results."""
+        for path in paths:
+            self._photo_service.store.delete(path)
+
     async def _run_single(self, job: QueuedJob, source: Path, texts: Texts, work: Callable[[], _Result]) -> _Result:
         cost = await self._cost(source)
         try:

@@ -134,6 +134,7 @@ def running(
     store = Store(folder, limits.storage * MB)
     photo_service = PhotoService(colorizer or Colorizer(engine), store, limits)
     service = Service(photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=root_path)
+    engine.begun = 0  # the page's example does not count
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(service, log_config=None)
     thread = threading.Thread(target=server.run, args=([listener],))

@@ -10,8 +10,9 @@ from typing import Any
 
 from PIL import Image
 
-from tests.web.conftest import LEAKS, gray
-from tests.web.visits import BATCH, T, Visit
+from colorize.web.limits import Limits
+from tests.web.conftest import LEAKS, gray, running
+from tests.web.visits import BATCH, DEVICES, T, Visit
 
 pytestmark = LEAKS
 
@@ -104,3 +105,60 @@ def test_a_folder_keeps_its_tree(desk: Visit, tmp_path: Path) -> None:
     _, content = desk.download(f"{BATCH} .zip")
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert sorted(archive.namelist()) == ["album/one/a-color.png", "album/two/a-color.png"]
+
+
+def test_a_tile_opens_the_photo_to_compare_and_failures_come_last(visit: Visit) -> None:
+    page = visit.page
+    visit.choose(("a.png", gray(90, 60)), ("bad.png", b"none"), ("b.png", gray(60, 90)))
+    visit.batch(2, 3)
+    tiles = page.locator(f"{BATCH} .tiles li")
+    assert [each.get_attribute("class") for each in tiles.all()] == [None, None, "tile-failed"]
+    page.locator(BATCH).get_by_role("button", name=T["batch_alt"].format(name="b.png")).click()
+    visit.result("b.png")
+    page.locator("#format").get_by_text("PNG").click()
+    page.locator(".download", has_text="Download PNG").wait_for()
+    assert visit.download(".download")[0] == "b-color.png"
+    page.locator("#format").get_by_text("JPEG").click()
+    visit.wait_for("body:not([data-colorize=working])")
+
+
+def test_a_canceled_batch_gives_a_zip_of_what_is_done(desk: Visit) -> None:
+    answer, engine = desk.server.engine.answer, desk.server.engine
+    go_on = threading.Event()
+
+    def held(l: Any) -> Any:
+        if l.min() > 0.9:
+            go_on.wait(30)
+        return answer(l)
+
+    engine.answer = held
+    try:
+        white = io.BytesIO()
+        Image.new("L", (9, 6), 255).save(white, "PNG")
+        desk.choose(*((f"{number}.png", gray(9, 6)) for number in range(17)), ("white.png", white.getvalue()))
+        desk.page.wait_for_function(f"document.querySelectorAll('{BATCH} .tiles img').length")
+        desk.page.locator(BATCH).get_by_role("button", name=T["cancel"]).click()
+        done = desk.page.locator(f"{BATCH} .tiles img").count()
+    finally:
+        engine.answer = answer
+        go_on.set()
+    assert desk.page.locator(f"{BATCH} .count").inner_text() == T["batch_canceled"].format(done=done)
+    desk.page.locator(f"{BATCH} .zip").wait_for()
+    _, content = desk.download(f"{BATCH} .zip")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.testzip() is None
+        assert len(archive.namelist()) == done
+        assert all(name.endswith("-color.png") for name in archive.namelist())
+    desk.wait_for("body:not([data-colorize=working])")
+
+
+def test_of_too_many_photos_the_first_are_taken_with_a_word_about_the_others(browser: Any, tmp_path: Path) -> None:
+    with running(tmp_path, Limits(batch=3)) as server:
+        context = browser.new_context(**DEVICES["desk"], locale="en-GB")
+        visit = Visit(context, server, "many-limit")
+        visit.choose(*((f"{number}.png", gray(9, 6)) for number in range(5)))
+        words = T["too_many_photos"].format(count=3, left=2, name="3.png")
+        visit.page.locator(".complaint", has_text=words).wait_for()
+        visit.batch(3, 3)
+        visit.check()
+        context.close()

@@ -62,7 +62,9 @@ def test_nothing_of_gradios_own_is_used_elsewhere() -> None:
         assert not re.search(r"(?<!self)\._queue", text), path
     for path in (WEB / "parts").glob("*.js"):
         if path.name != "gradio.js":
-            assert not re.search(r"gradio_config|window\.fetch|/queue/join", path.read_text(encoding="utf-8")), path
+            assert not re.search(
+                r"gradio_config|window\.fetch|/queue/|tab-wrapper|show-api", path.read_text(encoding="utf-8")
+            ), path
 
 
 def test_the_queue_holds_as_many_jobs_as_it_is_told(page: gr.Blocks) -> None:
@@ -133,4 +135,5 @@ def test_the_client_asks_for_jobs_where_refusals_are_looked_for() -> None:
     scripts = [path.read_text(encoding="utf-8", errors="replace") for path in ASSETS.rglob("*.js")]
     if not scripts:
         pytest.skip("gradio's scripts are packed")
-    assert any("queue/join" in text for text in scripts)
+    for used in ("queue/join", "queue/data", "process_completed", "close_stream", "show-api", "tab-wrapper"):
+        assert any(used in text for text in scripts), used

@@ -11,7 +11,11 @@ const hear = (name, act) => document.addEventListener(`colorize:${name}`, ({deta
 
 // What the parts share. `photos` are those of "Photos so far", by their key; `shown` is one of them. jobs.js, compare.js
 // and drop.js add their functions. A photo: {key, name, file, source, path, choices, value, strokes …}.
-const page = window.colorize ??= {photos: new Map(), shown: null};
+// `kept` are paths of files on the server, one or more of each folder.
+const page = window.colorize ??= {photos: new Map(), shown: null, kept: new Set()};
+
+// Call once all parts have added their functions.
+const whenReady = act => page.setState && page.show && page.newChoices ? act() : setTimeout(whenReady, 20, act);
 
 document.documentElement.lang = locale;
 const touch = matchMedia('(hover: none)').matches;  // no drop or paste on touch screens

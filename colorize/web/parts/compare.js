@@ -103,6 +103,8 @@ watch('value', async () => {
   if (value.complaint) return page.endJob(job, {complaint: value.complaint});
   const {photo} = job;
   photo.value = value;
+  page.kept.add(value.before);
+  page.expects(value);
   const there = page.shown !== photo || await page.show(photo);
   tell('colored', photo);
   page.endJob(job, there ? {} : {complaint: t('no_answer')});

@@ -11,31 +11,45 @@ complaint.querySelector('.close').addEventListener('click', () => page.complain(
 
 page.say = text => { words.textContent = text; };  // for screen readers
 
-const send = (file, progress, signal) => new Promise((resolve, reject) => {
+const post = (file, progress, signal) => new Promise((resolve, reject) => {
   const request = new XMLHttpRequest(), form = new FormData();
   form.append('files', file, file.name);
   request.upload.onprogress = event => event.lengthComputable && progress(event.loaded / event.total);
   request.onload = () => {
     let answer = null;
     try { answer = JSON.parse(request.responseText); } catch { /* no words of ours */ }
-    if (request.status === 200) resolve(answer[0]);
-    else reject(new Error(answer?.detail ?? t('no_answer')));
+    if (request.status === 200) {
+      page.kept.add(answer[0]);
+      resolve(answer[0]);
+    } else reject(new Error(answer?.detail ?? t('no_answer')));
   };
-  request.onerror = () => reject(new Error(t('no_answer')));
+  request.onerror = () => reject(new TypeError());
   request.onabort = () => reject(new DOMException('', 'AbortError'));
   signal.addEventListener('abort', () => request.abort());
   request.open('POST', `${api}/upload`);
   request.send(form);
 });
 
+// Upload a file. If the connection breaks, again once the server is back.
+async function send(file, progress, signal) {
+  for (;;) {
+    try {
+      return await post(file, progress, signal);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      await page.lose();
+      if (signal.aborted) throw new DOMException('', 'AbortError');
+    }
+  }
+}
+
 function take(files) {
   files = files.filter(({name}) => !name.split('/').at(-1).startsWith('.'));
   if (!files.length) return;
-  page.complain('');
-  if (files.length > props.most) {
-    page.complain(t('too_many_photos', {count: props.most}));
-    return;
-  }
+  showFirstTab();
+  const left = files.slice(props.most);
+  page.complain(left.length ? t('too_many_photos', {count: props.most, left: left.length, name: left[0].name}) : '');
+  files = files.slice(0, props.most);
   if (files.length === 1) takeOne(files[0]);
   else takeMany(files);
 }
@@ -47,12 +61,18 @@ const newPhoto = more => {
 };
 
 // Show a photo at once, from this computer, then upload and color it.
-async function takeOne({file, name}) {
+function takeOne({file, name}) {
   const photo = newPhoto({file, name, source: URL.createObjectURL(file)});
+  page.show(photo);
+  page.view.frame.scrollIntoView({block: 'nearest'});
+  return sendAndColor(photo);
+}
+
+async function sendAndColor(photo) {
+  const {file, name} = photo;
   const controller = new AbortController();
   sending.add(controller);
   page.setState();
-  page.show(photo);
   const progress = share => page.setProgress(
     photo, {share, words: t('uploading', {name, percent: Math.round(100 * share)})});
   progress(0);
@@ -61,7 +81,8 @@ async function takeOne({file, name}) {
   } catch (error) {
     sending.delete(controller);
     if (!controller.signal.aborted) page.complain(`${name}: ${error.message}`);
-    page.forget(photo);
+    if (photo.value) page.setProgress(photo, null);
+    else page.forget(photo);
     page.setState();
     return;
   }
@@ -69,21 +90,32 @@ async function takeOne({file, name}) {
   page.color(photo);
 }
 
-async function takeMany(files) {
-  const controller = new AbortController(), {signal} = controller;
+// The server no longer has the uploads of a job: it was started anew, or they were too old. Upload them again.
+page.renew = ({photo, batch}) => {
+  if (photo) return sendAndColor(photo);
+  page.showBatch(batch);
+  return sendAndColorMany(batch, batch.photos);
+};
+
+function takeMany(files) {
   const batch = {key: page.time(), choices: page.newChoices(), photos: [], refused: []};
+  page.showBatch(batch);
+  return sendAndColorMany(batch, files);
+}
+
+async function sendAndColorMany(batch, files) {
+  const controller = new AbortController(), {signal} = controller;
   controller.batch = batch;
   sending.add(controller);
   page.setState();
-  const left = files.entries(), photos = [];
+  const left = [...files].entries(), photos = [], refused = [];
   const report = () => {
-    const number = photos.length + batch.refused.length;
+    const number = photos.length + refused.length;
     page.setBatchProgress(batch, {
       share: number / files.length,
       words: t('uploading_many', {number: Math.min(number + 1, files.length), total: files.length}),
     });
   };
-  page.showBatch(batch);
   report();
   const worker = async () => {
     for (const [index, {file, name}] of left) {
@@ -91,7 +123,7 @@ async function takeMany(files) {
         photos.push({index, file, name, path: await send(file, () => {}, signal)});
       } catch (error) {
         if (signal.aborted) throw error;
-        batch.refused.push({name, reason: error.message});
+        refused.push({name, reason: error.message});
       }
       report();
     }
@@ -104,6 +136,7 @@ async function takeMany(files) {
     sending.delete(controller);
   }
   batch.photos = photos.sort((a, b) => a.index - b.index);
+  batch.refused.push(...refused);
   page.colorMany(batch);
 }
 
@@ -158,11 +191,12 @@ for (const {path, name, label} of props.examples) {
   const button = make('button', {type: 'button'}), image = make('img', {src: fileUrl(path), alt: ''});
   button.setAttribute('aria-label', t(label));
   button.append(image);
-  button.addEventListener('click', () => {
+  button.addEventListener('click', async () => {
     page.complain('');
-    const photo = newPhoto({path, name, source: fileUrl(path)});
+    const source = fileUrl(path), photo = newPhoto({path, name, source});
     page.show(photo);
     page.color(photo);
+    photo.file = new File([await (await fetch(source)).blob()], name);  // for a server that was started anew
   });
   find('.examples-strip').append(button);
 }

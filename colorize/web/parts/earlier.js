@@ -17,9 +17,12 @@ function button(photo) {
 }
 
 async function again(photo) {
-  if (await page.show(photo)) return;
-  page.complain(t('no_such_upload'));  // its files were deleted
-  page.forget(photo);
+  // The browser may still have what the server has deleted.
+  const answer = await fetch(fileUrl(photo.value.download), {method: 'HEAD', cache: 'no-store'}).catch(() => null);
+  if (!answer || answer.ok) return page.show(photo);
+  photo.value = null;
+  await page.show(photo);
+  page.renew({photo});
 }
 
 hear('colored', photo => {

@@ -7,8 +7,9 @@ function section(batch) {
   if (sections.has(batch)) return sections.get(batch);
   const made = empty.cloneNode(true);
   made.querySelector('.cancel').addEventListener('click', () => {
-    made.querySelector('.again').hidden = !batch.photos.length;
     page.cancelBatch(batch);
+    made.querySelector('.count').textContent = t('batch_canceled', {done: batch.done.length});
+    if (batch.done.length) page.zip(batch, batch.done.map(resultOf));
   });
   made.querySelector('.again').addEventListener('click', () => {
     page.showBatch(batch);
@@ -20,7 +21,7 @@ function section(batch) {
 }
 
 page.showBatch = batch => {
-  page.complain('');
+  batch.done = [];
   section(batch).querySelector('.tiles').replaceChildren();
   section(batch).querySelector('.zip').hidden = true;
   page.settle('many');
@@ -44,6 +45,10 @@ page.endBatch = batch => {
   again.hidden = !batch.photos.length;
   if (focused) again.focus();
 };
+
+// Where the result of a photo lies, and its name with the photo's folders.
+const resultOf = ({name, result}) => (
+  {path: result, name: [...name.split('/').slice(0, -1), result.split('/').at(-1)].join('/')});
 
 function done({name, path, result, photo}, batch) {
   const item = make('li'), open = make('button', {type: 'button', className: 'open', title: t('batch_open', {name})});
@@ -85,9 +90,18 @@ watch('value', () => {
   const value = props.value;
   const job = value?.time && page.jobOf(value.time);
   if (!job) return;  // canceled
-  const {batch} = job;
+  const batch = job.of ?? job.batch;
   if (value.complaint) return page.endJob(job, {complaint: value.complaint});
   const there = section(batch), tiles = there.querySelector('.tiles');
+  if (value.zip) {
+    const zip = there.querySelector('.zip');
+    zip.href = fileUrl(value.zip);
+    zip.hidden = false;
+    page.kept.add(value.zip);
+  }
+  if (job.of) return page.endJob(job);
+  batch.done = value.done;
+  for (const {result} of value.done.slice(-1)) page.kept.add(result);
   const shown = tiles.querySelectorAll('li:not(.tile-failed)').length, lost = tiles.querySelectorAll('.tile-failed');
   const firstLost = lost[0] ?? null;
   for (const each of value.done.slice(shown)) tiles.insertBefore(done(each, batch), firstLost);
@@ -98,11 +112,6 @@ watch('value', () => {
   page.setBatchProgress(batch, {words, share: (numbers.done + numbers.count) / numbers.total});
   page.say(words);
   if (!value.ended) return;
-  if (value.zip) {
-    const zip = there.querySelector('.zip');
-    zip.href = fileUrl(value.zip);
-    zip.hidden = false;
-  }
   page.endJob(job);
   page.endBatch(batch);
 });

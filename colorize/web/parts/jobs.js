@@ -1,8 +1,9 @@
-// The jobs that the page asks for: coloring one photo, its other colors, or a batch.
+// The jobs that the page asks for: coloring one photo, its other colors, a batch, a ZIP of what a canceled batch has
+// done, or deleting everything.
 // One job of each kind at a time: gradio merges two answers that come at the same moment.
 // `deaf`: ignore failures, because a job was refused or canceled; gradio then reports one or two failures, at any time.
 const lanes = Object.fromEntries(
-  ['one', 'others', 'many'].map(kind => [kind, {kind, running: null, waiting: [], deaf: false}]));
+  ['one', 'others', 'many', 'zip', 'forget'].map(kind => [kind, {kind, running: null, waiting: [], deaf: false}]));
 let newest = 0;  // time of the newest job, which identifies it
 
 page.time = () => newest = Math.max(Date.now(), newest + 1);
@@ -22,6 +23,12 @@ page.askOthers = (photo, tiles) => start('others', {photo, tiles, words: t('othe
 // Color a batch, with its choices.
 page.colorMany = batch => start('many', {batch, words: t('waiting')});
 
+// Put results of a batch, {path, name}, into a ZIP file.
+page.zip = (batch, photos) => start('zip', {batch: {...batch, photos}, of: batch});
+
+// Delete from the server what it has of this page.
+page.deleteAll = () => start('forget', {paths: [...page.kept]});
+
 function start(kind, job) {
   const lane = lanes[kind];
   job.time = page.time();
@@ -32,7 +39,7 @@ function start(kind, job) {
 }
 
 function next(lane) {
-  if (!lane.running && lane.waiting.length) {
+  if (!lane.running && lane.waiting.length && !page.isAway()) {
     const job = lane.running = lane.waiting.shift();
     props.value = request(job);
     trigger(lane.kind);
@@ -40,7 +47,8 @@ function next(lane) {
   page.setState();
 }
 
-function request({time, photo, batch, tiles = false}) {
+function request({time, photo, batch, paths, tiles = false}) {
+  if (paths) return {time, forget: paths};
   const {strength, size, format, hints, variant} = (photo ?? batch).choices;
   const photos = (batch?.photos ?? [photo]).map(({path, name}) => ({path, name}));
   return {time, photos, strength, size, format, hints, variant, tiles, refused: batch?.refused ?? []};
@@ -70,7 +78,7 @@ page.endJob = (job, {complaint, refused = false} = {}) => {
   if (complaint) page.complain(complaint);
   if (complaint && job.photo && !job.photo.value) page.forget(job.photo);  // there is nothing to show of it
   report(job.photo);
-  if (complaint && job.batch) page.endBatch(job.batch);
+  if (complaint && job.batch) page.endBatch(job.of ?? job.batch);
   page.setState();
 };
 
@@ -105,13 +113,34 @@ page.cancelBatch = batch => {
   page.say(t('canceled'));
 };
 
-// gradio reports that a job has failed, not which one.
+// gradio reports that a job has failed, not which one. Once, it may be due to the connection.
 hear('failed', kind => {
   const {running, deaf} = lanes[kind];
-  if (running && !deaf) page.endJob(running, {complaint: t('went_wrong')});
+  if (!running || deaf || page.isAway()) return;
+  if (running.repeated) page.endJob(running, {complaint: t('went_wrong')});
+  else page.lose();
 });
 
-onJobRefused(({time}, complaint) => {
-  const job = page.jobOf(time);
-  if (job) page.endJob(job, {complaint, refused: true});
+// Ask again for all running jobs: their answers are lost.
+page.repeatJobs = () => {
+  for (const lane of Object.values(lanes)) {
+    const job = lane.running;
+    if (job) {
+      Object.assign(lane, {running: null, deaf: true});
+      lane.waiting.unshift(Object.assign(job, {time: page.time(), repeated: true}));
+    }
+    next(lane);
+    report(job?.photo);
+  }
+};
+
+watchGradio({
+  refuse: async ({time}, complaint) => {
+    const job = page.jobOf(time);
+    if (!job) return;
+    const gone = complaint === t('no_such_upload') && (job.photo ?? job.batch) && !job.of;
+    page.endJob(job, gone ? {refused: true} : {complaint, refused: true});
+    if (gone) page.renew(job);
+  },
+  lose: page.lose,
 });

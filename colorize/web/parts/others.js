@@ -70,6 +70,7 @@ watch('value', async () => {
   const job = value?.time && page.jobOf(value.time);
   if (!job) return;  // canceled
   if (value.complaint) return page.endJob(job, {complaint: value.complaint});
+  page.kept.add(value.unsure);
   if (value.ended) page.endJob(job);
   if (what(known) !== what(value)) return;
   known.mask ??= await maskOf(value.unsure).catch(() => null);
