@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -144,8 +145,9 @@ def test_before_and_after_are_saved_as_one_picture(desk: Visit) -> None:
     assert name == "show-before-and-after.jpg"
     with Image.open(io.BytesIO(content)) as image:
         assert image.size[0] == 600
-        left, right = image.getpixel((150, 380)), image.getpixel((450, 380))
-    assert max(left) - min(left) <= 6
+        pixels = np.asarray(image).astype(int)
+    left, right = pixels[380, 150], pixels[380, 450]
+    assert np.ptp(left) <= 6
     assert right[0] > right[1] + 20
 
 
@@ -163,6 +165,8 @@ def test_ones_photos_are_deleted_at_once(fresh: Visit) -> None:
     fresh.page.locator(".complaint", has_text=T["deleted"]).wait_for()
     assert set(store.folder.iterdir()) == before
     assert fresh.page.evaluate("document.body.dataset.colorize") == "empty"
+    # gradio says so of a stream that ends as the page is loaded anew
+    fresh.wrong = [each for each in fresh.wrong if "AbortError" not in each]
 
 
 def test_the_page_warns_before_photos_are_deleted(browser: Any, tmp_path: Path) -> None:

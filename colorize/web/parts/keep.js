@@ -36,7 +36,7 @@ watch('value', () => {
   if (!job) return;
   page.endJob(job);
   sessionStorage.setItem(SAID, 'yes');
-  setTimeout(() => location.reload());  // so that nothing stays in the browser's memory
+  setTimeout(() => location.reload(), 300);  // so that nothing stays in its memory; once gradio has closed its stream
 });
 
 if (sessionStorage.getItem(SAID)) {
