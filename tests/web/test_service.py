@@ -357,7 +357,9 @@ def test_many_jobs_at_the_same_moment_do_not_slip_past_the_limit(small: Running)
 def test_uploads_and_results_are_deleted_and_examples_stay(server: Running) -> None:
     given = server.file(gray())
     _, (result,) = server.result("colorize", server.call("colorize", photo=given))
-    kept = {path.parent.name for path in server.store.folder.rglob("*.jpg") if path.name == "chelsea.jpg"}
+    examples = ("chelsea.jpg", "eileen-collins.jpg")  # the latter twice: also in color
+    kept = {path.parent.name for path in server.store.folder.rglob("*.jpg") if path.name in examples}
+    assert len(kept) == 2
     for path in server.store.folder.iterdir():
         os.utime(path, (time.time() - 3500, time.time() - 3500))
     server.store.sweep(3600)
