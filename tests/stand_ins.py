@@ -12,7 +12,7 @@ from PIL import Image
 from colorize.batch.pipeline import PhotoColorizer
 from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
-from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions
 from colorize.options import ColorizeOptions
 from colorize.photo import Photo
 
@@ -35,6 +35,9 @@ class StandInEngine:
         return np.concatenate([self.answer(each[None]) for each in l]).astype(np.float32)
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        raise NotImplementedError
+
+    def predict_features(self, l: FloatArray) -> Features:
         raise NotImplementedError
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -20,7 +21,8 @@ from colorize.coloring.engine.choice import open_engine
 from colorize.coloring.hints import Hints
 from colorize.coloring.inputs import FileLike, Input, PhotoLike, TensorT, take, take_one
 from colorize.coloring.painting import paint
-from colorize.coloring.prediction import predict, stack, view
+from colorize.coloring.prediction import View, predict, stack, view
+from colorize.coloring.reference import Match, Reference, match, read_reference
 from colorize.coloring.result import Colored
 from colorize.coloring.variants import color_std
 from colorize.errors import ColorizeError, ConfigError, PhotoError, WeightsError
@@ -29,6 +31,7 @@ from colorize.options import VARIANTS_RANGE, ColorizeOptions, check_whole
 from colorize.photo import Photo
 
 _DEFAULTS = ColorizeOptions()
+_KEPT_REFERENCES = 8  # prepared ones: a folder is colored like the same few
 _VERY_UNSURE = 50.0  # ΔE; white in the map of uncertainty
 
 
@@ -53,6 +56,8 @@ class Colorizer:
         self.engine = engine
         self.info = info
         self._loaded: tuple[str | None, str, str] | None = None  # as of `load`
+        self._references: list[tuple[Image.Image, Reference]] = []  # the last ones used, the newest at the end
+        self._lock = threading.Lock()
 
     @classmethod
     def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: str = "auto") -> Colorizer:
@@ -99,6 +104,7 @@ class Colorizer:
         strength: float = ...,
         size: int = ...,
         hints: Hints | None = ...,
+        reference: Image.Image | Sequence[Image.Image] | None = ...,
         seed: int | None = ...,
     ) -> Image.Image: ...
     @overload
@@ -109,6 +115,7 @@ class Colorizer:
         strength: float = ...,
         size: int = ...,
         hints: Hints | None = ...,
+        reference: Image.Image | Sequence[Image.Image] | None = ...,
         seed: int | None = ...,
     ) -> NDArray[Any]: ...
     @overload
@@ -119,6 +126,7 @@ class Colorizer:
         strength: float = ...,
         size: int = ...,
         hints: Hints | None = ...,
+        reference: Image.Image | Sequence[Image.Image] | None = ...,
         seed: int | None = ...,
     ) -> TensorT: ...
     def __call__(
@@ -128,6 +136,7 @@ class Colorizer:
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
+        reference: Image.Image | Sequence[Image.Image] | None = None,
         seed: int | None = None,
     ) -> Any:
         """Color a photo, and give it back in the form in which it came.
@@ -154,6 +163,7 @@ class Colorizer:
             size: the network sees the photo at about size × size pixels, its aspect kept; 32 to 2048.
             hints: colors of some places: `Hint` points in pixels of the upright image, or an image of its size that is
                 transparent elsewhere.
+            reference: photos in color. What looks like something in them takes its color; hints come before that.
             seed: another coloring that the model finds possible, the same one each time; where `has_variants` is false,
                 under the network's own noise, if it has any.
 
@@ -162,11 +172,11 @@ class Colorizer:
             its width and height are swapped.
 
         Raises:
-            ConfigError: it is no photo in one of these forms, a value is outside its range, or the model has not
-                learned what is asked for.
+            ConfigError: it is no photo in one of these forms, a value is outside its range, a reference is gray or
+                smaller than 32 px, or the model has not learned what is asked for.
             PhotoError: it is a file that is no photo or is damaged.
         """
-        options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, seed=seed)
+        options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, reference, seed)
         given = take(image)
         return given.like(self.color(given.photos, options, [conditions] * len(given.photos)))
 
@@ -333,6 +343,7 @@ class Colorizer:
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
+        reference: Image.Image | Sequence[Image.Image] | None = None,
         seed: int | None = None,
         quality: int | None = None,
         format: str | None = None,  # noqa: A002  # as everywhere else
@@ -344,7 +355,8 @@ class Colorizer:
             target: the result, in the format of its suffix, written whole or not at all; replaced if it exists.
             strength: as of a call.
             size: as of a call.
-            hints: as of a call; of a file of several pages, they are the first one's.
+            hints: as of a call; of a file of several pages, they are the first one's, and so is the reference.
+            reference: as of a call.
             seed: as of a call.
             quality: of JPEG, WebP and AVIF, 1 to 100; None for the format's default.
             format: of the target, whatever it is called, such as "jpg"; None for what its suffix says.
@@ -357,7 +369,7 @@ class Colorizer:
             ConfigError: as a call.
         """
         options = ColorizeOptions(strength=strength, size=size, format=format, quality=quality)
-        conditions = Conditions(hints, seed=seed)
+        conditions = Conditions(hints, reference, seed)
         target = Path(target)
         if options.format is None:
             photo.writer(target)  # a wrong suffix is refused before the work
@@ -380,15 +392,13 @@ class Colorizer:
             The photos in color, in their order.
 
         Raises:
-            ConfigError: the model has not learned what is asked for, or a hint is outside its photo.
+            ConfigError: the model has not learned what is asked for, a hint is outside its photo, or a reference is
+                gray or smaller than 32 px.
             MemoryError: the photos are too much.
         """
         conditions = conditions or [NO_CONDITIONS] * len(photos)
         self.check_can(conditions)
-        views = [
-            view(each, options.size, asked, keep_colors=options.keep_colors)
-            for each, asked in zip(photos, conditions, strict=True)
-        ]
+        views = [self._view(each, options, asked) for each, asked in zip(photos, conditions, strict=True)]
         strength = np.float32(options.strength)
         return [
             paint(each, seen.levels, ab * strength)
@@ -425,6 +435,40 @@ class Colorizer:
             conditions = Conditions(seed=conditions.seed)
             yield colored
 
+    def match(self, image: Image.Image, reference: Image.Image | Sequence[Image.Image]) -> Match:
+        """Look for what an image shows in reference photos.
+
+        Args:
+            image: as of a call.
+            reference: as of a call.
+
+        Returns:
+            What was found, and how sure it is, on a coarse grid.
+
+        Raises:
+            ConfigError: as a call.
+        """
+        conditions = Conditions(reference=reference)
+        self.check_can([conditions])
+        return match(self.engine, photo.to_photo(image).image, [self._prepared(each) for each in conditions.references])
+
+    def _view(self, original: Photo, options: ColorizeOptions, conditions: Conditions) -> View:
+        seen = view(original, options.size, conditions, keep_colors=options.keep_colors)
+        if not conditions.references:
+            return seen
+        references = [self._prepared(each) for each in conditions.references]
+        return seen._replace(match=match(self.engine, original.image, references))
+
+    def _prepared(self, image: Image.Image) -> Reference:
+        with self._lock:
+            for known, prepared in self._references:
+                if known is image:
+                    return prepared
+        prepared = read_reference(self.engine, image)
+        with self._lock:
+            self._references = [*self._references[1 - _KEPT_REFERENCES :], (image, prepared)]
+        return prepared
+
     def check_can(self, conditions: Iterable[Conditions] = (), *, variants: bool = False) -> None:
         """Check that the model has learned what is asked for.
 
@@ -437,12 +481,15 @@ class Colorizer:
         """
         for each in conditions:
             for kind in sorted(each.kinds - self.engine.takes):
-                raise ConfigError(f"this model has not learned {_CALLED[kind]}")
+                raise ConfigError(_CANNOT[kind])
         if variants and not self.has_variants:
             raise ConfigError("this model knows one coloring only: no variants, and no map of where it is unsure")
 
 
-_CALLED = {"hints": "hints", "reference": "to follow a reference photo"}  # what `Conditions.kinds` are called
+_CANNOT = {  # for `Conditions.kinds`
+    "hints": "this model has not learned hints",
+    "reference": "this model cannot follow a reference photo: it has no encoder, or no distribution of colors",
+}
 
 
 def _taken(image: PhotoLike) -> Input | ColorizeError:

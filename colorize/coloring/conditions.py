@@ -20,7 +20,7 @@ class Conditions:
     """
 
     hints: Hints | None = None  # colors of places
-    reference: Image.Image | None = None  # a photo in color whose colors are to be used; no model has learned it yet
+    reference: Image.Image | Sequence[Image.Image] | None = None  # photos in color whose colors are to be used
     seed: int | None = None  # another coloring than the first, the same one each time
 
     def __post_init__(self) -> None:
@@ -30,8 +30,10 @@ class Conditions:
             for point in points:
                 if not isinstance(point, Hint):
                     raise ConfigError(f"hints must be a list of Hint, or an image with alpha, got {point!r}")
-        if not isinstance(self.reference, Image.Image | None):
-            raise ConfigError(f"a reference must be a PIL image, got {type(self.reference).__name__}")
+        reference: object = self.reference
+        for image in reference if isinstance(reference, list | tuple) else [reference]:
+            if not isinstance(image, Image.Image | None):
+                raise ConfigError(f"a reference must be a PIL image or a list of them, got {type(image).__name__}")
         seed: object = self.seed
         if seed is not None and (
             isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63
@@ -39,9 +41,17 @@ class Conditions:
             raise ConfigError(f"a seed must be a whole number from 0 up, got {seed!r}")
 
     @property
+    def references(self) -> Sequence[Image.Image]:
+        """The photos of `reference`; none, one or several."""
+        if self.reference is None:
+            return ()
+        return (self.reference,) if isinstance(self.reference, Image.Image) else self.reference
+
+    @property
     def kinds(self) -> frozenset[str]:
         """The fields that a model has to have learned. A seed is none: a model with one answer gives that."""
-        return frozenset(name for name in ("hints", "reference") if getattr(self, name) is not None)
+        asked = {"hints": self.hints is not None, "reference": len(self.references) > 0}
+        return frozenset(name for name, is_asked in asked.items() if is_asked)
 
 
 NO_CONDITIONS = Conditions()

@@ -14,9 +14,11 @@ from PIL import Image
 from colorize.color.lightness import ab_of, levels_to_l, to_levels
 from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
-from colorize.coloring.engine import Engine, NetworkConditions
+from colorize.coloring.engine import Engine, Features, NetworkConditions
+from colorize.coloring.filling import fill
 from colorize.coloring.hints import enforce_hints, hint_array
 from colorize.coloring.own_colors import keep_own_colors
+from colorize.coloring.reference import Match, follow
 from colorize.coloring.variants import draw_hints
 from colorize.photo import Photo
 
@@ -31,6 +33,7 @@ class View(NamedTuple):
     hints: FloatArray | None  # (3, h, w)
     seed: int | None
     own: FloatArray | None = None  # (2, h, w), the photo's own ab, if it is to be kept where it is sure
+    match: Match | None = None  # what references have of it
 
 
 def view(photo: Photo, size: int, conditions: Conditions, *, keep_colors: bool = False) -> View:
@@ -69,7 +72,7 @@ def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:
         views: what it sees of each photo.
 
     Returns:
-        `ab` (2, h, w) for each view, which has the hints' colors at their places.
+        `ab` (2, h, w) for each view, which follows its references and has the hints' colors at their places.
 
     Raises:
         MemoryError: there is not enough memory.
@@ -85,14 +88,35 @@ def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:
 
 def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray]:
     l, conditions = stack(views, engine.stride)
-    if conditions.seed is not None and engine.bins is not None:
+    hints = conditions.hints  # of a person
+    is_variant = conditions.seed is not None and engine.bins is not None
+    if is_variant:
         conditions = draw_hints(engine, l, conditions)
-    for each, ab, its_l in zip(views, engine.predict(l, conditions), l[:, 0], strict=True):
+    answers = engine.predict(l, conditions)
+    if hints is not None and "reference" in engine.takes:  # then it has features
+        features = engine.predict_features(l)
+        plain = answers if is_variant else features.ab  # a variant without its hints is another one
+        answers = _filled(answers, plain, hints, features)
+    for each, ab, its_l in zip(views, answers, l[:, 0], strict=True):
         height, width = each.levels.shape
         ab, its_l = ab[:, :height, :width], its_l[:height, :width]
+        if each.match is not None:
+            ab = follow(ab, each.match)
         if each.own is not None:
             ab = keep_own_colors(ab, each.own, its_l)
         yield ab if each.hints is None else enforce_hints(ab, each.hints, its_l)
+
+
+def _filled(answers: FloatArray, plain: FloatArray, hints: FloatArray, features: Features) -> FloatArray:
+    """`fill` of each photo that has hints."""
+    return np.stack(
+        [
+            fill(its_answer, *its) if its[1][2].any() else its_answer
+            for its_answer, its in zip(
+                answers, zip(plain, hints, features.things, features.places, strict=True), strict=True
+            )
+        ]
+    )
 
 
 def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkConditions]:

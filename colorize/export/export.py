@@ -64,11 +64,14 @@ def _megabytes(path: Path) -> str:
 def _info(weights: Path, generator: Generator) -> GraphInfo:
     engine = TorchEngine(generator, torch.device("cpu"))
     bins = None if engine.bins is None else engine.bins.tolist()
-    return GraphInfo(fingerprint(weights), engine.stride, "hints" in engine.takes, bins)
+    return GraphInfo(fingerprint(weights), engine.stride, "hints" in engine.takes, bins, "reference" in engine.takes)
 
 
 def _compare(graph: GraphEngine, generator: Generator) -> float:
-    """The largest difference between the answers of the graph and of torch, with and without hints, on two shapes."""
+    """The largest difference between the answers of the graph and of torch, with and without hints, on two shapes.
+
+    Of features it is that share of the largest.
+    """
     reference = TorchEngine(generator, torch.device("cpu"))
     rng = np.random.default_rng(0)
     worst = 0.0
@@ -82,6 +85,9 @@ def _compare(graph: GraphEngine, generator: Generator) -> float:
             if reference.bins is not None:
                 probabilities = graph.predict_distribution(l, given), reference.predict_distribution(l, given)
                 worst = max(worst, _difference(*probabilities))
+        if "reference" in reference.takes:
+            for one, other in zip(graph.predict_features(l), reference.predict_features(l), strict=True):
+                worst = max(worst, _difference(one, other) / float(np.abs(other).max()))
     return worst
 
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorize.models.generator import HINT_CHANNELS, Generator
+from colorize.models.generator import HINT_CHANNELS, THINGS, Generator
 from colorize.models.mobile_unet import Up, pool_hints
+from colorize.models.modelfile import AB, FEATURES, LOGITS
 
 if TYPE_CHECKING:
     import onnx
@@ -56,21 +57,32 @@ class MergedUp(nn.Module):
 
 
 class _AllAnswers(nn.Module):
-    """A generator's `ab` and, if it has bins, their logits: a softmax would be computed for `ab` as well."""
+    """A generator's `ab` and, if it has them, the logits of its bins and its features.
+
+    Not the distribution itself: a softmax would be computed for `ab` as well.
+    """
 
     def __init__(self, generator: Generator) -> None:
         super().__init__()
         self.generator = generator
 
-    def forward(self, l: Tensor, hints: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+    def names(self) -> list[str]:
+        return [
+            AB,
+            *([] if self.generator.bins is None else [LOGITS]),
+            *(FEATURES if self.generator.has_features else []),
+        ]
+
+    def forward(self, l: Tensor, hints: Tensor) -> Tensor | tuple[Tensor, ...]:
         if self.generator.bins is None:
             return cast(Tensor, self.generator(l, hints))
         answer = self.generator(l, hints, logits=True)
-        return answer.ab, answer.logits
+        features = (answer.features[THINGS], answer.places) if self.generator.has_features else ()
+        return answer.ab, answer.logits, *features
 
 
 def trace(generator: Generator) -> onnx.ModelProto:
-    """The generator in evaluation as a graph from `l` and `hints` to `ab` and, if it has bins, their `logits`.
+    """The generator in evaluation as a graph from `l` and `hints` to all its answers.
 
     B, H and W are free, H and W multiples of the stride. Initializers are called as in the state dict.
     """
@@ -78,6 +90,7 @@ def trace(generator: Generator) -> onnx.ModelProto:
     from onnxscript import optimizer
 
     generator = _merged(generator).eval()
+    answers = _AllAnswers(generator)
     stride = generator.stride
     l = torch.zeros(2, 1, 2 * stride, 3 * stride)
     hints = torch.zeros(2, HINT_CHANNELS, 2 * stride, 3 * stride)
@@ -89,11 +102,11 @@ def trace(generator: Generator) -> onnx.ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what will change in torch
         program = torch.onnx.export(
-            _AllAnswers(generator),
+            answers,
             (l, hints),
             dynamo=True,
             input_names=["l", "hints"],
-            output_names=["ab"] if generator.bins is None else ["ab", "logits"],
+            output_names=answers.names(),
             dynamic_shapes=(free, free),
             opset_version=_OPSET,
             optimize=False,  # it would fold weights into others

@@ -97,6 +97,10 @@ class ContextUNet(Generator):
     def stride(self) -> int:
         return 32
 
+    @property
+    def has_features(self) -> bool:
+        return self.bins is not None
+
     def encode(self, l: Tensor) -> list[Tensor]:
         features: list[Tensor] = self.encoder(l)
         return features
@@ -124,7 +128,8 @@ class ContextUNet(Generator):
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
         if not logits:
             return ab
-        return GeneratorOutput(ab, self.distribution(decoded[_COARSE]), tuple(features))  # (B, Q, H/8, W/8)
+        places = decoded[_COARSE]  # (B, C, H/8, W/8)
+        return GeneratorOutput(ab, self.distribution(places), tuple(features), places)
 
 
 def hint_cells(hints: Tensor | None) -> list[Tensor]:

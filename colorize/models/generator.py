@@ -15,6 +15,7 @@ from colorize.models.bins import AbBins
 
 # What a generator ends in: two numbers; a choice among bins that is decoded to them; or both, side by side.
 HEADS = ("ab", "bins", "ab+bins")
+THINGS = 3  # which of an encoder's features has the stride 16
 HINT_CHANNELS = 3  # ab of the hinted pixels, then a 0/1 mask
 
 
@@ -35,6 +36,7 @@ class GeneratorOutput(NamedTuple):
     ab: Tensor  # (B, 2, H, W)
     logits: Tensor | None = None  # (B, Q, H', W'), smaller: how likely each bin is, before the softmax
     features: tuple[Tensor, ...] = ()  # the encoder's, from fine to coarse
+    places: Tensor | None = None  # (B, C, H/8, W/8), the decoder's features
 
 
 class Generator(nn.Module):
@@ -69,6 +71,11 @@ class Generator(nn.Module):
     def encode(self, l: Tensor) -> list[Tensor]:  # noqa: ARG002  # some have no encoder
         """The encoder's features of `l` (B, 1, H, W), from fine to coarse; none of a generator without one."""
         return []
+
+    @property
+    def has_features(self) -> bool:
+        """Whether a `GeneratorOutput` holds features of encoder and decoder."""
+        return False
 
     def load_encoder_start(self, start: str | Path) -> None:
         """Let the encoder begin with ImageNet's weights: "hub" or a file, as of `Encoder.load_start`.

@@ -92,6 +92,10 @@ class MobileUNet(Generator):
     def stride(self) -> int:
         return 32
 
+    @property
+    def has_features(self) -> bool:
+        return self.settings.head == "ab+bins"
+
     def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | GeneratorOutput:
         self.check_input(l, hints, logits)
         stem, bottleneck = cast(nn.Sequential, self.encoder[0])
@@ -103,17 +107,20 @@ class MobileUNet(Generator):
         skips = [x]
         for stage in self.encoder[1:]:
             skips.append(stage(skips[-1]))  # down to (B, 1280, H/32, W/32)
-        x = self.neck(skips.pop())  # (B, 256, H/32, W/32)
+        x = self.neck(skips[-1])  # (B, 256, H/32, W/32)
         decoded = []
-        for up in self.ups:
-            x = up(x, skips.pop(), hints)  # back up to (B, 32, H/2, W/2)
+        for up, skip in zip(self.ups, reversed(skips[:-1]), strict=True):
+            x = up(x, skip, hints)  # back up to (B, 32, H/2, W/2)
             decoded.append(x)
         x = self.head(x)
         if self.settings.head == "bins":
             return GeneratorOutput(self.decode(x), x) if logits else self.decode(x)
         ab = torch.tanh(x)  # (B, 2, H/2, W/2)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
-        return GeneratorOutput(ab, self.distribution(decoded[_COARSE])) if logits else ab  # (B, Q, H/8, W/8)
+        if not logits:
+            return ab
+        places = decoded[_COARSE]  # (B, C, H/8, W/8)
+        return GeneratorOutput(ab, self.distribution(places), tuple(skips), places)
 
     def encode(self, l: Tensor) -> list[Tensor]:
         features = []

@@ -23,6 +23,8 @@ SHIPPED_MODEL = Path(__file__).parents[1] / "weights" / "colorize.safetensors"
 FORMAT = "colorize"
 FORMAT_VERSION = 1
 
+AB, LOGITS, FEATURES = "ab", "logits", ("things", "places")  # what the answers of a graph are called
+
 GRAPH_SUFFIX = ".onnx"  # of an exported graph, which is in its model file's folder and called like it
 
 
@@ -43,6 +45,7 @@ class GraphInfo:
     stride: int
     takes_hints: bool
     bins: list[list[float]] | None  # (Q, 2)
+    has_features: bool
 
     def to_metadata(self) -> dict[str, str]:
         return {field.name: json.dumps(getattr(self, field.name)) for field in fields(self)}

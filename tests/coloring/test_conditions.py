@@ -27,10 +27,9 @@ def test_a_model_has_to_have_learned_all_but_the_seed(conditions: Conditions, ki
     assert conditions.kinds == kinds
 
 
-def test_a_reference_is_refused_by_a_model_that_has_not_learned_it() -> None:
-    """As all have today, those that take hints among them."""
+def test_a_reference_is_refused_by_a_model_without_features() -> None:
     for engine in (StandInEngine(one_color(0, 0)), TwoHalves()):
-        with pytest.raises(ConfigError, match="has not learned to follow a reference photo") as raised:
+        with pytest.raises(ConfigError, match="cannot follow a reference photo") as raised:
             Colorizer(engine).color([Photo(Image.new("L", (8, 8)))], ColorizeOptions(), [REFERENCE])
         assert "\n" not in str(raised.value)
 

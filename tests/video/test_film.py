@@ -17,7 +17,7 @@ import pytest
 
 from colorize.color.units import FloatArray
 from colorize.coloring.colorizer import Colorizer
-from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions
 from colorize.errors import ConfigError, FilmError
 from colorize.options import ColorizeOptions, FilmOptions
 from colorize.system import files
@@ -41,6 +41,9 @@ class Red:
         return np.concatenate([0.3 + 0.1 * l, 0.2 + 0 * l], axis=1)
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        raise ValueError
+
+    def predict_features(self, l: FloatArray) -> Features:
         raise ValueError
 
 

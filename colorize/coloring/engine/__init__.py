@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from colorize.color.units import FloatArray
 
@@ -24,6 +24,19 @@ class NetworkConditions:
 AUTOMATIC = NetworkConditions()
 
 
+class Features(NamedTuple):
+    """What a network makes of photos without hints. What is alike in its features, it likely takes for one thing."""
+
+    ab: FloatArray  # (B, 2, H, W), as `predict` gives it
+    things: FloatArray  # (B, C, H/16, W/16), of the encoder: what is there
+    places: FloatArray  # (B, C', H/8, W/8), of the decoder: where it ends
+
+
+def conditions_taken(*, hints: bool, features: bool) -> frozenset[str]:
+    """`Engine.takes` of a model that has learned hints, or has features, which are all that a reference needs."""
+    return frozenset(name for name, taken in (("hints", hints), ("reference", features)) if taken)
+
+
 class Engine(Protocol):
     """Anything that predicts `ab` from `l`: torch, an exported graph, a stand-in in tests."""
 
@@ -37,7 +50,7 @@ class Engine(Protocol):
 
     @property
     def takes(self) -> frozenset[str]:
-        """The fields of `Conditions` that the model has learned, by name: "hints"."""
+        """The fields of `Conditions` that the model can obey, by name: "hints", "reference"."""
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         """Predict color.
@@ -66,4 +79,18 @@ class Engine(Protocol):
         Raises:
             MemoryError: as `predict`.
             ValueError: the model has no bins.
+        """
+
+    def predict_features(self, l: FloatArray) -> Features:
+        """Tell what is alike.
+
+        Args:
+            l: as of `predict`.
+
+        Returns:
+            Features, and the colors, without hints.
+
+        Raises:
+            MemoryError: as `predict`.
+            ValueError: the model has none; one that takes a "reference" has.
         """

@@ -14,12 +14,11 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from colorize.color.units import FloatArray
-from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions, conditions_taken
 from colorize.errors import WeightsError
-from colorize.models.modelfile import GraphInfo, fingerprint
+from colorize.models.modelfile import AB, FEATURES, LOGITS, GraphInfo, fingerprint
 from colorize.system.cores import CORES
 
-_LOGITS = "logits"  # the answer of a graph that has a distribution, besides `ab`
 _FATAL = 4  # errors are raised: they need not be printed as well
 _MOST_THREADS = 8  # for one prediction: with more the network of a few megabytes gains little
 # ONNX Runtime's errors have nothing in common but `Exception`.
@@ -54,8 +53,6 @@ class GraphEngine:
         try:
             self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
             self._info = GraphInfo.from_metadata(self._session.get_modelmeta().custom_metadata_map)
-            if self._info.bins is not None and self._session.get_outputs()[-1].name != _LOGITS:
-                raise ValueError("it is of an earlier version")
         except (*_CANNOT_LOAD, ValueError) as error:
             reason = " ".join(str(error).split())[:300]
             raise WeightsError(f"{graph}: expected a graph of {model} ({reason}); export it again") from error
@@ -72,21 +69,28 @@ class GraphEngine:
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset({"hints"} if self._info.takes_hints else ())
+        return conditions_taken(hints=self._info.takes_hints, features=self._info.has_features)
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         """See `Engine`. A graph has one answer, whatever the seed: dropout stays behind."""
-        return self._run("ab", l, conditions.hints)
+        (ab,) = self._run([AB], l, conditions.hints)
+        return ab
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         """See `Engine`."""
         if self._info.bins is None:
             raise ValueError("a distribution is what a model with bins has, this one has none")
-        logits = self._run(_LOGITS, l, conditions.hints)
+        (logits,) = self._run([LOGITS], l, conditions.hints)
         probabilities = np.exp(logits - logits.max(axis=1, keepdims=True))
         return np.asarray(probabilities / probabilities.sum(axis=1, keepdims=True))
 
-    def _run(self, wanted: str, l: FloatArray, hints: FloatArray | None) -> FloatArray:
+    def predict_features(self, l: FloatArray) -> Features:
+        """See `Engine`."""
+        if not self._info.has_features:
+            raise ValueError("features are what a model with an encoder and bins has, this one has none")
+        return Features(*self._run([AB, *FEATURES], l, None))
+
+    def _run(self, wanted: list[str], l: FloatArray, hints: FloatArray | None) -> list[FloatArray]:
         batch, channels, height, width = l.shape
         if channels != 1 or height % self.stride or width % self.stride:
             raise ValueError(f"expected l of shape (B, 1, H, W), H and W multiples of {self.stride}; got {l.shape}")
@@ -97,12 +101,11 @@ class GraphEngine:
             raise ValueError(f"hints must have shape {expected}, got {hints.shape}")
         given = {"l": np.asarray(l, np.float32), "hints": np.asarray(hints, np.float32)}
         try:
-            (answer,) = self._session.run([wanted], given, self._run_options)
+            return [np.asarray(answer) for answer in self._session.run(wanted, given, self._run_options)]
         except _CANNOT_RUN as error:
             if "allocate memory" in str(error) or "bad allocation" in str(error):  # no type of its own
                 raise MemoryError("not enough memory") from error
             raise
-        return np.asarray(answer)
 
 
 def _usual_threads() -> int:

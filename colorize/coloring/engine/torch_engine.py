@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from colorize.color.units import FloatArray
-from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions, conditions_taken
 from colorize.errors import ConfigError
-from colorize.models.generator import Generator
+from colorize.models.generator import THINGS, Generator
 from colorize.options import check_device
 
 
@@ -44,7 +44,7 @@ class TorchEngine:
 
     @property
     def takes(self) -> frozenset[str]:
-        return frozenset({"hints"} if self._generator.takes_hints else ())
+        return conditions_taken(hints=self._generator.takes_hints, features=self._generator.has_features)
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         """See `Engine`. The memory is the device's."""
@@ -58,6 +58,15 @@ class TorchEngine:
         with self._lock, memory_errors(), torch.inference_mode():
             logits = self._generator(self._tensor(l), self._hints(conditions), logits=True).logits
             return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy())
+
+    def predict_features(self, l: FloatArray) -> Features:
+        """See `Engine`. The memory is the device's."""
+        if not self._generator.has_features:
+            raise ValueError("features are what a model with an encoder and bins has, this one has none")
+        with self._lock, memory_errors(), torch.inference_mode():
+            output = self._generator(self._tensor(l), logits=True)
+            wanted = output.ab, output.features[THINGS], output.places
+            return Features(*(each.float().cpu().numpy() for each in wanted))
 
     def _hints(self, conditions: NetworkConditions) -> torch.Tensor | None:
         return None if conditions.hints is None else self._tensor(conditions.hints)

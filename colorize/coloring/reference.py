@@ -1,0 +1,145 @@
+"""Reference photos: a photo takes the colors that what looks alike to the network has in another photo.
+
+Exemplar-based colorization (He et al. 2018, arXiv 1807.06587) without a network of its own: the features of ours tell
+what looks alike, the encoder's what a thing is and the decoder's where it ends. The numbers below were chosen on
+validation photos (docs/evaluation.md).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from colorize import photo
+from colorize.color.lightness import ab_of, levels_to_l, to_levels
+from colorize.color.units import AB_RANGE, FloatArray
+from colorize.coloring.engine import Engine
+from colorize.coloring.likeness import describe_places, describe_things, move, ramp
+from colorize.errors import ConfigError
+
+_SIZE = 256  # both photos are compared at about so many pixels squared
+_CELL = 8  # px; the stride of the decoder's features
+_SHORTEST = 32  # px; a smaller photo tells too little
+_GRAY = 3.0  # mean chroma, in units of a* and b*, below which a reference is taken for gray
+
+_TEMPERATURE = 0.04  # of the softmax over places: colors of the few most alike are averaged
+# How sure a place is, from the mean likeness of its best match: cosines of features centered within their photo.
+_UNLIKE, _ALIKE = 0.3, 0.55
+# Whether two photos show the same scene, from the mean over places of the encoder's best cosine: other photos have
+# .35 to .5, those of the same kind of scene to .6, the same shot turned, cropped and lit otherwise .65 to .85.
+_OTHER_SCENE, _SAME_SCENE = 0.5, 0.64
+_OTHER_SHARE = 0.2  # how far colors of another scene are taken at most
+_DOUBTFUL_SPREAD = 22 / AB_RANGE  # standard deviation of the matches' colors: of another scene, they do not agree
+
+
+class Reference(NamedTuple):
+    """A photo in color, as photos are compared with it."""
+
+    things: FloatArray  # (places, C), unit vectors
+    places: FloatArray  # (places, C'), unit vectors
+    ab: FloatArray  # (places, 2)
+
+
+class Match(NamedTuple):
+    """What a photo finds of itself in references."""
+
+    ab: FloatArray  # (2, h/8, w/8) of about 256 × 256 px
+    confidence: FloatArray  # (h/8, w/8), from 0 to 1
+    likeness: float  # the mean over places of the encoder's best cosine
+
+    @property
+    def same_scene(self) -> float:
+        """From 0, another scene, to 1, the same."""
+        return float(ramp(self.likeness, _OTHER_SCENE, _SAME_SCENE))
+
+
+def read_reference(engine: Engine, image: Image.Image) -> Reference:
+    """Prepare a reference for any number of photos.
+
+    Args:
+        engine: what runs the network; it takes a "reference".
+        image: of any mode.
+
+    Returns:
+        The reference.
+
+    Raises:
+        ConfigError: it is gray, or smaller than 32 px.
+    """
+    upright = photo.to_photo(image).image.convert("RGB")
+    if min(upright.size) < _SHORTEST:
+        raise ConfigError(
+            f"a reference photo must have at least {_SHORTEST} px on each side, got {upright.width}×{upright.height}"
+        )
+    small = upright.resize(_compared_size(*upright.size), Image.Resampling.BOX, reducing_gap=3.0)
+    ab = ab_of(np.asarray(small))  # (h, w, 2)
+    chroma = float(np.hypot(ab[..., 0], ab[..., 1]).mean()) * AB_RANGE
+    if chroma < _GRAY:
+        raise ConfigError(f"a reference photo must have colors, this one is gray (mean chroma {chroma:.1f})")
+    things, places, _ = _describe(engine, small)
+    height, width, _ = ab.shape
+    cells = ab.reshape(height // _CELL, _CELL, width // _CELL, _CELL, 2).mean(axis=(1, 3))
+    return Reference(things, places, cells.reshape(-1, 2))
+
+
+def match(engine: Engine, image: Image.Image, references: Sequence[Reference]) -> Match:
+    """Look for what a photo shows in references.
+
+    Args:
+        engine: what runs the network.
+        image: the photo, RGB or gray.
+        references: one or more. Each place takes its colors from the one in which it is surest.
+
+    Returns:
+        The colors found, and how sure they are.
+    """
+    small = image.resize(_compared_size(*image.size), Image.Resampling.BOX, reducing_gap=3.0)
+    things, places, shape = _describe(engine, small)
+    found = [_match(things, places, each) for each in references]
+    surest = np.argmax([confidence for _, confidence, _ in found], axis=0)  # (places,)
+    each_place = np.arange(len(surest))
+    ab = np.stack([ab for ab, _, _ in found])[surest, each_place]
+    confidence = np.stack([confidence for _, confidence, _ in found])[surest, each_place]
+    return Match(ab.T.reshape(2, *shape), confidence.reshape(shape), max(likeness for _, _, likeness in found))
+
+
+def follow(ab: FloatArray, found: Match) -> FloatArray:
+    """Move predicted colors (2, h, w) to those found in references, as far as they are sure."""
+    return move(ab, found.ab, found.confidence)
+
+
+def _match(things: FloatArray, places: FloatArray, reference: Reference) -> tuple[FloatArray, FloatArray, float]:
+    """Colors (places, 2), confidence (places,), and how alike the photos are."""
+    same_thing = things @ reference.things.T  # (places, places of the reference), cosines
+    likeness = (same_thing + places @ reference.places.T) / 2
+    best = likeness.max(axis=1)
+    weights = np.exp((likeness - best[:, None]) / np.float32(_TEMPERATURE))
+    weights /= weights.sum(axis=1, keepdims=True)
+    ab = weights @ reference.ab
+    variance = (weights @ np.square(reference.ab) - np.square(ab)).sum(axis=1).clip(min=0)
+    best_thing = same_thing.max(axis=1)
+    alike = float(best_thing.mean())
+    same_scene = ramp(alike, _OTHER_SCENE, _SAME_SCENE)
+    confidence = ramp((best + best_thing) / 2, _UNLIKE, _ALIKE)
+    confidence *= np.exp(variance / -(_DOUBTFUL_SPREAD**2) * (1 - same_scene))
+    confidence *= _OTHER_SHARE + (1 - _OTHER_SHARE) * same_scene
+    return ab, confidence.astype(np.float32), alike
+
+
+def _describe(engine: Engine, image: Image.Image) -> tuple[FloatArray, FloatArray, tuple[int, int]]:
+    """Things and places (h/8 · w/8, C), unit vectors that are centered within the photo, and (h/8, w/8)."""
+    levels = to_levels(np.asarray(image)).astype(np.uint8, copy=False)
+    _, things, places = engine.predict_features(levels_to_l(levels)[None, None])
+    _, height, width = places.shape[1:]
+    return describe_things(things[0]), describe_places(places[0]), (height, width)
+
+
+def _compared_size(width: int, height: int) -> tuple[int, int]:
+    """Multiples of 32 near `_SIZE`² pixels in the photo's aspect, so that nothing has to be padded."""
+    scale = _SIZE / math.sqrt(width * height)
+    across, down = (max(1, min(4 * _SIZE // 32, round(side * scale / 32))) * 32 for side in (width, height))
+    return across, down
