@@ -42,8 +42,8 @@ _FOR_FILMS_TOO = {"--dry-run", "--overwrite", "--output"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
-    "--dry-run": ("--verify", "--report", "--skip-color", *_OF_ONE_PHOTO),
-    "--verify": ("--report", "--overwrite", "--skip-color", *_OF_ONE_PHOTO),
+    "--dry-run": ("--verify", "--report", "--skip-color", "--reference", *_OF_ONE_PHOTO),
+    "--verify": ("--report", "--overwrite", "--skip-color", "--reference", *_OF_ONE_PHOTO),
     "--hint": ("--hints",),
 }
 
@@ -165,6 +165,14 @@ class Arguments:
     hints: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Hints as an image of the photo's size, transparent where there is no hint."),
+    ] = None
+    reference: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="A photo in color: what looks like something in it takes its color. Can be given several times; holds "
+            "for all photos.",
+        ),
     ] = None
     codec: Annotated[
         str,
@@ -332,6 +340,7 @@ class Arguments:
             "--variants": options.variants > 0 and self._is_given("variants"),
             "--hint": bool(self.hint),
             "--hints": self.hints is not None,
+            "--reference": bool(self.reference),
             "--watch": self.watch,
             "--dry-run": self.dry_run,
             "--verify": self.verify,
@@ -351,7 +360,7 @@ class Arguments:
             raise ConfigError(f"{self.stream} stands for one photo: it does not go with {others}")
 
     def _not_for_streams(self, given: dict[str, bool]) -> Iterator[str]:
-        suited = {*_OF_ONE_PHOTO, *(("--output", "--overwrite") if self.stream_target else ())}
+        suited = {"--reference", *_OF_ONE_PHOTO, *(("--output", "--overwrite") if self.stream_target else ())}
         yield from (option for option, wanted in given.items() if wanted and option not in suited)
         yield from (path for path in self.named if path != self.stream)
 

@@ -130,13 +130,15 @@ def _check_model(arguments: Arguments) -> None:
 
 
 def _conditions(arguments: Arguments) -> Conditions:
+    from colorize import photo
     from colorize.coloring.conditions import Conditions
     from colorize.coloring.hints import parse_hint, read_mask
 
     try:
+        references = [photo.open(path).image for path in arguments.reference or ()]
         if arguments.hints:
-            return Conditions(read_mask(arguments.hints))
-        return Conditions([parse_hint(point) for point in arguments.hint] if arguments.hint else None)
+            return Conditions(read_mask(arguments.hints), references)
+        return Conditions([parse_hint(point) for point in arguments.hint] if arguments.hint else None, references)
     except PhotoError as error:
         raise DataError(str(error)) from error  # wrong usage: there is nothing to begin with
 
@@ -156,7 +158,7 @@ def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions
     from colorize.batch.plan import plan
 
     jobs = plan(arguments.named, arguments.output, options)
-    if conditions.kinds and (photos := len({job.source for job in jobs})) != 1:
+    if conditions.hints is not None and (photos := len({job.source for job in jobs})) != 1:
         raise ConfigError(f"hints belong to one photo, these are {photos}")
     for line in jobs.left_out:
         print_status(line)
@@ -170,4 +172,9 @@ def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:
     if arguments.variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one coloring only")
     colorizer.check_can([conditions])
+    for path, reference in zip(arguments.reference or (), conditions.references, strict=True):
+        try:
+            colorizer.prepare(reference)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {error}") from error
     return colorizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, overload
@@ -355,7 +356,7 @@ class Colorizer:
             target: the result, in the format of its suffix, written whole or not at all; replaced if it exists.
             strength: as of a call.
             size: as of a call.
-            hints: as of a call; of a file of several pages, they are the first one's, and so is the reference.
+            hints: as of a call; of a file of several pages, they are the first one's.
             reference: as of a call.
             seed: as of a call.
             quality: of JPEG, WebP and AVIF, 1 to 100; None for the format's default.
@@ -413,7 +414,7 @@ class Colorizer:
         Args:
             pages: of one file.
             options: as of `color`.
-            conditions: of which hints and reference are the first page's.
+            conditions: of which hints are the first page's.
             name: of the file, for messages.
 
         Returns:
@@ -432,7 +433,7 @@ class Colorizer:
                     f"{name}: not enough memory to color {width}×{height} px at size {options.size}; "
                     "a smaller size needs less"
                 ) from error
-            conditions = Conditions(seed=conditions.seed)
+            conditions = replace(conditions, hints=None)
             yield colored
 
     def match(self, image: Image.Image, reference: Image.Image | Sequence[Image.Image]) -> Match:
@@ -450,16 +451,27 @@ class Colorizer:
         """
         conditions = Conditions(reference=reference)
         self.check_can([conditions])
-        return match(self.engine, photo.to_photo(image).image, [self._prepared(each) for each in conditions.references])
+        return match(self.engine, photo.to_photo(image).image, [self.prepare(each) for each in conditions.references])
 
     def _view(self, original: Photo, options: ColorizeOptions, conditions: Conditions) -> View:
         seen = view(original, options.size, conditions, keep_colors=options.keep_colors)
         if not conditions.references:
             return seen
-        references = [self._prepared(each) for each in conditions.references]
+        references = [self.prepare(each) for each in conditions.references]
         return seen._replace(match=match(self.engine, original.image, references))
 
-    def _prepared(self, image: Image.Image) -> Reference:
+    def prepare(self, image: Image.Image) -> Reference:
+        """Look at a reference photo. It is kept for the photos to come; a call does this by itself.
+
+        Args:
+            image: the photo in color.
+
+        Returns:
+            What photos are compared with.
+
+        Raises:
+            ConfigError: it is gray, or smaller than 32 px.
+        """
         with self._lock:
             for known, prepared in self._references:
                 if known is image:

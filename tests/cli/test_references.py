@@ -1,0 +1,74 @@
+"""Reference photos on the command line: for all photos, and refused in one line before any is colored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+from skimage import data
+
+from colorize import Colorizer
+from colorize.cli import main
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two gray photos, and beside their folder the first in color, turned round."""
+    (tmp_path / "old").mkdir()
+    coffee = Image.fromarray(data.coffee()).resize((240, 160))
+    coffee.convert("L").save(tmp_path / "old/coffee.png")
+    Image.fromarray(data.chelsea()).convert("L").resize((150, 100)).save(tmp_path / "old/chelsea.png")
+    ImageOps.mirror(coffee).save(tmp_path / "color.png")
+    return tmp_path
+
+
+def test_every_photo_is_colored_like_the_reference(folder: Path) -> None:
+    out = folder / "out"
+    assert main([str(folder / "old"), "-o", str(out), "--reference", str(folder / "color.png"), "--device", "cpu"]) == 0
+    colorizer = Colorizer.load(device="cpu")
+    with Image.open(folder / "color.png") as reference:
+        for name in ("coffee.png", "chelsea.png"):
+            with Image.open(folder / "old" / name) as gray, Image.open(out / name) as result:
+                np.testing.assert_array_equal(np.asarray(result), np.asarray(colorizer(gray, reference=reference)))
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("old/coffee.png", "must have colors, this one is gray (mean chroma 0.0)"),
+        ("missing.png", "missing.png"),
+        ("text.png", "text.png"),
+    ],
+)
+def test_a_reference_that_cannot_be_followed_is_one_line_and_nothing_is_colored(
+    folder: Path, reference: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "text.png").write_text("no photo")
+    out = folder / "out"
+    given = [str(folder / "old"), "-o", str(out), "--device", "cpu", "--reference", str(folder / reference)]
+    assert main(given) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"colorize: {folder / reference}: ")
+    assert message in told
+    assert told.count("\n") == 1
+    assert not list(out.rglob("*.png"))
+
+
+def test_every_page_is_colored_like_the_reference(folder: Path) -> None:
+    with Image.open(folder / "old/coffee.png") as page:
+        page.save(folder / "pages.tif", save_all=True, append_images=[ImageOps.mirror(page)])
+    reference = ["--reference", str(folder / "color.png"), "--device", "cpu"]
+    assert main([str(folder / "pages.tif"), "-o", str(folder / "out"), *reference]) == 0
+    colorizer = Colorizer.load(device="cpu")
+    with (
+        Image.open(folder / "color.png") as color,
+        Image.open(folder / "pages.tif") as grays,
+        Image.open(folder / "out/pages.tif") as results,
+    ):
+        for number in range(2):
+            grays.seek(number)
+            results.seek(number)
+            expected = colorizer(grays.copy(), reference=color)
+            np.testing.assert_array_equal(np.asarray(results.convert("RGB")), np.asarray(expected))
