@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from colorize.study import arms
-from colorize.study.arms import ARMS, COMMON, TWICE, Run, all_runs, main
+from colorize.study.arms import ARMS, COMMON, TWICE, Run, all_runs
+from colorize.study.run_study import main
 from colorize.training import loop
 
 pytestmark = pytest.mark.study
