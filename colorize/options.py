@@ -18,6 +18,8 @@ QUALITY_RANGE = (1, 100)
 VARIANTS_RANGE = (0, 99)
 CODECS = ("x264", "av1", "ffv1")  # of colored films
 CRF_RANGE = (0, 63)
+REACH = 16  # frames that the colors of a film's key frame are carried, both ways
+EVERY_RANGE = (1, REACH)
 
 
 def check_device(name: str) -> None:
@@ -72,15 +74,36 @@ class ColorizeOptions:
 
 @dataclass(frozen=True)
 class FilmOptions:
-    """How colored films are written. Raises `ConfigError` for a value outside its range."""
+    """How films are colored and written. Raises `ConfigError` for a value outside its range."""
 
     codec: str = "x264"  # one of CODECS; ffv1 loses nothing
     crf: int | None = None  # constant rate factor, 0 (best) to 63, of x264 to 51; None is the codec's default
+    every: int = 4  # frames from one that the network sees to the next, 1 to 16
+    start: float = 0.0  # seconds of the film from which on it is colored
+    end: float | None = None  # seconds of the film up to which it is colored; None is all of it
+    cuts: tuple[int | float, ...] | None = None  # first frames of shots: whole numbers count frames from 0, others are
+    # seconds; None finds them
+    force: bool = False  # whether films are colored that are refused otherwise: HDR, wide gamut, interlaced
 
     def __post_init__(self) -> None:
         check_known("codec", self.codec, CODECS)
         if self.crf is not None:
             check_whole("crf", self.crf, CRF_RANGE)
+        check_whole("every", self.every, EVERY_RANGE)
+        _check_not_negative("start", self.start)
+        if self.end is not None:
+            _check_not_negative("end", self.end)
+            if self.end <= self.start:
+                raise ConfigError(f"end must be after start, got {self.start:g} s to {self.end:g} s")
+        for each in self.cuts or ():
+            _check_not_negative("a cut", each)
+            if self.start and isinstance(each, int):
+                raise ConfigError(f"cuts must be seconds for a part of a film, got the number {each} of a frame")
+
+
+def _check_not_negative(name: str, value: float) -> None:
+    if not _is_number(value) or value < 0:
+        raise ConfigError(f"{name} must be a number from 0 up, got {value!r}")
 
 
 def check_whole(name: str, value: float, allowed: tuple[int, int]) -> None:

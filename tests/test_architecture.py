@@ -63,6 +63,7 @@ LIBRARIES: dict[str, set[str]] = {
     "evaluation.stains": {"torch", "skimage"},
     "export": {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},
     "video": {"av", "cv2", "numpy"},
+    "video.preview": {"av", "numpy", "PIL"},
     "batch": set(),
     "coloring": {"numpy", "PIL"},
     "coloring.engine": {"numpy"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from colorize.batch.results import Outcome, Result
@@ -38,7 +39,12 @@ class Report:
         os.close(self._handle)
 
     def add(self, result: Result) -> None:
-        text = line_of(result).encode("ascii") + b"\n"
+        """Append what became of a photo."""
+        self.append(line_of(result))
+
+    def append(self, line: str) -> None:
+        """Append a line as `line_of` or `line_about` makes it."""
+        text = line.encode("ascii") + b"\n"
         try:
             if os.write(self._handle, text) < len(text):
                 raise OSError(None, "the disk is full")
@@ -59,21 +65,45 @@ class Report:
 
 
 def line_of(result: Result) -> str:
-    """A result as JSON in one line of ASCII: a name that is not UTF-8 is no different from others."""
-    job = result.job
+    """What became of a photo, as a line of a report."""
     width, height = result.size or (None, None)
+    return line_about(
+        result.job.source,
+        result.job.target,
+        result.outcome,
+        {
+            "seconds": round(result.seconds, 3),
+            "width": width,
+            "height": height,
+            "original": result.original.value if result.original else None,
+        },
+        {"lost": result.dropped_metadata, "reason": result.message or None},
+    )
+
+
+def line_about(
+    source: Path, target: Path, outcome: Outcome, numbers: Mapping[str, object], words: Mapping[str, object]
+) -> str:
+    """What became of any file, as JSON in one line of ASCII: a name that is not UTF-8 is no different from others.
+
+    Args:
+        source: what was colored.
+        target: the result.
+        outcome: what became of it.
+        numbers: further values, before the sizes of both files.
+        words: further values, behind them.
+
+    Returns:
+        The line, without its end.
+    """
     line = {
-        "source": str(job.source),
-        "target": str(job.target),
-        "status": result.outcome.name.lower(),  # done, skipped, left, result, failed
-        "seconds": round(result.seconds, 3),
-        "width": width,
-        "height": height,
-        "original": result.original.value if result.original else None,
-        "source_bytes": _bytes(job.source),
-        "target_bytes": _bytes(job.target) if result.outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
-        "lost": result.dropped_metadata,
-        "reason": result.message or None,
+        "source": str(source),
+        "target": str(target),
+        "status": outcome.name.lower(),  # done, skipped, left, result, failed
+        **numbers,
+        "source_bytes": _bytes(source),
+        "target_bytes": _bytes(target) if outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
+        **words,
     }
     return json.dumps(line)
 

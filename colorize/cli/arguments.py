@@ -22,6 +22,7 @@ from colorize.options import (
     CRF_RANGE,
     DEVICES,
     ENGINES,
+    EVERY_RANGE,
     FORMATS,
     QUALITY_RANGE,
     SIZE_RANGE,
@@ -38,13 +39,14 @@ STREAM = "-"  # as a path: standard input, or output
 _DEFAULTS = ColorizeOptions()
 _FILM_DEFAULTS = FilmOptions()
 _OF_ONE_PHOTO = ("--hint", "--hints")
-_FOR_FILMS_TOO = {"--dry-run", "--overwrite", "--output"}
+_FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
     "--dry-run": ("--verify", "--report", "--skip-color", "--reference", *_OF_ONE_PHOTO),
     "--verify": ("--report", "--overwrite", "--skip-color", "--reference", *_OF_ONE_PHOTO),
     "--hint": ("--hints",),
+    "--preview": ("--dry-run", "--report"),
 }
 
 
@@ -189,6 +191,34 @@ class Arguments:
             "--crf", metavar="N", help=f"Constant rate factor of colored films, {_range(CRF_RANGE)}: less is better."
         ),
     ] = None
+    every: Annotated[
+        int,
+        _setting("--every", metavar="N", help=f"The network sees every Nth frame of a film, {_range(EVERY_RANGE)}."),
+    ] = _FILM_DEFAULTS.every
+    start: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Color a film from here on: seconds, or minutes:seconds, or h:mm:ss."),
+    ] = None
+    end: Annotated[str | None, typer.Option(metavar="TIME", help="Color a film up to here.")] = None
+    cuts: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Cuts of a film, instead of those that are found: one per line, the number of a shot's first frame "
+            "(from 0) or its time with a colon or a point.",
+        ),
+    ] = None
+    preview: Annotated[
+        bool,
+        typer.Option(
+            "--preview",
+            help="Color three stills of each shot of a film as a contact sheet, and ten seconds: "
+            "NAME-color-preview.jpg and NAME-color-preview.mkv. Of long films some shots.",
+        ),
+    ] = False
+    force: Annotated[
+        bool, typer.Option("--force", help="Color films that are refused otherwise: HDR, wide gamut, interlaced.")
+    ] = False
     device: Annotated[
         str,
         _setting(
@@ -215,7 +245,8 @@ class Arguments:
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Append the result of each photo to a file, one JSON object per line. - prints them instead of paths.",
+            help="Append the result of each photo or film to a file, one JSON object per line. "
+            "- prints them instead of paths.",
         ),
     ] = None
     watch: Annotated[
@@ -310,8 +341,18 @@ class Arguments:
         return replace(options, skip_color=False) if self.stream else options
 
     def film_options(self) -> FilmOptions:
-        """Check and give how films are written. Raises `ConfigError`."""
-        return FilmOptions(self.codec, self.crf)
+        """Check and give how films are colored. Raises `ConfigError`, and `DataError` for the file of cuts."""
+        from colorize.cli.films import parse_time, read_cuts
+
+        return FilmOptions(
+            self.codec,
+            self.crf,
+            self.every,
+            0.0 if self.start is None else parse_time("--start", self.start),
+            None if self.end is None else parse_time("--end", self.end),
+            None if self.cuts is None else read_cuts(self.cuts),
+            self.force,
+        )
 
     @property
     def not_for_films(self) -> list[str]:
@@ -323,7 +364,7 @@ class Arguments:
             "--keep-colors": self._is_given("keep_colors") and self.keep_colors,
             "--salvage": self._is_given("salvage") and self.salvage,
         }
-        return [option for option, wanted in given.items() if wanted and option not in _FOR_FILMS_TOO]
+        return [option for option, wanted in given.items() if wanted and option not in _FOR_FILMS]
 
     @property
     def not_for_photos(self) -> list[str]:
@@ -331,6 +372,12 @@ class Arguments:
         given = {
             "--codec": self._is_given("codec") and self.codec != _FILM_DEFAULTS.codec,
             "--crf": self._is_given("crf") and self.crf is not None,
+            "--every": self._is_given("every") and self.every != _FILM_DEFAULTS.every,
+            "--start": self.start is not None,
+            "--end": self.end is not None,
+            "--cuts": self.cuts is not None,
+            "--preview": self.preview,
+            "--force": self.force,
         }
         return [option for option, wanted in given.items() if wanted]
 
@@ -343,6 +390,7 @@ class Arguments:
             "--reference": bool(self.reference),
             "--watch": self.watch,
             "--dry-run": self.dry_run,
+            "--preview": self.preview,
             "--verify": self.verify,
             "--report": self.report is not None,
             "--overwrite": options.overwrite and self._is_given("overwrite"),

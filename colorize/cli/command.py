@@ -74,7 +74,7 @@ def colorize(arguments: Arguments) -> int:
 
 def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     """Do what was asked for, and give the exit status."""
-    from colorize.cli.films import are_films, color_films, plan_films, preview_films
+    from colorize.cli.films import Films, are_films, plan_films
     from colorize.cli.session import Session
     from colorize.system.memory import keep_freed_memory
 
@@ -85,11 +85,14 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     keep_freed_memory()
     print_log(arguments.verbose)
     if is_film:
-        films = plan_films(arguments.named, _output(arguments))
+        jobs = plan_films(arguments.named, _output(arguments))
+        films = Films(lambda: _load(arguments, conditions), options, film_options)
         if arguments.dry_run:
             _check_model(arguments)
-            return preview_films(films, options)
-        return color_films(films, lambda: _load(arguments, conditions), options, film_options)
+            return films.estimate(jobs)
+        if arguments.preview:
+            return films.preview(jobs)
+        return films.color(jobs, arguments.report)
     interrupt = Interrupt()
     session = Session(
         lambda: _load(arguments, conditions),
@@ -103,13 +106,13 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
         return session.stream(None if arguments.stream == STREAM else Path(arguments.stream), arguments.stream_target)
     if arguments.watch:
         return session.run(_arrivals(arguments, options, interrupt.stop), None, arguments.report)
-    jobs = _plan(arguments, options, conditions)
+    photos = _plan(arguments, options, conditions)
     if arguments.dry_run:
         _check_model(arguments)
-        return session.preview(jobs)
+        return session.preview(photos)
     if arguments.verify:
-        return session.verify(jobs)
-    return session.run([jobs], len(jobs), arguments.report)
+        return session.verify(photos)
+    return session.run([photos], len(photos), arguments.report)
 
 
 def _let_interrupts_raise() -> None:

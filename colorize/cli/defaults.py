@@ -33,6 +33,7 @@ SETTINGS: dict[str, type] = {
     "variants": int,
     "codec": str,
     "crf": int,
+    "every": int,
     "device": str,
     "engine": str,
     "model": str,

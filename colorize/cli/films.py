@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorize.batch.report import Report, line_about
+from colorize.batch.results import Outcome
 from colorize.cli.terminal import INTERRUPTED, OK, SOME_FAILED, Lines, print_status
 from colorize.errors import ConfigError, DataError, FilmError
 from colorize.options import ColorizeOptions, FilmOptions
@@ -20,6 +24,7 @@ from colorize.system import files
 if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
     from colorize.video.film import FilmResult, Progress
+    from colorize.video.survey import Estimate
 
 SUFFIXES = (
     *(".mkv", ".mp4", ".m4v", ".mov", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
@@ -27,6 +32,8 @@ SUFFIXES = (
 )
 _RESULT = ".mkv"
 _MARK = "-color"
+_TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
+TOLD_EVERY = 600.0  # seconds from line to line of progress, where there is no terminal
 
 
 @dataclass(frozen=True)
@@ -86,72 +93,198 @@ def _target(source: Path, output: Path | None) -> Path:
     return source.with_name(f"{name}{_MARK}{_RESULT}") if output is None else output / f"{name}{_RESULT}"
 
 
-def preview_films(jobs: Sequence[FilmJob], options: ColorizeOptions) -> int:
-    """Print what would be done, and give the exit status."""
-    require("video", "Coloring films")
-    from colorize.video.decoding import open_film
-
-    failed = 0
-    for job in jobs:
-        if job.target.exists() and not options.overwrite:
-            print_status(f"{job.target}: is there already")
-            continue
-        try:
-            with open_film(job.source) as film:
-                size = f"{film.layout.width}×{film.layout.height} px, {film.layout.code.depth} bit"
-                length = "" if film.seconds is None else f", {_clock(float(film.seconds))}"
-                print_status(f"{job.source}: {size}{length}")
-                for what in film.left_out:
-                    print_status(f"{job.source}: would be written without {what}")
-        except FilmError as error:
-            print_status(str(error))
-            failed += 1
-            continue
-        if not Lines().result(f"{job.source} -> {job.target}"):
-            return SOME_FAILED
-    return SOME_FAILED if failed else OK
+def parse_time(option: str, text: str) -> float:
+    """Seconds of a time like 75, 1:15 or 0:01:15.5. Raises `ConfigError`."""
+    match = _TIME.fullmatch(text)
+    if not match:
+        raise ConfigError(f"{option}: expected seconds, minutes:seconds or h:mm:ss, got {text!r}")
+    hours, minutes, seconds = (float(each or 0) for each in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
 
 
-def color_films(
-    jobs: Sequence[FilmJob], load: Callable[[], Colorizer], options: ColorizeOptions, film_options: FilmOptions
-) -> int:
-    """Color films one after another, tell about each, and give the exit status.
+def read_cuts(path: Path) -> tuple[int | float, ...]:
+    """Read a file of cuts: one per line, the number of a frame or a time; # begins a comment.
 
-    Args:
-        jobs: the films.
-        load: gives the colorizer, when there is a film to do.
-        options: of all films.
-        film_options: of all films.
+    Raises:
+        DataError: it cannot be read.
+        ConfigError: a line is neither a number nor a time.
     """
-    require("video", "Coloring films")
-    from colorize.video.film import colorize_film
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: expected a text file of cuts ({error})") from error
+    cuts: list[int | float] = []
+    for number, line in enumerate(lines, 1):
+        text = line.partition("#")[0].strip()
+        if text:
+            cuts.append(int(text) if text.isdecimal() else parse_time(f"{path}, line {number}", text))
+    return tuple(cuts)
 
-    colorizer = None
-    failed = 0
-    for job in jobs:
-        if os.path.lexists(job.target) and not options.overwrite:
-            print_status(f"{job.target}: is there already; --overwrite colors it again")
-            continue
-        files.clean_stale(job.target.parent)
+
+class Films:
+    """Does films one after another and prints what becomes of each."""
+
+    def __init__(self, load: Callable[[], Colorizer], options: ColorizeOptions, film_options: FilmOptions) -> None:
+        """Nothing is loaded yet.
+
+        Args:
+            load: gives the colorizer, when there is a film to do.
+            options: of all films.
+            film_options: of all films.
+
+        Raises:
+            MissingExtra: what films need is not installed.
+        """
+        require("video", "Coloring films")
+        self._load = cache(load)
+        self._options = options
+        self._film_options = film_options
+
+    def color(self, jobs: Sequence[FilmJob], report: str | None = None) -> int:
+        """Color films.
+
+        Args:
+            jobs: the films.
+            report: a file that each result is appended to; "-" prints them in place of paths.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            DataError: the report cannot be written.
+        """
+        prints = report == "-"
+        lines = Report(report) if report and not prints else None
         try:
-            colorizer = colorizer or load()
-            began = time.monotonic()
+            return self._each(jobs, lambda job: self._color(job, lines, prints=prints))
+        finally:
+            if lines:
+                lines.close()
+
+    def preview(self, jobs: Sequence[FilmJob]) -> int:
+        """Make a preview of each film, and give the exit status."""
+        return self._each(jobs, self._preview)
+
+    def estimate(self, jobs: Sequence[FilmJob]) -> int:
+        """Print what would be done and about what it would take, and give the exit status."""
+        return self._each(jobs, self._estimate)
+
+    def _each(self, jobs: Sequence[FilmJob], work: Callable[[FilmJob], Iterator[str]]) -> int:
+        """Do films. `work` gives lines for stdout."""
+        shown = Lines()
+        failed = 0
+        for job in jobs:
+            try:
+                for line in work(job):
+                    if not shown.result(line):
+                        return SOME_FAILED
+            except FilmError as error:
+                print_status(str(error))
+                failed += 1
+            except KeyboardInterrupt:
+                print_status(_interrupted(job))
+                return INTERRUPTED
+        return SOME_FAILED if failed else OK
+
+    def _color(self, job: FilmJob, report: Report | None, *, prints: bool) -> Iterator[str]:
+        from colorize.video.film import colorize_film
+
+        def reported(line: str) -> list[str]:
+            if report:
+                report.append(line)
+            return [line] if prints else []
+
+        if os.path.lexists(job.target) and not self._options.overwrite:
+            print_status(f"{job.target}: is there already; --overwrite colors it again")
+            yield from reported(_line(job, Outcome.SKIPPED))
+            return
+        files.clean_stale(job.target.parent)
+        colorizer = self._load()
+        began = time.monotonic()
+        try:
             with _display(job.source.name) as progress:
                 result = colorize_film(
-                    job.source, job.target, options, film_options, colorizer=colorizer, progress=progress
+                    job.source, job.target, self._options, self._film_options, colorizer=colorizer, progress=progress
                 )
-        except KeyboardInterrupt:
-            print_status(f"interrupted; nothing of {job.target} is kept")
-            return INTERRUPTED
         except FilmError as error:
-            print_status(str(error))
-            failed += 1
-            continue
-        for line in _about(job, result, time.monotonic() - began):
-            print_status(line)
-        if not Lines().result(str(job.target)):
-            return SOME_FAILED
-    return SOME_FAILED if failed else OK
+            yield from reported(_line(job, Outcome.FAILED, time.monotonic() - began, reason=str(error)))
+            raise
+        seconds = time.monotonic() - began
+        line = reported(_line(job, Outcome.DONE, seconds, result))
+        for each in _about(job, result, seconds):
+            print_status(each)
+        yield from line or [str(job.target)]
+
+    def _preview(self, job: FilmJob) -> Iterator[str]:
+        from colorize.video.preview import preview_film
+
+        sheet, film = (job.target.with_name(f"{job.target.stem}-preview{suffix}") for suffix in (".jpg", _RESULT))
+        for path in (sheet, film):
+            if os.path.lexists(path) and not self._options.overwrite:
+                print_status(f"{path}: is there already; --overwrite makes it again")
+                return
+        preview_film(job.source, sheet, film, self._options, self._film_options, colorizer=self._load())
+        yield str(sheet)
+        yield str(film)
+
+    def _estimate(self, job: FilmJob) -> Iterator[str]:
+        from colorize.video.survey import survey
+
+        if os.path.lexists(job.target) and not self._options.overwrite:
+            print_status(f"{job.target}: is there already")
+            return
+        estimate = survey(job.source, self._options, self._film_options, self._load())
+        print_status(f"{job.source}: {_told(estimate)}")
+        for what in estimate.left_out:
+            print_status(f"{job.source}: would be written without {what}")
+        yield f"{job.source} -> {job.target}"
+
+
+def _told(estimate: Estimate) -> str:
+    width, height = estimate.size
+    about = "" if estimate.shots_are_exact else "about "
+    shots = "1 shot" if estimate.shots == 1 else f"{about}{estimate.shots} shots"
+    return (
+        f"{width}×{height} px, {estimate.depth} bit, {_clock(estimate.seconds)}, {shots}; "
+        f"about {_clock(estimate.work)} of work ({estimate.rate:.1f} frames/s) and {_bytes_in_words(estimate.bytes)}"
+    )
+
+
+def _bytes_in_words(count: float) -> str:
+    unit, size = next((each for each in (("GB", 1e9), ("MB", 1e6)) if count >= each[1]), ("kB", 1e3))
+    return f"{count / size:.3g} {unit}"
+
+
+def _interrupted(job: FilmJob) -> str:
+    from colorize.video.segments import folder_of
+
+    if folder_of(job.target).is_dir():
+        return f"interrupted; run the same command to go on with {job.target}"
+    return f"interrupted; nothing of {job.target} is kept"
+
+
+def _line(
+    job: FilmJob,
+    outcome: Outcome,
+    seconds: float = 0.0,
+    result: FilmResult | None = None,
+    reason: str | None = None,
+) -> str:
+    """What became of a film, as a line of a report."""
+    width, height = result.size if result else (None, None)
+    return line_about(
+        job.source,
+        job.target,
+        outcome,
+        {
+            "seconds": round(seconds, 3),
+            "width": width,
+            "height": height,
+            "frames": result.frames if result else None,
+            "shots": result.shots if result else None,
+        },
+        {"lost": result.left_out if result else (), "reason": reason},
+    )
 
 
 def _about(job: FilmJob, result: FilmResult, seconds: float) -> Iterator[str]:
@@ -159,16 +292,17 @@ def _about(job: FilmJob, result: FilmResult, seconds: float) -> Iterator[str]:
         yield f"{job.target}: written without {what}"
     if result.damaged:
         yield f"{job.source}: {result.damaged} packets of the picture are damaged and were left out"
-    rate = result.frames / max(seconds, 1e-3)
+    rate = (result.frames - result.resumed) / max(seconds, 1e-3)
     shots = "1 shot" if result.shots == 1 else f"{result.shots} shots"
-    yield f"{result.frames} frames in {shots} ({rate:.1f} frames/s)"
+    before = f", {result.resumed} of them earlier" if result.resumed else ""
+    yield f"{result.frames} frames in {shots}{before} ({rate:.1f} frames/s)"
 
 
 @contextmanager
-def _display(name: str) -> Iterator[Progress | None]:
-    """A bar with frames, their rate and the time left, on a terminal."""
+def _display(name: str) -> Iterator[Progress]:
+    """Frames, their rate and the time left: a bar on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
-        yield None
+        yield _Log(name).tell
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -182,7 +316,38 @@ def _display(name: str) -> Iterator[Progress | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True, speed_estimate_period=60) as progress:
         task = progress.add_task("", total=None)
         progress.update(task, description=name.replace("[", r"\["))
-        yield lambda done, total: progress.update(task, completed=done, total=total and max(done, total))
+        begun = False
+
+        def tell(done: int, total: int | None) -> None:
+            nonlocal begun
+            if not begun:  # what was done before says nothing of the rate
+                progress.reset(task, completed=done)
+                begun = True
+            progress.update(task, completed=done, total=total and max(done, total))
+
+        yield tell
+
+
+class _Log:
+    """A line of progress now and then, for a night's log."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._told = time.monotonic()
+        self._began: tuple[float, int] | None = None
+
+    def tell(self, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (now, done)
+        if now - self._told < TOLD_EVERY:
+            return
+        self._told = now
+        began, before = self._began
+        rate = (done - before) / max(now - began, 1e-3)
+        left = f", {_clock((total - done) / rate)} left" if total and rate and total > done else ""
+        of = f" of {total}" if total else ""
+        print_status(f"{self._name}: {done}{of} frames, {rate:.1f} frames/s{left}")
 
 
 def _clock(seconds: float) -> str:

@@ -88,6 +88,11 @@ class Colorizer:
         return (type(self), (self.engine, self.info)) if self._loaded is None else (type(self).load, self._loaded)
 
     @property
+    def model(self) -> Path | None:
+        """The model file, of one that was loaded."""
+        return None if self._loaded is None else Path(self._loaded[0] or SHIPPED_MODEL)
+
+    @property
     def takes_hints(self) -> bool:
         """Whether the model has learned to obey hints."""
         return "hints" in self.engine.takes

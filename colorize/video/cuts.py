@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from typing import Generic, NamedTuple, TypeVar
 
 import cv2
@@ -14,8 +16,10 @@ from colorize.video.motion import motion_between
 
 _SIDE = 48  # pixels of the longer side of what is compared: small motion hardly shows
 _AROUND = 8  # differences before and behind that make up the median
+WARM_UP = _AROUND + 1  # frames before one after which it is judged as in the whole film
 _TIMES_MEDIAN = 2.0
 _LEAST = 4.0  # gray levels: below this nothing is a cut, however still the film is
+_TOLERANCE = 0.001  # seconds that a frame may be earlier than the cut that is given: times are rounded
 _FOUND_AGAIN = 0.5  # mean confidence of the motion from which on two frames show the same
 
 T = TypeVar("T")
@@ -48,6 +52,24 @@ def mark_cuts(frames: Iterable[tuple[T, _Levels]]) -> Iterator[tuple[T, bool]]:
             yield _first_of(waiting, differences)
     while waiting:
         yield _first_of(waiting, differences)
+
+
+def given_cuts(frames: Iterable[tuple[T, int, Fraction]], cuts: Sequence[int | float]) -> Iterator[tuple[T, bool]]:
+    """Tell of each frame whether it follows on a cut that somebody has named.
+
+    Args:
+        frames: anything, with its number and its time in seconds.
+        cuts: first frames of shots: whole numbers count frames from 0, others are seconds.
+
+    Yields:
+        Each of them, and whether there is a cut before it.
+    """
+    numbers = {cut for cut in cuts if isinstance(cut, int)}
+    times = sorted(cut for cut in cuts if not isinstance(cut, int))
+    passed = len(times)  # before the first frame, which follows on none
+    for frame, number, time in frames:
+        before, passed = passed, bisect_right(times, float(time) + _TOLERANCE)
+        yield frame, number in numbers or passed > before
 
 
 def _first_of(waiting: deque[_Waiting[T]], differences: deque[float]) -> tuple[T, bool]:

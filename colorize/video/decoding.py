@@ -1,12 +1,13 @@
 """Films opened for reading: what the picture is like, its frames one after another, and what travels along.
 
-A film is decoded once, in order. The packets of sound and subtitles are handed on as they come by.
+The picture is decoded once, in order. The packets of sound and subtitles are read on their own.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from colorize.errors import FilmError
+from colorize.options import FilmOptions
 from colorize.video.chroma import Codes, ColorCode
 
 Packet: TypeAlias = "AnyPacket[Stream]"
@@ -51,7 +53,9 @@ _HDR_CURVES = {16: "PQ", 18: "HLG"}
 _WIDE_PRIMARIES = 9  # Rec. 2020
 _FULL_RANGE = 2
 
+_DEFAULTS = FilmOptions()
 _MOST_PIXELS = 8192 * 4352
+_RUN_UP = Fraction(5)  # seconds before a place at which decoding begins: some films refresh the picture bit by bit
 _LOOKED_AT = 8  # frames that are decoded to learn what the picture is like
 _MAY_LACK = Fraction(1, 50)  # share of its length by which a whole file may end before its header says,
 _MAY_LACK_MOST = Fraction(2)  # seconds: no more than that
@@ -97,8 +101,11 @@ class Film:
     attachments: list[Attachment]
     copied: list[Stream]  # sound and subtitles
     left_out: list[str]  # what cannot be kept, a few words each
+    start: Fraction = field(default_factory=Fraction)  # seconds of the film that are left out at its beginning
+    until: Fraction | None = None  # seconds of the film at which it is left; None is its end
     damaged: int = 0  # packets that could not be decoded
     end: Fraction = field(default_factory=Fraction)  # seconds: the last moment of any stream read so far
+    _is_begun: bool = False
 
     def __enter__(self) -> Self:
         return self
@@ -114,43 +121,104 @@ class Film:
         return Fraction(self.container.duration, av.time_base) if self.container.duration else None
 
     @property
+    def length(self) -> Fraction | None:
+        """How many seconds of it are colored, if its header tells."""
+        ends = [each for each in (self.seconds, self.until) if each is not None]
+        return max(min(ends) - self.start, Fraction(0)) if ends else None
+
+    @property
+    def shift(self) -> Fraction:
+        """Seconds that timestamps of the result are earlier by."""
+        return self._origin + self.start if self.start else Fraction(0)
+
+    @property
+    def time_base(self) -> Fraction:
+        """Seconds of a tick of the picture's timestamps."""
+        assert self.stream.time_base is not None
+        return self.stream.time_base
+
+    @property
     def rate(self) -> Fraction:
         """Frames per second, on average."""
         return self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
 
     @property
     def expected_frames(self) -> int | None:
-        """About how many frames there are, if the file tells."""
-        if self.stream.frames:
+        """About how many frames are colored, if the file tells."""
+        if self.stream.frames and not self.start and self.until is None:
             return self.stream.frames
-        return None if self.seconds is None else max(1, round(self.seconds * self.rate))
+        return None if self.length is None else max(1, round(self.length * self.rate))
 
-    def frames(self, hand_on: Callable[[Packet], None]) -> Iterator[VideoFrame]:
-        """Decode the film, once. Timestamps rise from frame to frame.
+    def seconds_of(self, pts: int) -> Fraction:
+        """When a frame is shown, from the beginning of the film."""
+        return pts * self.time_base - self._origin
+
+    def frames(self, first: int | None = None) -> Iterator[VideoFrame]:
+        """Decode the film, or what is wanted of it. Timestamps rise from frame to frame.
 
         Args:
-            hand_on: takes the packets of `copied` streams, as they come by.
+            first: timestamp of a frame. The frames begin with it, if the file can be entered near it; or else earlier.
 
         Raises:
             FilmError: the file ends too early, or its pictures change their size or format.
         """
+        start = max(self.start, Fraction(0) if first is None else self.seconds_of(first))
+        if start or self._is_begun:
+            self._seek(max(Fraction(0), start - _RUN_UP))
+        self._is_begun = True
         last = None
-        kept = {each.index for each in self.copied}
         for packet in self._packets():
-            if packet.stream.index in kept:
-                if packet.dts is not None:
-                    hand_on(packet)
+            if packet.stream.index != self.stream.index:
                 continue
             for frame in self._decode(packet):
                 self._check_alike(frame)
                 frame.pts = last = _rising(frame.pts, last, self._step)
-                yield frame
+                if self.until is not None and self.seconds_of(last) >= self.until:
+                    return
+                if not start or self.seconds_of(last) >= start:
+                    yield frame
         if last is None:
             raise FilmError(f"{self.path}: no picture of it can be decoded")
         self._check_whole()
 
+    def others(self) -> Iterator[Packet]:
+        """The packets of `copied` streams, of what is wanted of the film. Reads the file from its beginning."""
+        if not self.copied:
+            return
+        if self.start:
+            self._seek(self.start)
+        ended: set[int] = set()
+        for packet in self._demuxed(self.container.demux(self.copied)):
+            if packet.dts is None or packet.pts is None:
+                continue
+            time = packet.pts * packet.time_base - self._origin
+            if self.until is not None and time >= self.until:
+                ended.add(packet.stream.index)
+                if len(ended) == len(self.copied):
+                    return
+            elif not self.start or time >= self.start:
+                yield packet
+
+    @property
+    def _origin(self) -> Fraction:
+        """Seconds by the timestamps at which the film begins."""
+        return Fraction(self.container.start_time or 0, av.time_base)
+
+    def _seek(self, seconds: Fraction) -> None:
+        """To a key frame at or before `seconds`, or to the beginning where the file has no index."""
+        for place in (seconds, Fraction(0)):
+            with suppress(av.FFmpegError):
+                self.container.seek(int((place + self._origin) * av.time_base))
+                return
+        raise FilmError(f"{self.path}: cannot be entered at {float(seconds):.1f} s")
+
     def _packets(self) -> Iterator[Packet]:
-        packets = self.container.demux(self.stream, *self.copied)
+        for packet in self._demuxed(self.container.demux(self.stream, *self.copied)):
+            if packet.pts is not None and packet.time_base:
+                self.end = max(self.end, (packet.pts + (packet.duration or 0)) * packet.time_base)
+            yield packet
+
+    def _demuxed(self, packets: Iterator[Packet]) -> Iterator[Packet]:
         while True:
             try:
                 packet = next(packets)
@@ -160,8 +228,6 @@ class Film:
                 raise FilmError(
                     f"{self.path}: cannot be read on from {float(self.end):.1f} s ({_words(error)})"
                 ) from error
-            if packet.pts is not None and packet.time_base:
-                self.end = max(self.end, (packet.pts + (packet.duration or 0)) * packet.time_base)
             yield packet
 
     def _decode(self, packet: Packet) -> list[VideoFrame]:
@@ -174,8 +240,7 @@ class Film:
     @property
     def _step(self) -> int:
         """Ticks from frame to frame, on average."""
-        assert self.stream.time_base is not None
-        return max(1, round(1 / (self.rate * self.stream.time_base)))
+        return max(1, round(1 / (self.rate * self.time_base)))
 
     def _check_alike(self, frame: VideoFrame) -> None:
         bits = _LAYOUTS.get(frame.format.name, (0, None))[0]
@@ -189,7 +254,7 @@ class Film:
         """A file that is cut off often ends without an error."""
         if self.seconds is None:
             return
-        end = self.end - Fraction(self.container.start_time or 0, av.time_base)
+        end = self.end - self._origin
         if end + 2 / self.rate < self.seconds - min(self.seconds * _MAY_LACK, _MAY_LACK_MOST):
             raise FilmError(
                 f"{self.path}: expected {float(self.seconds):.1f} s, ends after {float(end):.1f} s: "
@@ -197,11 +262,12 @@ class Film:
             )
 
 
-def open_film(path: str | os.PathLike[str]) -> Film:
+def open_film(path: str | os.PathLike[str], options: FilmOptions = _DEFAULTS) -> Film:
     """Open a film and learn what it is like.
 
     Args:
         path: a film file of any kind that FFmpeg reads.
+        options: of which start, end and force matter here.
 
     Returns:
         The film, open.
@@ -213,14 +279,23 @@ def open_film(path: str | os.PathLike[str]) -> Film:
     with _open(path) as container:
         stream = _picture_of(container, path)
         frame, covers = _look(container, stream, path)
-    _check_colorable(frame, path)
+    _check_colorable(frame, path, options.force)
     tags = {name: int(getattr(frame, name)) for name in ("color_range", "colorspace", "color_primaries", "color_trc")}
     container = _open(path)
     stream = _picture_of(container, path)
     stream.thread_type = "AUTO"
     copied, attachments, left_out = _others(container, stream, covers)
+    if frame.interlaced_frame:
+        left_out.append("the order of its fields (they are colored as whole pictures)")
     layout = _layout(frame, stream, path)
-    return Film(path, container, stream, layout, tags, frame.rotation, attachments, copied, left_out)
+    film = Film(path, container, stream, layout, tags, frame.rotation, attachments, copied, left_out)
+    film.start = Fraction(options.start).limit_denominator(av.time_base)
+    film.until = None if options.end is None else Fraction(options.end).limit_denominator(av.time_base)
+    if film.seconds is not None and film.start >= film.seconds:
+        length = float(film.seconds)
+        film.container.close()
+        raise FilmError(f"{path}: expected a start within its {length:.1f} s, got {options.start:g} s")
+    return film
 
 
 def luma_of(frame: VideoFrame, layout: Layout) -> Codes:
@@ -290,20 +365,27 @@ def _look(container: InputContainer, stream: VideoStream, path: Path) -> tuple[V
     return (interlaced or frames)[0], covers
 
 
-def _check_colorable(frame: VideoFrame, path: Path) -> None:
+def _check_colorable(frame: VideoFrame, path: Path, force: bool) -> None:
     if frame.format.name not in _LAYOUTS:
         raise FilmError(
             f"{path}: expected pictures with a luma plane, of 8 or 10 bit and without transparency, "
             f"these are {frame.format.name}"
         )
-    if curve := _HDR_CURVES.get(frame.color_trc):
-        raise FilmError(f"{path}: is HDR ({curve}), which is not colored yet")
-    if frame.color_primaries == _WIDE_PRIMARIES:
-        raise FilmError(f"{path}: has a wide gamut (Rec. 2020), which is not colored yet")
-    if frame.interlaced_frame:
-        raise FilmError(f"{path}: is interlaced, which is not colored yet: deinterlace it first")
+    if not force and (problem := _doubt(frame)):
+        raise FilmError(f"{path}: {problem}; --force colors it all the same")
     if frame.colorspace not in (*_WEIGHTS, _UNSPECIFIED) and _LAYOUTS[frame.format.name][1]:
         raise FilmError(f"{path}: expected a known matrix of colors, got number {frame.colorspace} of H.273")
+
+
+def _doubt(frame: VideoFrame) -> str | None:
+    """Why the colors of such a film would not be right."""
+    if curve := _HDR_CURVES.get(frame.color_trc):
+        return f"is HDR ({curve}), whose levels the network does not know"
+    if frame.color_primaries == _WIDE_PRIMARIES:
+        return "has a wide gamut (Rec. 2020), in which colors would be too strong"
+    if frame.interlaced_frame:
+        return "is interlaced, which mixes two moments in a picture: deinterlace it first"
+    return None
 
 
 def _layout(frame: VideoFrame, stream: VideoStream, path: Path) -> Layout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -11,10 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from colorize import requirements
+from colorize.cli import films as films_of_the_command
 from colorize.cli import main
-from colorize.cli.films import FilmJob, plan_films
+from colorize.cli.films import FilmJob, parse_time, plan_films, read_cuts
 from colorize.errors import ConfigError, DataError
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
@@ -56,7 +59,8 @@ def test_a_dry_run_tells_and_writes_nothing(source: Path, tmp_path: Path, capfd:
     assert main([str(source), "-o", str(tmp_path / "out"), "--dry-run"]) == 0
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{source} -> {tmp_path / 'out' / 'film.mkv'}\n"
-    assert stderr == f"colorize: {source}: 96×72 px, 8 bit, 0:00:01\n"
+    told = r"96×72 px, 8 bit, 0:00:01, 1 shot; about 0:00:0\d of work \([\d.]+ frames/s\) and [\d.]+ [kM]B"
+    assert re.fullmatch(rf"colorize: {re.escape(str(source))}: {told}\n", stderr)
     assert list(tmp_path.iterdir()) == [source]
 
 
@@ -81,6 +85,14 @@ def test_a_film_that_fails_does_not_stop_the_next(
         (["photo.png", "--codec", "ffv1"], "--codec is for films"),
         (["photo.png", "film.mkv"], "films and photos are colored by calls of their own"),
         (["film.mkv", "--crf", "64"], "crf must be a whole number from 0 to 63"),
+        (["film.mkv", "--every", "17"], "every must be a whole number from 1 to 16, got 17"),
+        (["film.mkv", "--start", "1m"], "--start: expected seconds, minutes:seconds or h:mm:ss, got '1m'"),
+        (["film.mkv", "--start", "9", "--end", "0:04"], "end must be after start, got 9 s to 4 s"),
+        (["film.mkv", "--cuts", "nowhere.txt"], "nowhere.txt: expected a text file of cuts"),
+        (["film.mkv", "--preview", "--dry-run"], "--preview and --dry-run do not go together"),
+        (["photo.png", "--preview"], "--preview is for films"),
+        (["photo.png", "--start", "0"], "--start is for films"),
+        (["photo.png", "--force"], "--force is for films"),
         (["film.mkv", "--codec", "mpeg"], "unknown codec 'mpeg': expected one of x264, av1, ffv1"),
         (["gone.mkv"], "gone.mkv: there is no such file"),
     ],
@@ -136,21 +148,95 @@ def test_what_a_killed_run_left_is_removed_by_the_next(source: Path, tmp_path: P
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="uses signals of POSIX")
-def test_ctrl_c_leaves_nothing(frames: list[Gray], tmp_path: Path) -> None:
-    source = write_film(tmp_path / "film.mkv", frames * 40)
+def test_ctrl_c_keeps_segments_and_the_same_command_goes_on(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames * 10)
+    target = tmp_path / "film-color.mkv"
     held = (
-        "import sys; from colorize.video import film; from colorize.cli import main; write = film.colored\n"
-        "def told(*arguments):\n    print('begun', file=sys.stderr, flush=True); return write(*arguments)\n"
-        "film.colored = told; sys.exit(main(sys.argv[1:]))"
+        "import sys; from fractions import Fraction; from colorize.video import film; from colorize.cli import main\n"
+        "film.LEAST, film.MOST = Fraction(1), Fraction(2); add = film.FilmWork.add\n"
+        "def told(*arguments):\n    add(*arguments); print('written', file=sys.stderr, flush=True)\n"
+        "film.FilmWork.add = told; sys.exit(main(sys.argv[1:]))"
     )
     call = [sys.executable, "-c", held, str(source)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "begun\n"
+        assert process.stderr.readline() == "written\n"
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert stdout == ""
-    assert stderr.replace("begun\n", "") == f"colorize: interrupted; nothing of {tmp_path / 'film-color.mkv'} is kept\n"
-    assert list(tmp_path.iterdir()) == [source]
+    assert (process.returncode, stdout) == (130, "")
+    assert stderr.replace("written\n", "") == f"colorize: interrupted; run the same command to go on with {target}\n"
+    done = subprocess.run(call, capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == f"{target}\n"
+    assert re.search(r"120 frames in \d+ shots, [1-9]\d* of them earlier \([\d.]+ frames/s\)\n", done.stderr)
+    assert sorted(tmp_path.iterdir()) == [target, source]
+    assert len(planes(target)) == 120
+
+
+def test_a_preview_shows_stills_of_each_shot_and_ten_seconds(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    shots = [shot(photo(name), pan(1), 30, (96, 72)) for name in ("coffee", "astronaut")]
+    source = write_film(tmp_path / "film.mkv", [gray_of(each) for frames in shots for each in frames])
+    assert main([str(source), "--preview", "--size", "64", "--device", "cpu"]) == 0
+    sheet, film = (tmp_path / f"film-color-preview{suffix}" for suffix in (".jpg", ".mkv"))
+    assert capfd.readouterr().out == f"{sheet}\n{film}\n"
+    with Image.open(sheet) as image:
+        width, height = image.size
+        pixels = np.asarray(image).astype(int)
+    assert width == 3 * 328 + 8
+    assert height == 2 * (240 + 24) + 8
+    rows = [pixels[24 + 264 * number : 264 + 264 * number] for number in range(2)]
+    for row in rows:
+        stills = [row[:, 8 + 328 * column : 328 + 328 * column] for column in range(3)]
+        for still in stills:
+            assert np.ptp(still, axis=2).mean() > 2  # in color
+        assert np.abs(stills[0] - stills[2]).mean() > 1  # at different times
+    assert len(planes(film)) == 60
+    assert main([str(source), "--preview", "--size", "64", "--device", "cpu"]) == 0
+    assert "is there already; --overwrite makes it again" in capfd.readouterr().err
+
+
+def test_each_film_is_reported_in_a_line(source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    broken, report = tmp_path / "broken.mkv", tmp_path / "report.jsonl"
+    broken.write_bytes(b"no film at all")
+    call = [str(broken), str(source), "-o", str(tmp_path / "out"), "--report", str(report), "--device", "cpu"]
+    assert main(call) == 1
+    assert main(call) == 1
+    failed, done, _, skipped = (json.loads(line) for line in report.read_text().splitlines())
+    assert (failed["source"], failed["status"], failed["target_bytes"]) == (str(broken), "failed", None)
+    assert failed["reason"].startswith(f"{broken}: expected a film")
+    assert (done["status"], done["frames"], done["shots"], done["width"], done["height"]) == ("done", 12, 1, 96, 72)
+    assert done["target_bytes"] == (tmp_path / "out" / "film.mkv").stat().st_size
+    assert (skipped["status"], skipped["frames"]) == ("skipped", None)
+    capfd.readouterr()
+    assert main([*call[:-4], "--report", "-", "--device", "cpu"]) == 1
+    printed = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [line["status"] for line in printed] == ["failed", "skipped"]
+
+
+def test_progress_is_a_line_now_and_then_without_a_terminal(
+    source: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(films_of_the_command, "TOLD_EVERY", 0.0)
+    assert main([str(source), "--device", "cpu"]) == 0
+    lines = capfd.readouterr().err.splitlines()
+    assert re.fullmatch(r"colorize: film\.mkv: 5 of 30 frames, [\d.]+ frames/s, 0:00:0\d left", lines[4])
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("75", 75), ("1:15", 75), ("0:01:15.5", 75.5), ("2:00:00", 7200), ("0", 0), ("3.", 3)]
+)
+def test_times_are_read_as_players_write_them(text: str, seconds: float) -> None:
+    assert parse_time("--start", text) == seconds
+
+
+def test_cuts_are_numbers_of_frames_and_times(tmp_path: Path) -> None:
+    path = tmp_path / "cuts.txt"
+    path.write_text("# of reel one\n120\n\n0:12.5  # a door\n3.0\n")
+    cuts = read_cuts(path)
+    assert cuts == (120, 12.5, 3.0)
+    assert [type(cut) for cut in cuts] == [int, float, float]
+    path.write_text("120\nnoon\n")
+    with pytest.raises(
+        ConfigError, match=r"cuts\.txt, line 2: expected seconds, minutes:seconds or h:mm:ss, got 'noon'"
+    ):
+        read_cuts(path)

@@ -21,7 +21,7 @@ from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions
 from colorize.errors import ConfigError, FilmError
 from colorize.options import ColorizeOptions, FilmOptions
 from colorize.system import files
-from colorize.video import colored_frames, colorize_film, film
+from colorize.video import colored_frames, colorize_film, film, segments
 from tests.video.films import Gray, gray_of, packets, pan, photo, planes, shot, times, write_film
 
 FFV1 = FilmOptions(codec="ffv1")
@@ -265,12 +265,12 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(
     room: int, frames: list[Gray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     @contextmanager
-    def atomic(target: Path, *, overwrite: bool) -> Iterator[_FullDisk]:
+    def atomic(target: Path, *, overwrite: bool = True) -> Iterator[_FullDisk]:
         with files.atomic(target, overwrite=overwrite) as file:
             yield _FullDisk(file, room)
 
     source = write_film(tmp_path / "film.mkv", frames)
-    monkeypatch.setattr(film, "atomic", atomic)
+    monkeypatch.setattr(segments, "atomic", atomic)
     with pytest.raises(FilmError, match=r"color\.mkv: cannot be written \(No space left on device\)$"):
         color(source, tmp_path / "color.mkv")
     assert list(tmp_path.iterdir()) == [source]
@@ -357,6 +357,58 @@ def test_a_film_may_be_called_like_an_address(
     monkeypatch.chdir(tmp_path)
     write_film(tmp_path / "x.mkv", frames[:2]).rename(tmp_path / "concat:a|b.mkv")
     assert color(Path("concat:a|b.mkv"), tmp_path / "color.mkv").frames == 2
+
+
+def test_a_part_of_a_film_begins_at_zero_with_its_sound_and_chapters(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)
+    target = tmp_path / "color.mkv"
+    assert color(source, target, FilmOptions(codec="ffv1", start=0.4, end=1.0)).frames == 15
+    assert times(target) == [Fraction(number, 25) for number in range(15)]
+    for original, colored in zip(frames[10:25], planes(target), strict=True):
+        assert np.array_equal(colored[0], original)
+    before, after = packets(source), packets(target)
+    for name in ("audio eng", "audio deu", "subtitle fra"):
+        wanted = [(time - Fraction(2, 5), content) for time, content in before[name] if 0.4 <= time < 1]
+        assert after[name] == wanted
+    with av.open(str(target)) as container:
+        chapters = [(chapter["start"], chapter["end"]) for chapter in container.chapters()]
+        ticks = container.chapters()[0]["time_base"] or 0
+    assert [(start * ticks, end * ticks) for start, end in chapters] == [
+        (0, Fraction(1, 10)),
+        (Fraction(1, 10), Fraction(3, 5)),
+    ]
+
+
+def test_a_start_behind_the_end_of_a_film_is_one_sentence(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames)
+    with pytest.raises(FilmError, match=r"film\.mkv: expected a start within its 1\.2 s, got 5 s$"):
+        color(source, tmp_path / "color.mkv", FilmOptions(start=5))
+
+
+@pytest.mark.parametrize(
+    ("cuts", "shots"), [((), 1), ((7, 19), 3), ((0.28, 0.7605), 3), ((7, 0.28), 2), ((0, 500), 1), ((0.0, 99.0), 1)]
+)
+def test_cuts_that_are_given_are_those_of_the_film(
+    cuts: tuple[int | float, ...], shots: int, frames: list[Gray], tmp_path: Path
+) -> None:
+    source = write_film(tmp_path / "film.mkv", frames)
+    engine = Red()
+    options = FilmOptions(codec="ffv1", cuts=cuts, every=16)
+    result = colorize_film(source, tmp_path / "color.mkv", film_options=options, colorizer=Colorizer(engine))
+    assert result.shots == shots
+    lengths = {1: [30], 2: [7, 23], 3: [7, 12, 11]}[shots]
+    assert len(engine.seen) == sum(-(-length // 16) for length in lengths)
+
+
+@pytest.mark.parametrize("name", ["hdr", "interlaced"])
+def test_what_is_refused_can_be_forced(name: str, tmp_path: Path) -> None:
+    source = tmp_path / "film.mkv"
+    {"hdr": _hdr, "interlaced": _interlaced}[name](source)
+    result = color(source, tmp_path / "color.mkv", FilmOptions(codec="ffv1", force=True))
+    fields = ("the order of its fields (they are colored as whole pictures)",)
+    assert (result.frames, result.left_out) == {"hdr": (3, ()), "interlaced": (9, fields)}[name]
+    for original, colored in zip(planes(source), planes(tmp_path / "color.mkv"), strict=True):
+        assert np.array_equal(colored[0], original[0])
 
 
 def test_only_matroska_is_written(frames: list[Gray], tmp_path: Path) -> None:

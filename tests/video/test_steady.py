@@ -13,8 +13,9 @@ from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.engine import Engine
 from colorize.coloring.prediction import View, predict, size_of_view
+from colorize.options import REACH, FilmOptions
 from colorize.video.motion import motion_between
-from colorize.video.steady import EVERY, REACH, steady_colors
+from colorize.video.steady import steady_colors
 from tests.video.films import Gray, Place, grainy, gray_of, pan, photo, shot, two_layers, zoom
 from tests.video.steadiness import Steadiness, measure
 
@@ -60,8 +61,8 @@ def steadied(frames: list[Gray], predictions: Predictions, cuts: tuple[int, ...]
         (number, each, number in (0, *cuts)) for number, each in enumerate(frames)
     )
     results = list(steady_colors(marked, predictions))
-    assert [number for number, _ in results] == list(range(len(frames)))
-    return [ab for _, ab in results]
+    assert [each.frame for each in results] == list(range(len(frames)))
+    return [each.ab for each in results]
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +150,7 @@ def test_the_network_sees_every_fourth_frame_and_the_first_of_a_shot(engine: Eng
     frames = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 19)]
     predictions = Predictions(engine)
     steadied(frames, predictions, cuts=(10, 11))
-    assert EVERY == 4
+    assert FilmOptions().every == 4
     assert predictions.asked == 3 + 1 + 2
 
 
@@ -161,8 +162,8 @@ def test_frames_come_out_as_soon_as_all_is_known_of_them() -> None:
         for taken in range(1, 100):
             yield taken, np.full((20, 30), taken, np.uint8), taken == 1
 
-    for done, _ in steady_colors(frames(), lambda levels: np.zeros((2, *levels.shape), np.float32)):
-        assert taken <= done + REACH
+    for done in steady_colors(frames(), lambda levels: np.zeros((2, *levels.shape), np.float32)):
+        assert taken <= done.frame + REACH
 
 
 def test_motion_is_found_and_trusted_where_it_can_be_seen() -> None:
@@ -180,5 +181,56 @@ def test_motion_is_found_and_trusted_where_it_can_be_seen() -> None:
 def test_tiny_frames_are_colored_too(shape: tuple[int, int]) -> None:
     frames = [np.full(shape, 90, np.uint8)] * 5
     marked = ((number, each, number == 0) for number, each in enumerate(frames))
-    for _, ab in steady_colors(marked, lambda levels: np.full((2, *levels.shape), 0.2, np.float32)):
-        assert np.abs(ab * AB_RANGE - 22).max() < 1e-3
+    for each in steady_colors(marked, lambda levels: np.full((2, *levels.shape), 0.2, np.float32)):
+        assert np.abs(each.ab * AB_RANGE - 22).max() < 1e-3
+
+
+def test_what_the_network_changes_its_mind_about_slowly_keeps_its_color() -> None:
+    """A wall and a sky, whose colors drift apart while nothing moves."""
+    rows = np.repeat(np.array([60, 200], np.uint8), 24)[:, None]
+    levels = np.broadcast_to(rows, (48, 64)) + np.random.default_rng(0).integers(0, 9, (48, 64)).astype(np.uint8)
+    count = 200
+    asked = 0
+
+    def predict(levels: Gray) -> FloatArray:
+        nonlocal asked
+        turn = asked * 4 / count * np.pi / 3  # by 60° in all
+        asked += 1
+        sky = levels > 120
+        angle = np.where(sky, 4 + turn, 1 - turn)
+        return (0.25 * np.stack([np.cos(angle), np.sin(angle)])).astype(np.float32)
+
+    marked = ((number, levels, number == 0) for number in range(count))
+    colors = [each.ab.reshape(2, 2, -1).mean(axis=-1) * AB_RANGE for each in steady_colors(marked, predict)]  # (2, 2)
+    moved = np.linalg.norm(colors[-1] - colors[0], axis=0)
+    chroma = np.linalg.norm(colors[-1], axis=0)
+    alone = 2 * 0.25 * AB_RANGE * np.sin(np.pi / 6)
+    assert (moved < 0.6 * alone).all()
+    assert (chroma > 0.85 * 0.25 * AB_RANGE).all()
+
+
+def test_a_fade_from_black_is_no_reason_to_stay_pale(engine: Engine) -> None:
+    still = small(gray_of(shot(photo("coffee"), pan(0), 1, (96, 72))[0]))
+    faded = [(still * min(1.0, t / 24)).astype(np.uint8) for t in range(90)]
+    predictions = Predictions(engine)
+    chroma = np.hypot(*steadied(faded, predictions)[-1]).mean()
+    assert chroma > 0.9 * np.hypot(*predictions(still)).mean()
+
+
+def test_a_shot_goes_on_from_a_key_frame_with_the_same_colors(engine: Engine) -> None:
+    frames = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 60, (96, 72))]
+    predictions = Predictions(engine)
+    for every, at in ((4, 8), (7, 5)):
+        marked = ((number, each, number == 0) for number, each in enumerate(frames))
+        whole = list(steady_colors(marked, predictions, every))
+        middle = whole[at * every]
+        assert middle.state is not None
+        first = at * every - middle.state.overlap
+        rest = steady_colors(
+            ((number, each, number == first) for number, each in enumerate(frames[first:], first)),
+            predictions,
+            every,
+            middle.state,
+        )
+        again = {each.frame: each.ab for each in rest}
+        assert all(np.array_equal(again[each.frame], each.ab) for each in whole[at * every :])

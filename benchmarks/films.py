@@ -1,0 +1,204 @@
+"""What a film costs: `python benchmarks/films.py [--seconds 6] [--minutes 20] [--kills 20]`
+
+Colors synthetic films of 480p and 1080p (a pan over a photo with grain, a cut every four seconds) as `colorize` does,
+and beside it measures the parts that nobody can do without, in blocks that take turns, so that a slow moment of the
+machine hits all alike:
+  decode    the picture by FFmpeg
+  encode    the same frames in gray by the same encoder
+  whole     file to file; its ratio to the sum of these two
+`color` is what is left of the whole's CPU time without decoding and encoding, as a share. CPU time of the whole process
+in milliseconds per frame, median of the blocks; frames/s is by the clock.
+
+With --minutes, a film of that length (240 × 180) is colored in a process of its own, and its memory after one minute of
+film and at the end is told (Linux only). With --kills, a film of two minutes is killed so often at random moments, gone
+on with, and compared with an unbroken run. The photos are those of scikit-image.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+from colorize.coloring.colorizer import Colorizer
+from colorize.options import CODECS, FilmOptions
+from colorize.video import colorize_film
+from colorize.video.decoding import open_film
+from colorize.video.encoding import PieceWriter, colored
+from colorize.video.segments import folder_of
+
+SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
+RATE = 25
+SHOT = 4  # seconds
+BLOCKS = 3
+PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+COLOR = (  # in a process of its own
+    "import sys; from colorize.options import FilmOptions; from colorize.video import colorize_film\n"
+    "colorize_film(sys.argv[1], sys.argv[2], film_options=FilmOptions(codec=sys.argv[3]))"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=6, help="of each film, 0 for none")
+    parser.add_argument("--codec", default=FilmOptions().codec, choices=CODECS, help="as for colorize")
+    parser.add_argument("--minutes", type=float, default=0, help="of a long film, whose memory is told")
+    parser.add_argument("--kills", type=int, default=0, help="of a film of two minutes")
+    options = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        if options.seconds:
+            print("| film | decode | encode | whole | ratio | color | frames/s |\n|---|---:|---:|---:|---:|---:|---:|")
+            for name, size in SIZES.items():
+                source = make_film(place / f"{name}.mkv", size, round(options.seconds * RATE))
+                print(f"| {name} | {' | '.join(costs(source, FilmOptions(codec=options.codec)))} |", flush=True)
+        if options.minutes:
+            early, late = memory(make_film(place / "long.mkv", (240, 180), round(options.minutes * 60 * RATE)))
+            print(f"{options.minutes:g} minutes: {early:.0f} MB after the first, {late:.0f} MB at the end")
+        if options.kills:
+            print(kill(make_film(place / "two-minutes.mkv", (240, 180), 120 * RATE), options.kills))
+
+
+def make_film(path: Path, size: tuple[int, int], count: int) -> Path:
+    """A gray film of 25 frames a second in H.264."""
+    grain = np.random.default_rng(0).normal(0, 4, (size[1] + 64, size[0] + 64)).astype(np.float32)
+    with av.open(str(path), "w") as output:
+        video: Any = output.add_stream("libx264", rate=RATE, options={"preset": "veryfast", "crf": "18"})
+        video.width, video.height, video.pix_fmt = *size, "yuv420p"
+        for number, luma in enumerate(frames(size, count)):
+            right, down = np.random.default_rng(number).integers(0, 64, 2)
+            noisy = luma + grain[down : down + size[1], right : right + size[0]]
+            frame = av.VideoFrame.from_ndarray(noisy.clip(16, 235).astype(np.uint8), "gray").reformat(format="yuv420p")
+            frame.pts = number
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+    return path
+
+
+def frames(size: tuple[int, int], count: int) -> Iterator[NDArray[np.uint8]]:
+    """Pans over photos, one after another."""
+    for number in range(count):
+        turn, t = divmod(number, SHOT * RATE)
+        photo = _photo(PHOTOS[turn % len(PHOTOS)], size)
+        right, down = 0.4 * t * size[0] / 500, 0.15 * t * size[0] / 500 + turn % 7
+        place = np.array([[1, 0, -right], [0, 1, -down]])
+        yield np.asarray(cv2.warpAffine(photo, place, size, borderMode=cv2.BORDER_REFLECT), np.uint8)
+
+
+_photos: dict[tuple[str, tuple[int, int]], NDArray[np.uint8]] = {}
+
+
+def _photo(name: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    if (name, size) not in _photos:
+        image = Image.fromarray(getattr(data, name)()).convert("L")
+        scale = 1.15 * max(size[0] / image.width, size[1] / image.height)
+        _photos[name, size] = np.asarray(image.resize((round(image.width * scale), round(image.height * scale))))
+    return _photos[name, size]
+
+
+def costs(source: Path, options: FilmOptions) -> list[str]:
+    """A row of the table."""
+    colorizer = Colorizer.load(device="cpu")
+    blocks: dict[str, list[float]] = {"decode": [], "encode": [], "whole": []}
+    clock = []
+    for _ in range(BLOCKS):
+        began = time.process_time()
+        with open_film(source) as film:
+            count = sum(1 for _ in film.frames())
+        decode = time.process_time() - began
+        with open_film(source) as film, tempfile.TemporaryFile() as file:
+            neutral = np.full((*film.layout.chroma_shape, 2), film.layout.code.neutral, film.layout.code.dtype)
+            began = time.process_time()
+            with PieceWriter(file, film, options, 0) as writer:
+                for frame in film.frames():
+                    writer.write(colored(frame, neutral, film.layout))
+            encode = time.process_time() - began - decode
+        began, by_the_clock = time.process_time(), time.perf_counter()
+        target = source.with_name("color.mkv")
+        colorize_film(source, target, film_options=options, colorizer=colorizer)
+        whole = time.process_time() - began
+        clock.append(count / (time.perf_counter() - by_the_clock))
+        target.unlink()
+        for name, value in (("decode", decode), ("encode", encode), ("whole", whole)):
+            blocks[name].append(1000 * value / count)
+    decode, encode, whole = (statistics.median(blocks[name]) for name in ("decode", "encode", "whole"))
+    ratio, color = whole / (decode + encode), 1 - (decode + encode) / whole
+    rate = statistics.median(clock)
+    return [f"{decode:.1f}", f"{encode:.1f}", f"{whole:.1f}", f"{ratio:.2f}", f"{color:.0%}", f"{rate:.1f}"]
+
+
+def memory(source: Path) -> tuple[float, float]:
+    """Megabytes of a process after the first minute of the film, and the most of all."""
+    code = (
+        "import resource, sys; from colorize.video import colorize_film\n"
+        "most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000\n"
+        "early = []\n"
+        f"note = lambda done, total: early.append(most()) if done == {60 * RATE} else None\n"
+        "colorize_film(sys.argv[1], sys.argv[2], progress=note); print(early[0], most())"
+    )
+    call = [sys.executable, "-c", code, str(source), str(source.with_name("color.mkv"))]
+    done = subprocess.run(call, capture_output=True, text=True, check=True)
+    early, late = map(float, done.stdout.split())
+    return early, late
+
+
+def kill(source: Path, times: int) -> str:
+    """Color a film in processes that are killed at random moments; what came of it."""
+    whole, killed = source.with_name("whole.mkv"), source.with_name("killed.mkv")
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", COLOR, str(source), str(whole), "ffv1"], check=True)
+    usual = (time.monotonic() - began) / times
+    moments, done, lost, finished = random.Random(1), 0, [], 0
+    folder = folder_of(killed)
+    for _ in range(times):
+        process = subprocess.Popen([sys.executable, "-c", COLOR, str(source), str(killed), "ffv1"])
+        while process.poll() is None and not list(folder.glob("*.tmp")):
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 2 * usual))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        if killed.exists():
+            finished += 1
+            killed.unlink()
+            continue
+        journal = folder / "journal.json"
+        entered = len(json.loads(journal.read_bytes())["segments"]) if journal.exists() else 0
+        if entered < done:
+            raise SystemExit(f"{done} segments were done, the journal has {entered}")
+        done = entered
+        lost.append(len(list(folder.glob("*.nut"))) + len(list(folder.glob("*.tmp"))) - entered)
+    subprocess.run([sys.executable, "-c", COLOR, str(source), str(killed), "ffv1"], check=True)
+    same = _pixels(whole) == _pixels(killed)
+    left = sorted(path.name for path in source.parent.glob(".colorize*"))
+    return (
+        f"{times} kills, {finished} after the end: {'the same' if same else 'another'} result, "
+        f"at most {max(lost, default=0)} segment lost at once, left behind: {left or 'nothing'}"
+    )
+
+
+def _pixels(path: Path) -> list[tuple[int | None, int]]:
+    """Time and a hash of all pixels of each frame."""
+    with av.open(str(path)) as container:
+        return [(frame.pts, hash(frame.to_ndarray().tobytes())) for frame in container.decode(video=0)]
+
+
+if __name__ == "__main__":
+    main()

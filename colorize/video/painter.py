@@ -1,0 +1,86 @@
+"""The colors of a film's frames: small gray levels in, Cb and Cr at full size out."""
+
+from __future__ import annotations
+
+import zlib
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from colorize.color.units import LAST_LEVEL, FloatArray
+from colorize.color.upsample import upsampler
+from colorize.coloring.engine import Engine
+from colorize.coloring.prediction import View, predict, size_of_view
+from colorize.options import ColorizeOptions
+from colorize.video.chroma import ChromaTable, Codes
+from colorize.video.decoding import Layout, luma_of
+from colorize.video.encoding import colored
+
+_STRIP = 1 << 17  # pixels of chroma worked out at once
+
+
+class Seen(NamedTuple):
+    """A frame as it is decoded."""
+
+    frame: VideoFrame
+    levels: NDArray[np.uint8]  # small (h, w), as stored: not turned upright
+    number: int  # in what is wanted of the film
+
+
+class FramePainter:
+    """Paints frames of one layout."""
+
+    def __init__(self, layout: Layout, options: ColorizeOptions, engine: Engine) -> None:
+        self._layout = layout
+        self._strength = np.float32(options.strength)
+        self._engine = engine
+        self._table = ChromaTable(layout.code)
+        self._level_of_luma = layout.code.level_of_luma
+        self._small = size_of_view(layout.width * float(layout.aspect), layout.height, options.size)
+
+    def look(self, frame: VideoFrame, number: int) -> Seen:
+        """A frame with what the network sees of it."""
+        luma = cv2.resize(luma_of(frame, self._layout), self._small, interpolation=cv2.INTER_AREA)
+        return Seen(frame, np.asarray(self._level_of_luma[luma]), number)
+
+    def checksum(self, frame: VideoFrame) -> int:
+        """Of its luma."""
+        return zlib.crc32(np.ascontiguousarray(luma_of(frame, self._layout)).data)
+
+    def predict(self, levels: NDArray[np.uint8]) -> FloatArray:
+        """The colors (2, h, w) of small levels. The network sees the picture upright."""
+        turns = self._layout.turns
+        (ab,) = predict(self._engine, [View(np.ascontiguousarray(np.rot90(levels, turns)), None, None)])
+        return np.rot90(ab, -turns, axes=(1, 2))
+
+    def paint(self, seen: Seen, ab: FloatArray) -> VideoFrame:
+        """A new frame in the small colors `ab` (2, h, w)."""
+        return colored(seen.frame, self._chroma(seen, ab * self._strength), self._layout)
+
+    def _chroma(self, seen: Seen, ab: FloatArray) -> Codes:
+        """Codes (h, w, 2) of Cb and Cr of a frame, from its small colors."""
+        levels = self._level_of_luma[_shrunk(luma_of(seen.frame, self._layout), self._layout)]
+        small = seen.levels.astype(np.float32) * np.float32(1 / LAST_LEVEL)
+        height, width = levels.shape
+        colors = upsampler(self._table.steps(ab), small, height, width)
+        rows = max(1, _STRIP // width)
+        strips = [
+            self._table.codes(levels[top : top + rows], colors.rows(levels[top : top + rows], top))
+            for top in range(0, height, rows)
+        ]
+        return np.concatenate(strips)
+
+
+def _shrunk(luma: Codes, layout: Layout) -> Codes:
+    """Luma at the size of chroma: the mean of the pixels that share a Cb and a Cr."""
+    rows, columns = layout.chroma_shape
+    across, down = layout.shared
+    if (across, down) == (1, 1):
+        return luma
+    beyond = (rows * down - layout.height, columns * across - layout.width)
+    if any(beyond):
+        luma = np.pad(luma, ((0, beyond[0]), (0, beyond[1])), mode="edge")
+    return np.asarray(cv2.resize(luma, (columns, rows), interpolation=cv2.INTER_AREA))

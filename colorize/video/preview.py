@@ -1,0 +1,127 @@
+"""A preview of a film in color: three stills of each shot on a sheet, and ten seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from av.video.frame import VideoFrame
+from PIL import Image, ImageDraw
+
+from colorize import photo
+from colorize.coloring.colorizer import Colorizer
+from colorize.errors import FilmError
+from colorize.options import ColorizeOptions, FilmOptions
+from colorize.video.decoding import Film, open_film
+from colorize.video.film import Coloring, colorize_film
+from colorize.video.survey import parts_of
+
+STILLS = 3  # of a shot
+SECONDS = 10.0  # of the film that is made
+_WHOLE_UP_TO = 120.0  # seconds of a film all of whose shots are shown
+_SAMPLES = (12, 4.0)  # of a longer one, and seconds of each
+_MOST_SHOTS = 40  # on the sheet
+_KEPT = 12  # stills that are kept of a shot of unknown length, up to twice as many
+_STILL_WIDTH, _MARGIN, _LINE = 320, 8, 16  # pixels
+
+
+class Still(NamedTuple):
+    seconds: float  # of the film
+    image: Image.Image
+
+
+def preview_film(
+    source: Path,
+    sheet: Path,
+    target: Path,
+    options: ColorizeOptions,
+    film_options: FilmOptions,
+    *,
+    colorizer: Colorizer,
+) -> None:
+    """Make a preview; files that are there are replaced.
+
+    Args:
+        source: a film file.
+        sheet: the stills, a JPEG file.
+        target: ten seconds from the middle of what is wanted of the film, a Matroska file.
+        options: as of `colorize_film`.
+        film_options: as of `colorize_film`.
+        colorizer: as of `colorize_film`.
+
+    Raises:
+        FilmError: the film cannot be read or colored, or does not tell its length.
+        PhotoError: the sheet cannot be written.
+    """
+    with open_film(source, film_options) as film:
+        if not film.length:
+            raise FilmError(f"{source}: does not tell its length, of which a preview shows pieces")
+        begin, length, rate = float(film.start), float(film.length), float(film.rate)
+    pieces = (1, length) if length <= _WHOLE_UP_TO else _SAMPLES
+    shots: list[list[Still]] = []
+    for part in parts_of(film_options, begin, length, rate, *pieces):
+        with open_film(source, part) as film:
+            shots += _stills(film, Coloring(film, options, part, colorizer))
+    photo.save_preview(photo.Photo(_sheet(_spread(shots, _MOST_SHOTS))), sheet)
+    middle = max(begin, begin + (length - SECONDS) / 2)
+    (part,) = parts_of(film_options, middle, min(length, SECONDS), rate, 1, SECONDS)
+    colorize_film(source, target, replace(options, overwrite=True), part, colorizer=colorizer)
+
+
+def _stills(film: Film, coloring: Coloring) -> Iterator[list[Still]]:
+    """Of each shot its stills. What is kept on the way is thinned out, as nobody knows how long a shot will be."""
+    kept: list[Still] = []
+    every = count = 0
+    for each in coloring.frames():
+        if each.begins_shot:
+            if kept:
+                yield _middle_ones(kept)
+            kept, every, count = [], 1, 0
+        if count % every == 0:
+            kept.append(Still(float(film.seconds_of(each.pts)), _image(each.frame, film)))
+        if len(kept) == 2 * _KEPT:
+            kept, every = kept[::2], 2 * every
+        count += 1
+    if kept:
+        yield _middle_ones(kept)
+
+
+def _middle_ones(kept: Sequence[Still]) -> list[Still]:
+    """One of each third of a shot."""
+    return [kept[len(kept) * (2 * number + 1) // (2 * STILLS)] for number in range(STILLS)]
+
+
+def _image(frame: VideoFrame, film: Film) -> Image.Image:
+    """A small copy as it is seen: upright, with square pixels."""
+    layout = film.layout
+    height = max(1, round(_STILL_WIDTH * layout.height / (layout.width * float(layout.aspect))))
+    rgb = frame.reformat(width=_STILL_WIDTH, height=height, format="rgb24").to_ndarray()
+    return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, layout.turns)))
+
+
+def _spread(shots: list[list[Still]], most: int) -> list[list[Still]]:
+    """No more than so many shots, from all over."""
+    count = min(len(shots), most)
+    return [shots[number * len(shots) // count] for number in range(count)]
+
+
+def _sheet(shots: Sequence[Sequence[Still]]) -> Image.Image:
+    """A row for each shot."""
+    width, height = shots[0][0].image.size
+    row = height + _LINE + _MARGIN
+    sheet = Image.new("RGB", (STILLS * (width + _MARGIN) + _MARGIN, len(shots) * row + _MARGIN), (24, 24, 24))
+    draw = ImageDraw.Draw(sheet)
+    for number, stills in enumerate(shots):
+        for column, still in enumerate(stills):
+            place = (_MARGIN + column * (width + _MARGIN), _MARGIN + number * row)
+            draw.text(place, _clock(still.seconds), fill=(200, 200, 200))
+            sheet.paste(still.image, (place[0], place[1] + _LINE))
+    return sheet
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{int(minutes) // 60}:{int(minutes) % 60:02}:{rest:05.2f}"
