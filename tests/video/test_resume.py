@@ -88,6 +88,7 @@ def files_beside(source: Path) -> list[str]:
     return sorted(path.name for path in source.parent.iterdir())
 
 
+@pytest.mark.slow  # 18 s; the kill below promises the same
 def test_a_film_that_is_stopped_again_and_again_becomes_the_same(
     source: Path, color: Callable[..., FilmResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_film_that_is_stopped_again_and_again_becomes_the_same(
     assert files_beside(source) == ["film.mkv", "stopped.mkv", "whole.mkv"]
 
 
+@pytest.mark.slow  # 18 s each
 @pytest.mark.parametrize("codec", ["x264", "av1"])
 def test_other_codecs_go_on_as_well(codec: str, source: Path, color: Callable[..., FilmResult]) -> None:
     options = FilmOptions(codec=codec)

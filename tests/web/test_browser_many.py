@@ -8,13 +8,14 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import pytest
 from PIL import Image
 
 from colorize.web.limits import Limits
 from tests.web.conftest import LEAKS, gray, running
 from tests.web.visits import BATCH, DEVICES, T, Visit
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.browser, *LEAKS]
 
 
 def test_many_photos_fill_a_gallery_and_come_back_as_one_zip(visit: Visit) -> None:

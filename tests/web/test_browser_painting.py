@@ -12,7 +12,7 @@ from PIL import Image
 from tests.web.conftest import LEAKS, gray
 from tests.web.visits import T, Visit
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.browser, *LEAKS]
 
 # Counts how far what is on the page moves by itself: https://web.dev/articles/cls, with what a user's input causes.
 WATCH_SHIFTS = """() => {
@@ -360,7 +360,7 @@ def test_the_divider_is_where_the_pointer_is_in_full_screen_and_a_tall_photo_fit
     assert box["width"] / box["height"] == pytest.approx(400 / 600, rel=0.01)
     x, y = at(guide, 0.25, 0.5)
     page.mouse.click(x, y)
-    line = page.locator(".split-line").bounding_box()
+    line = page.locator(".photo-frame > .split-line").bounding_box()
     assert line
     assert line["x"] == pytest.approx(x, abs=box["width"] / 100)
     assert float(clip(guide).split()[-1].strip("px)")) == pytest.approx(0.25 * box["width"], abs=box["width"] / 100)

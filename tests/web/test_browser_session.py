@@ -18,7 +18,7 @@ from tests.web.cable import Cable
 from tests.web.conftest import LEAKS, Running, gray, running
 from tests.web.visits import DEVICES, T, Visit, in_script
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.browser, *LEAKS]
 AFTER = "document.querySelector('.canvas .after').getAttribute('src')"
 
 
