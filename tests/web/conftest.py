@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import faulthandler
 import gc
 import io
 import json
@@ -147,11 +148,13 @@ def running(
         engine.go.set()
         there.http.close()
         server.should_exit = True
-        thread.join(15)
+        thread.join(60)  # seconds on a quiet machine are a minute on a busy one
         for name in os.environ.keys() - before.keys():
             del os.environ[name]
         os.environ |= before
         gc.collect()
+        if thread.is_alive():
+            faulthandler.dump_traceback(2)  # where it hangs, past what pytest captures
         assert not thread.is_alive()
 
 
