@@ -27,7 +27,7 @@ app: $(WEB) ## serve the page on this computer
 # Steps of their own, so that each says how long it takes; with ARGS what they say, once.
 test: $(DEV) ## run the tests: the default suite, those of the study, those of the page in a browser
 ifeq ($(ARGS),)
-	@$(PY) -m pytest --numprocesses auto --dist loadfile
+	@$(PY) -m pytest
 	@$(PY) -m pytest -m "study and not slow"
 	@$(PY) -m pytest -m "browser and not slow"
 else

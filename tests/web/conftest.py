@@ -138,7 +138,7 @@ def running(
     engine.begun = 0  # the page's example does not count
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(service, log_config=None)
-    thread = threading.Thread(target=server.run, args=([listener],))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)  # one that hangs fails, no more
     thread.start()
     there = Running(f"http://127.0.0.1:{listener.getsockname()[1]}", service, engine, store)
     try:
