@@ -185,7 +185,7 @@ def test_make_test_runs_every_step_and_with_arguments_what_they_say(clone: Path)
     def steps(*arguments: str) -> list[str]:
         return re.findall(r"-m pytest ?(.*)", would_do(clone, "test", *arguments))
 
-    assert steps() == ["--numprocesses auto --dist loadfile", '-m "study and not slow"', '-m "browser and not slow"']
+    assert steps() == ["", '-m "study and not slow"', '-m "browser and not slow"']
     assert steps("ARGS=-m slow") == ["-m slow"]
 
 
