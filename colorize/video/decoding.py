@@ -30,6 +30,9 @@ Packet: TypeAlias = "AnyPacket[Stream]"
 
 av.logging.set_level(av.logging.PANIC)  # what matters of FFmpeg's words comes as an exception
 
+# For `av.open`: titles that are no UTF-8 are handed on as the bytes they are. From 19 on PyAV does so by itself.
+ANY_TEXT: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
+
 # Planar pictures with a luma plane: bits, and how many pixels share a Cb and a Cr, across and down; None without them.
 _LAYOUTS: dict[str, tuple[int, tuple[int, int] | None]] = {
     **dict.fromkeys(("yuv420p", "yuvj420p"), (8, (2, 2))),
@@ -134,13 +137,14 @@ class Film:
     @property
     def time_base(self) -> Fraction:
         """Seconds of a tick of the picture's timestamps."""
-        assert self.stream.time_base is not None
-        return self.stream.time_base
+        time_base = _exact(self.stream.time_base)
+        assert time_base is not None
+        return time_base
 
     @property
     def rate(self) -> Fraction:
         """Frames per second, on average."""
-        return self.stream.average_rate or self.stream.guessed_rate or Fraction(25)
+        return _exact(self.stream.average_rate) or _exact(self.stream.guessed_rate) or Fraction(25)
 
     @property
     def expected_frames(self) -> int | None:
@@ -319,7 +323,9 @@ def _open(path: Path) -> InputContainer:
         if not path.stat().st_size:
             raise FilmError(f"{path}: expected a film, the file is empty")
         # `file:` so that no name is taken for an address, and nothing inside the file leads anywhere else.
-        return av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="surrogateescape")
+        options = {"protocol_whitelist": "file"}
+        container: InputContainer = av.open(f"file:{path}", options=options, **ANY_TEXT)
+        return container
     except (av.FFmpegError, OSError) as error:
         raise FilmError(f"{path}: expected a film, cannot be opened ({_words(error)})") from error
 
@@ -393,7 +399,7 @@ def _layout(frame: VideoFrame, stream: VideoStream, path: Path) -> Layout:
     shared = shared or (2, 2)  # a film without colors gets as much room for them as most have
     kr, kb = _WEIGHTS.get(frame.colorspace, _REC_709 if frame.height >= _HD_FROM else _REC_601)
     full = frame.color_range == _FULL_RANGE or frame.format.name.startswith("yuvj")
-    aspect = stream.sample_aspect_ratio or Fraction(1)
+    aspect = _exact(stream.sample_aspect_ratio) or Fraction(1)
     if frame.rotation % 90:
         raise FilmError(f"{path}: expected a rotation by quarter turns, got {frame.rotation}°")
     return Layout(
@@ -433,6 +439,11 @@ def _cover(stream: Stream, content: bytes) -> Attachment:
     kind = "png" if content.startswith(b"\x89PNG") else "jpeg"
     name = stream.metadata.get("filename", f"cover.{'jpg' if kind == 'jpeg' else kind}")
     return Attachment(name, stream.metadata.get("mimetype", f"image/{kind}"), content)
+
+
+def _exact(number: Any) -> Fraction | None:
+    """A number of PyAV, which has a type of its own for fractions from 19 on; None if it is not set."""
+    return Fraction(number.numerator, number.denominator) if number else None
 
 
 def _rising(pts: int | None, last: int | None, step: int) -> int:

@@ -23,7 +23,7 @@ from colorize.errors import ConfigError, FilmError
 from colorize.options import FilmOptions
 from colorize.system.threads import ordinary_priority
 from colorize.video.chroma import Codes
-from colorize.video.decoding import Film, Layout, Packet, luma_of, plane_of
+from colorize.video.decoding import ANY_TEXT, Film, Layout, Packet, luma_of, plane_of
 
 if TYPE_CHECKING:
     from av.container.core import Chapter
@@ -101,7 +101,7 @@ class FilmWriter:
         """
         self._film = film
         self.left_out: list[str] = []
-        self._output = av.open(file, "w", format=_FORMAT, metadata_errors="surrogateescape")
+        self._output = av.open(file, "w", format=_FORMAT, **ANY_TEXT)
         self._picture = _add_picture(self._output, film, options)
         layout = film.layout
         if layout.aspect != 1 and options.codec not in _WITH_ASPECT:

@@ -105,9 +105,8 @@ def write_film(
         for number, codes in enumerate(frames):
             frame = av.VideoFrame(width, height, pix_fmt)
             for plane in frame.planes:
-                whole = np.frombuffer(plane, codes.dtype).reshape(plane.height, -1)  # type: ignore[call-overload]
-                whole[:] = 128 if codes.dtype == np.uint8 else 512
-            np.frombuffer(frame.planes[0], codes.dtype).reshape(height, -1)[:, :width] = codes  # type: ignore[call-overload]
+                _rows(plane, codes.dtype)[:] = 128 if codes.dtype == np.uint8 else 512
+            _rows(frame.planes[0], codes.dtype)[:, :width] = codes
             frame.pts, frame.time_base = times[number] if times else number * 40, MILLISECOND
             output.mux(video.encode(frame))
         output.mux(video.encode(None))
@@ -163,15 +162,13 @@ def planes(path: Path) -> list[list[NDArray[Any]]]:
     with av.open(str(path)) as container:
         for frame in container.decode(video=0):
             dtype: Any = np.uint16 if "10" in frame.format.name else np.uint8
-            result.append(
-                [
-                    np.frombuffer(plane, dtype)  # type: ignore[call-overload]
-                    .reshape(plane.height, -1)[:, : plane.width]
-                    .copy()
-                    for plane in frame.planes
-                ]
-            )
+            result.append([_rows(plane, dtype)[:, : plane.width].copy() for plane in frame.planes])
     return result
+
+
+def _rows(plane: Any, dtype: Any) -> NDArray[Any]:
+    """The rows of a plane, with what is beyond its width."""
+    return np.asarray(np.frombuffer(plane, dtype).reshape(plane.height, -1))
 
 
 def times(path: Path) -> list[Fraction]:
