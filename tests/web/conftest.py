@@ -63,7 +63,7 @@ class Held(StandInEngine):
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         self.begun += 1
-        assert self.go.wait(30)
+        assert self.go.wait(200)
         return super().predict(l, conditions)
 
 
@@ -113,7 +113,7 @@ class Running:
         assert answer.status_code == 200, answer.text
         return answer.content
 
-    def until(self, condition: Any, seconds: float = 10) -> None:
+    def until(self, condition: Any, seconds: float = 200) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end

@@ -92,12 +92,12 @@ def test_strength_changes_the_photo_that_is_shown_also_by_keys(desk: Visit) -> N
     slider = desk.page.locator("#strength input[type=range]")
     slider.press("Home")
     desk.page.wait_for_function(f"document.querySelector('.after').src !== {first!r}")
-    desk.wait_for("body:not([data-colorize=working])")
+    desk.quiet()
     _, content = desk.download(".download")
     with Image.open(io.BytesIO(content)) as image:
         assert np.ptp(np.asarray(image).astype(int), axis=2).max() <= 2
     slider.fill("1")
-    desk.wait_for("body:not([data-colorize=working])")
+    desk.quiet()
 
 
 def test_an_example_needs_one_click(fresh: Visit) -> None:
@@ -153,7 +153,7 @@ def test_by_keys_alone(fresh: Visit) -> None:
         "getComputedStyle(document.querySelector('label[for=choose-photos]')).outlineStyle"
     )  # the focus is seen
     page.keyboard.press("Space")
-    fresh.server.until(lambda: page.wait_for_timeout(20) or choosers)
+    fresh.until(lambda: choosers)
     choosers[0].set_files([{"name": "keys.png", "mimeType": "image/png", "buffer": gray()}])
     fresh.result("keys.png")
     labels = []

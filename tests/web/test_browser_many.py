@@ -49,7 +49,7 @@ def test_the_gallery_fills_as_photos_are_done(desk: Visit) -> None:
 
     def held(l: Any) -> Any:
         if l.min() > 0.9:  # the last photo
-            go_on.wait()
+            go_on.wait(200)
         return answer(l)
 
     engine.answer = held
@@ -120,7 +120,7 @@ def test_a_tile_opens_the_photo_to_compare_and_failures_come_last(visit: Visit) 
     page.locator(".download", has_text="Download PNG").wait_for()
     assert visit.download(".download")[0] == "b-color.png"
     page.locator("#format").get_by_text("JPEG").click()
-    visit.wait_for("body:not([data-colorize=working])")
+    visit.quiet()
 
 
 def test_a_canceled_batch_gives_a_zip_of_what_is_done(desk: Visit) -> None:
@@ -129,7 +129,7 @@ def test_a_canceled_batch_gives_a_zip_of_what_is_done(desk: Visit) -> None:
 
     def held(l: Any) -> Any:
         if l.min() > 0.9:
-            go_on.wait(30)
+            go_on.wait(200)
         return answer(l)
 
     engine.answer = held
@@ -150,7 +150,7 @@ def test_a_canceled_batch_gives_a_zip_of_what_is_done(desk: Visit) -> None:
         assert archive.testzip() is None
         assert len(archive.namelist()) == done
         assert all(name.endswith("-color.png") for name in archive.namelist())
-    desk.wait_for("body:not([data-colorize=working])")
+    desk.quiet()
 
 
 def test_of_too_many_photos_the_first_are_taken_with_a_word_about_the_others(browser: Any, tmp_path: Path) -> None:

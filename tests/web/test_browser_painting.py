@@ -37,7 +37,7 @@ def next_result(visit: Visit, act: Any) -> None:
     before = visit.page.locator(".canvas .after").get_attribute("src")
     act()
     visit.page.wait_for_function(f"document.querySelector('.canvas .after').getAttribute('src') !== {before!r}")
-    visit.wait_for("body:not([data-colorize=working])")
+    visit.quiet()
 
 
 def at(visit: Visit, x: float, y: float) -> tuple[float, float]:
@@ -53,6 +53,7 @@ def pick(visit: Visit, name: str) -> None:
         visit.page.get_by_role("button", name=T["paint"]).click()
     visit.page.get_by_role("button", name=T[name], exact=True).click()
     visit.page.locator(".photo-frame").scroll_into_view_if_needed()
+    visit.settle()
 
 
 def put(visit: Visit, x: float, y: float) -> None:
@@ -131,9 +132,8 @@ def test_while_one_paints_the_photo_shows_the_result_and_does_not_move(guide: Vi
     page = guide.page
     assert "50%" in clip(guide) or float(clip(guide).split()[-1].strip("px)")) > 50  # a divider, at first
     pick(guide, "green_grass")
-    guide.page.wait_for_timeout(100)
     assert clip(guide) == "inset(0px)"
-    assert in_view(guide, ".viewport") > 0.75
+    guide.until(lambda: in_view(guide, ".viewport") > 0.75)  # once it has scrolled there
     assert in_view(guide, ".swatch[aria-pressed=true]") > 0.5
     place = page.locator(".canvas").bounding_box()
     page.evaluate(WATCH_SHIFTS)
@@ -143,8 +143,6 @@ def test_while_one_paints_the_photo_shows_the_result_and_does_not_move(guide: Vi
     assert page.locator(".canvas").bounding_box() == place
     page.mouse.click(*at(guide, 0.75, 0.3))
     next_result(guide, guide.server.engine.go.set)
-    page.wait_for_timeout(500)  # the second hint's
-    guide.wait_for("body:not([data-colorize=working])")
     assert page.locator(".canvas").bounding_box() == place
     assert page.locator(".marker").count() == 2
     assert page.evaluate("window.shift") == 0
@@ -215,14 +213,12 @@ def test_a_hint_is_not_lost_when_another_photo_is_shown_at_once(guide: Visit) ->
     guide.result("other.png")
     pick(guide, "green_grass")
     page.mouse.click(*at(guide, 0.25, 0.3))
-    page.locator(".earlier").get_by_role("button", name="halves.png").click()  # long before 400 ms have passed
-    page.wait_for_timeout(600)
-    guide.wait_for("body:not([data-colorize=working])")
+    page.locator(".earlier").get_by_role("button", name="halves.png").click()  # before 400 ms have passed
+    guide.result("halves.png")
     assert page.locator(".compare .name").inner_text() == "halves.png"  # what one looks at is not taken away
     assert halves(guide)[0][0] > halves(guide)[0][1]
     page.locator(".earlier").get_by_role("button", name="other.png").click()
-    page.locator(".compare .name", has_text="other.png").wait_for()
-    page.wait_for_timeout(200)
+    guide.result("other.png")
     assert halves(guide)[0][1] > halves(guide)[0][0]
     assert page.locator(".marker").count() == 1
 
@@ -244,7 +240,7 @@ def test_two_fingers_zoom_and_one_paints(guide: Visit) -> None:
     touch("touchMove", one, out)
     touch("touchEnd", one)
     touch("touchEnd")
-    page.wait_for_timeout(600)
+    guide.quiet()
     assert page.locator(".canvas").bounding_box()["width"] > 2 * wide
     assert page.locator(".marker").count() == 0
     assert page.evaluate("scrollX") == 0
@@ -319,7 +315,7 @@ def test_other_colors_stand_in_a_strip_and_hatching_shows_where_the_model_is_uns
     assert page.evaluate("getComputedStyle(document.querySelector('.canvas .veil')).clipPath") == clip(guide)
     page.get_by_role("button", name=T["variants"]).click()
     strip.nth(6).wait_for()
-    guide.wait_for("body:not([data-colorize=working])")
+    guide.quiet()
     assert strip.count() == 7
     assert strip.first.get_attribute("aria-pressed") == "true"
     assert strip.first.bounding_box()["width"] >= 130
@@ -354,7 +350,8 @@ def test_the_divider_is_where_the_pointer_is_in_full_screen_and_a_tall_photo_fit
     guide.result("portrait.png")
     page.get_by_role("button", name=T["full_screen"]).click()
     page.wait_for_function("document.fullscreenElement")
-    page.wait_for_timeout(100)
+    page.wait_for_function("document.querySelector('.viewport').clientHeight === innerHeight")
+    guide.settle()
     box = page.locator(".canvas").bounding_box()
     assert box
     assert box["width"] / box["height"] == pytest.approx(400 / 600, rel=0.01)

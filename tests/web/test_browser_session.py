@@ -26,16 +26,9 @@ def test_ones_own_photo_is_there_at_once_with_progress_over_it(fresh: Visit) -> 
     page, engine = fresh.page, fresh.server.engine
     engine.go.clear()
     try:
-        page.evaluate(
-            f"""() => {{ const data = new DataTransfer(), start = performance.now();
-            data.items.add(new File([{in_script(gray(600, 400))}], 'own.png', {{type: 'image/png'}}));
-            document.dispatchEvent(new ClipboardEvent('paste', {{clipboardData: data, bubbles: true}}));
-            document.querySelector('.before').addEventListener('load', () => window.waited = performance.now() - start);
-            }}"""
-        )
-        page.wait_for_function("window.waited")
-        assert page.evaluate("window.waited") < 1000  # 20 ms by themselves; the machine is shared
-        assert page.locator(".canvas .before").get_attribute("src").startswith("blob:")
+        fresh.choose(("own.png", gray(600, 400)))
+        page.locator(".canvas .before[src^='blob:']").wait_for()
+        assert page.locator(".canvas .before").evaluate("each => each.naturalWidth") == 600
         page.locator(".progress-words", has_text="Finding colors for own.png …").wait_for()
         assert page.locator(".compare .task-bar").is_visible()
         assert not page.locator(".split-line").last.is_visible()
@@ -68,7 +61,7 @@ def lose(visit: Visit, cable: Cable) -> None:
     engine.go.clear()
     try:
         visit.choose(("second.png", gray()))
-        visit.server.until(lambda: visit.page.wait_for_timeout(20) or visit.server.service.jobs.running())
+        visit.until(lambda: visit.server.service.jobs.running())
         visit.page.locator(".progress-words", has_text="Finding colors for second.png").wait_for()
         cable.cut()
         visit.page.locator(".away:not([hidden])", has_text=T["away"]).wait_for()
@@ -99,9 +92,8 @@ def test_a_server_that_was_started_anew_gets_the_photos_again(cut: tuple[Visit, 
         visit.page.locator(".earlier").get_by_role("button", name="first.png").click()
         visit.page.wait_for_function(f"{AFTER}?.includes({json.dumps(str(other.store.folder))})")
         visit.result("first.png")
+        cable.cut()
         visit.choose(("third.png", gray()))
-        visit.page.wait_for_timeout(50)
-        cable.cut()  # while it is uploaded, or later
         visit.page.locator(".away:not([hidden])").wait_for()
         cable.mend(other.url)
         visit.result("third.png")
@@ -117,6 +109,37 @@ def test_a_photo_dropped_on_how_it_works_is_shown(desk: Visit) -> None:
 
 
 @pytest.mark.parametrize("fresh", ["desk"], indirect=True)
+def test_name_pictures_and_link_change_together(fresh: Visit) -> None:
+    page = fresh.page
+    for name in ("one.png", "two.png"):
+        fresh.choose((name, gray()))
+        fresh.result(name)
+    page.evaluate(
+        """() => {
+        const at = selector => document.querySelector(`.compare ${selector}`), seen = window.seen = new Set();
+        const look = () => seen.add([
+          at('.name').textContent, at('.download').download, at('.before').alt, at('.after').alt].join());
+        look();
+        new MutationObserver(look).observe(at('figcaption'), {subtree: true, childList: true, attributes: true});
+        new MutationObserver(look).observe(at('.canvas'), {subtree: true, childList: true, attributes: true});
+        }"""
+    )
+    page.locator(".earlier").get_by_role("button", name="one.png").click()
+    fresh.result("one.png")
+    assert page.evaluate("[...window.seen]") == [
+        ",".join(
+            (
+                name,
+                name.replace(".png", "-color.jpg"),
+                T["alt_before"].format(name=name),
+                T["alt_after"].format(name=name),
+            )
+        )
+        for name in ("two.png", "one.png")
+    ]
+
+
+@pytest.mark.parametrize("fresh", ["desk"], indirect=True)
 def test_choices_belong_to_their_photo(fresh: Visit) -> None:
     page = fresh.page
     fresh.choose(("one.png", gray()))
@@ -124,13 +147,13 @@ def test_choices_belong_to_their_photo(fresh: Visit) -> None:
     page.locator("#format").get_by_text("PNG").click()
     page.locator(".download", has_text="Download PNG").wait_for()
     page.locator("#strength input").fill("0.5")
-    fresh.wait_for("body:not([data-colorize=working])")
+    fresh.quiet()
     fresh.choose(("two.png", gray()))
     fresh.result("two.png")
     page.locator("#format").get_by_text("TIFF").click()
     page.locator(".download", has_text="Download TIFF").wait_for()
     page.locator("#strength input").fill("2")
-    fresh.wait_for("body:not([data-colorize=working])")
+    fresh.quiet()
     page.locator(".earlier").get_by_role("button", name="one.png").click()
     page.locator(".compare .name", has_text="one.png").wait_for()
     page.locator(".download", has_text="Download PNG").wait_for()
@@ -154,6 +177,7 @@ def test_before_and_after_are_saved_as_one_picture(desk: Visit) -> None:
 @pytest.mark.parametrize("fresh", ["desk"], indirect=True)
 def test_ones_photos_are_deleted_at_once(fresh: Visit) -> None:
     store = fresh.server.store
+    fresh.until(lambda: not fresh.server.service.jobs.running())  # of earlier tests
     before = set(store.folder.iterdir())
     fresh.choose(("a.png", gray()))
     fresh.result("a.png")
@@ -176,10 +200,8 @@ def test_the_page_warns_before_photos_are_deleted(browser: Any, tmp_path: Path) 
         visit = Visit(context, server, "expiry")
         visit.choose(("old.png", gray()))
         visit.page.locator(".compare .name", has_text="old.png").wait_for()
-        for _ in range(20):
+        while visit.page.evaluate("document.body.dataset.colorize") != "settled":
             visit.page.clock.run_for(500)
-            if visit.page.evaluate("document.body.dataset.colorize") == "settled":
-                break
         assert not visit.page.locator(".complaint").is_visible()
         visit.page.clock.fast_forward(55_000)
         visit.page.clock.run_for(2000)

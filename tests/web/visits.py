@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ class Visit:
 
     def __init__(self, context: Any, server: Running, name: str, url: str = "") -> None:
         self.page = context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(200_000)  # milliseconds; a busy machine takes more than a minute to load the page
         self.server = server
         self.url = url or server.url
         self.name = name
@@ -78,12 +79,26 @@ class Visit:
     def result(self, name: str) -> None:
         """Wait until the photo called so is shown in color."""
         self.page.locator(".compare .name", has_text=name).wait_for()
-        self.wait_for("body:not([data-colorize=working])")
+        self.quiet()
+
+    def quiet(self) -> None:
+        """Wait until all that was asked for is done, colors put on a photo a moment ago among it."""
+        self.page.wait_for_function(
+            """document.body.dataset.colorize !== 'working' && [...colorize.photos.values()].every(({soon}) => !soon)"""
+        )
+
+    def settle(self) -> None:
+        """Wait until everything is where it belongs after a change of sizes."""
+        self.page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+    def until(self, condition: Callable[[], object]) -> None:
+        """Wait until something is so, while the page goes on."""
+        self.server.until(lambda: self.page.wait_for_timeout(20) or condition())
 
     def batch(self, done: int, total: int) -> None:
         """Wait until so many of a batch are shown in color, and it has ended."""
         self.page.locator(f"{BATCH} .count", has_text=T["batch_done"].format(done=done, total=total)).wait_for()
-        self.wait_for("body:not([data-colorize=working])")
+        self.quiet()
 
     def download(self, selector: str) -> tuple[str, bytes]:
         with self.page.expect_download() as started:

@@ -9,10 +9,10 @@ const make = (tag, properties = {}) => Object.assign(document.createElement(tag)
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`colorize:${name}`, {detail}));
 const hear = (name, act) => document.addEventListener(`colorize:${name}`, ({detail}) => act(detail));
 
-// What the parts share. `photos` are those of "Photos so far", by their key; `shown` is one of them. jobs.js, compare.js
-// and drop.js add their functions. A photo: {key, name, file, source, path, choices, value, strokes …}.
-// `kept` are paths of files on the server, one or more of each folder.
-const page = window.colorize ??= {photos: new Map(), shown: null, kept: new Set()};
+// What the parts share. `photos` are those of "Photos so far", by their key; `shown` is one of them, and `wanted` the one
+// that is or will be shown. jobs.js, compare.js and drop.js add their functions. A photo: {key, name, file, source, path,
+// choices, value, strokes …}. `kept` are paths of files on the server, one or more of each folder.
+const page = window.colorize ??= {photos: new Map(), shown: null, wanted: null, kept: new Set()};
 
 // Call once all parts have added their functions.
 const whenReady = act => page.setState && page.show && page.newChoices ? act() : setTimeout(whenReady, 20, act);

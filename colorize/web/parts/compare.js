@@ -1,59 +1,61 @@
 // Shows a photo: at once as it is, then in color, with what is done at the moment and what can be saved.
 const link = find('.download'), bar = find('.task-bar'), cancel = find('.cancel');
 
-const loaded = (image, source) => new Promise(resolve => {
-  image.onload = () => resolve(true);
-  image.onerror = () => resolve(false);
-  image.src = source;
-});
-
-// Put the photo on the page. Gives false if the server no longer has its files.
+// Put the photo on the page as soon as its pictures are loaded. Until then the one before stays: picture, name, link and
+// choices always belong together. Gives false if the server no longer has its files.
 page.show = async photo => {
-  const another = page.shown !== photo;
+  page.wanted = photo;
+  const {value} = photo;
+  const images = await Promise.all((value ? [fileUrl(value.before), fileUrl(value.after)] : [photo.source]).map(load));
+  if (page.wanted !== photo || photo.value !== value) return true;
+  if (value && images.includes(null)) {
+    page.wanted = page.shown;
+    return false;
+  }
+  const [first, second] = images, another = page.shown !== photo;
   page.shown = photo;
   settle('one');
   find('.name').textContent = photo.name;
-  if (another) {
-    view.reset(photo.value ?? {width: 3, height: 2});
-    showProgress();
-  }
-  const there = photo.value ? await showResult(photo) : await showOriginal(photo);
-  if (page.shown === photo) tell('shown', photo);
-  return there;
+  before = put(before, first, t('alt_before', photo));
+  after = put(after, second, t('alt_after', photo));
+  find('.compare').classList.toggle('colorless', !value);
+  find('.no-preview').hidden = Boolean(first);  // browsers show no TIFF
+  if (value) describe(value);
+  const size = value ?? (first && {width: first.naturalWidth, height: first.naturalHeight});
+  if (another) view.reset(size ?? {width: 3, height: 2});
+  else if (size) view.setSize(size);
+  showProgress();
+  tell('shown', photo);
+  return true;
 };
 
-async function showOriginal(photo) {
-  find('.compare').classList.add('colorless');
-  after.removeAttribute('src');
-  before.alt = t('alt_before', photo);
-  const there = await loaded(before, photo.source);
-  if (page.shown !== photo || photo.value) return true;
-  find('.no-preview').hidden = there;  // browsers show no TIFF
-  if (there) view.setSize({width: before.naturalWidth, height: before.naturalHeight});
-  return true;
+page.showInView = async photo => {
+  await page.show(photo);
+  if (page.shown === photo) view.frame.scrollIntoView({block: 'nearest'});
+};
+
+// A loaded image, or null.
+const load = source => new Promise(resolve => {
+  const image = new Image();
+  image.onload = () => resolve(image);
+  image.onerror = () => resolve(null);
+  image.src = source;
+});
+
+// Put an image in the place of another: it is there at once, unlike a new `src` of the old one.
+function put(old, image, alt) {
+  const made = Object.assign(image ?? new Image(), {className: old.className, alt: image ? alt : ''});
+  old.replaceWith(made);
+  return made;
 }
 
-async function showResult(photo) {
-  const {value} = photo;
-  const there = await Promise.all([preloaded(fileUrl(value.before)), preloaded(fileUrl(value.after))]);
-  if (page.shown !== photo || photo.value !== value) return true;
-  if (there.includes(false)) return false;
-  await Promise.all([loaded(before, fileUrl(value.before)), loaded(after, fileUrl(value.after))]);
-  find('.no-preview').hidden = true;
-  find('.compare').classList.remove('colorless');
-  before.alt = t('alt_before', photo);
-  after.alt = t('alt_after', photo);
+function describe(value) {
   find('.pixels').textContent = `${t('pixels', value)}.`;
   find('.had-color').textContent = value.had_color ? t('had_color') : '';
   link.href = fileUrl(value.download);
   link.download = value.download.split('/').at(-1);
   link.textContent = t('download', value);
-  view.setSize(value);
-  return true;
 }
-
-// So that neither half is empty while the other is there.
-const preloaded = source => loaded(new Image(), source);
 
 function settle(kind) {
   const {dataset} = document.body;
@@ -67,11 +69,13 @@ page.forget = photo => {
   page.photos.delete(photo.key);
   tell('forgotten', photo);
   if (photo.source?.startsWith('blob:')) URL.revokeObjectURL(photo.source);
-  if (page.shown !== photo) return;
+  if (page.shown === photo) page.shown = null;
+  if (page.wanted !== photo) return;
   const last = [...page.photos.values()].at(-1);
-  page.shown = null;
   if (last) return page.show(last);
-  const {dataset} = document.body, rest = dataset.settled.split(' ').filter(each => each !== 'one');
+  page.shown = page.wanted = null;
+  const {dataset} = document.body;
+  const rest = (dataset.settled ?? '').split(' ').filter(each => each && each !== 'one');
   if (rest.length) Object.assign(dataset, {settled: rest.join(' '), latest: rest[0]});
   else for (const each of ['settled', 'latest']) delete dataset[each];
   document.querySelector('#choose-photos').focus({preventScroll: true});
@@ -105,7 +109,7 @@ watch('value', async () => {
   photo.value = value;
   page.kept.add(value.before);
   page.expects(value);
-  const there = page.shown !== photo || await page.show(photo);
+  const there = page.wanted !== photo || await page.show(photo);
   tell('colored', photo);
   page.endJob(job, there ? {} : {complaint: t('no_answer')});
   if (there) page.say(t('done', photo));

@@ -63,8 +63,7 @@ const newPhoto = more => {
 // Show a photo at once, from this computer, then upload and color it.
 function takeOne({file, name}) {
   const photo = newPhoto({file, name, source: URL.createObjectURL(file)});
-  page.show(photo);
-  page.view.frame.scrollIntoView({block: 'nearest'});
+  page.showInView(photo);
   return sendAndColor(photo);
 }
 

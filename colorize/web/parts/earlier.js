@@ -19,7 +19,10 @@ function button(photo) {
 async function again(photo) {
   // The browser may still have what the server has deleted.
   const answer = await fetch(fileUrl(photo.value.download), {method: 'HEAD', cache: 'no-store'}).catch(() => null);
-  if (!answer || answer.ok) return page.show(photo);
+  if (!answer || answer.ok) {
+    if (!await page.show(photo)) page.complain(t('no_answer'));
+    return;
+  }
   photo.value = null;
   await page.show(photo);
   page.renew({photo});

@@ -81,9 +81,8 @@ page.open = (batch, path, name) => {
     photo = {key, path, name, file, source: URL.createObjectURL(file), choices: {...batch.choices}};
     page.photos.set(key, photo);
   }
-  page.show(photo);
+  page.showInView(photo);
   if (!photo.value) page.color(photo);
-  page.view.frame.scrollIntoView({block: 'nearest'});
 };
 
 watch('value', () => {

@@ -40,6 +40,7 @@ function put(strokes) {
 function follow(photo) {
   clearTimeout(photo.soon);
   photo.soon = setTimeout(() => {
+    photo.soon = null;
     if (stroke && photo === page.shown) return;  // asked for when the stroke ends
     photo.choices.hints = photo.strokes.flatMap(({color, points}) => points.map(point => ({...point, color})));
     page.color(photo);

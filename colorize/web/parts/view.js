@@ -2,10 +2,11 @@
 // is a range input, so keys and screen readers can move it. A tool (hints.js) may take over what a single pointer does.
 const frame = find('.photo-frame'), viewport = find('.viewport'), canvas = find('.canvas');
 const split = find('.split'), divider = find('.split-line');
-const before = find('.before'), after = find('.after'), hold = find('.hold');
+const hold = find('.hold');
 const STEP = 1.5, CLOSE = 2.5;  // of the buttons, of a double click
 const KEY = 60;  // px that an arrow key moves the photo
 const KNOB = 28;  // px around the divider in which a pointer takes it
+let before = find('.before'), after = find('.after');  // images
 let zoom = 1;  // 1: the whole photo fits
 let photoSize = {width: 3, height: 2};
 let held = false;  // before is shown, as long as somebody asks for it
