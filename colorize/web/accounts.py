@@ -11,6 +11,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,7 +139,7 @@ class _Record:
     """The wrong tries of an address."""
 
     count: int = 0
-    last: float = 0.0  # by `time.monotonic`
+    last: float = 0.0  # by the clock of `Tries`
     free_at: float = 0.0
     wrong: bytes = b""  # digest of the last wrong try; repeating it is no new guess
 
@@ -146,8 +147,10 @@ class _Record:
 class Tries:
     """Wrong tries by address. The first few are free; each later one doubles the wait before the next."""
 
-    def __init__(self, most_addresses: int = _MAX_ADDRESSES) -> None:
+    def __init__(self, most_addresses: int = _MAX_ADDRESSES, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives the seconds since some moment."""
         self._most = most_addresses
+        self._clock = clock
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def __len__(self) -> int:
@@ -156,7 +159,7 @@ class Tries:
     def check(self, address: str) -> None:
         """Raise `TooManyTriesError` if the address has to wait."""
         record = self._records.get(network_of(address))
-        wait = record.free_at - time.monotonic() if record else 0
+        wait = record.free_at - self._clock() if record else 0
         if wait > 0:
             raise TooManyTriesError(int(wait) + 1)
 
@@ -167,7 +170,7 @@ class Tries:
 
     def attempt(self, address: str, what: bytes) -> _Attempt:
         """Begin a try. It counts as wrong until it turns out right, so parallel tries gain nothing."""
-        network, now = network_of(address), time.monotonic()
+        network, now = network_of(address), self._clock()
         record = self._records.setdefault(network, _Record())
         self._records.move_to_end(network)
         while len(self._records) > self._most:

@@ -188,10 +188,9 @@ def test_guesses_at_the_same_moment_gain_nothing(monkeypatch: pytest.MonkeyPatch
     assert sum(isinstance(answer, TooManyTriesError) for answer in answers) == 94
 
 
-def test_the_wait_doubles_up_to_a_minute_and_is_each_networks_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_doubles_up_to_a_minute_and_is_each_networks_own() -> None:
     now = 1000.0
-    monkeypatch.setattr("time.monotonic", lambda: now)
-    tries = Tries()
+    tries = Tries(clock=lambda: now)
     waits = []
     for number in range(14):
         with tries.attempt("192.0.2.1", bytes([number])):
