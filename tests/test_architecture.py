@@ -137,8 +137,9 @@ def module_of(path: Path) -> str:
 
 @cache
 def nodes_of(source: str) -> tuple[ast.AST, ...]:
-    """All nodes of its syntax tree: several tests read the same files."""
-    return tuple(ast.walk(ast.parse(source)))
+    """Its imports and classes, wherever they stand: several tests read the same files."""
+    kinds = (ast.Import, ast.ImportFrom, ast.ClassDef)
+    return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, kinds))
 
 
 def imports_of(source: str) -> Iterator[Import]:

@@ -15,9 +15,13 @@ from colorize.errors import ConfigError
 from colorize.system.threads import ordinary_priority, use_threads
 
 ROOT = Path(__file__).parents[2]
+OPENMP = [*Path(torch.__file__).parent.glob("lib/libgomp*.so*")]
+UNTOLD = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+
+# In the place of torch: says what OpenMP will find when torch loads it, and ends the program.
+TELLS_THE_POLICY = "import os; raise SystemExit(f'waits {os.environ[\"OMP_WAIT_POLICY\"]}')"
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks GNU's OpenMP, which torch has on Linux")
 @pytest.mark.parametrize(
     "program",
     [
@@ -26,12 +30,24 @@ ROOT = Path(__file__).parents[2]
         ["-m", "colorize.evaluation.evaluate", "nowhere"],
     ],
 )
-def test_threads_sleep_while_they_wait(program: list[str]) -> None:
-    environment = {**os.environ, "OMP_DISPLAY_ENV": "TRUE", "OMP_NUM_THREADS": "1"}
+def test_threads_are_told_to_sleep_while_they_wait_before_torch_is_imported(program: list[str], tmp_path: Path) -> None:
+    (tmp_path / "torch.py").write_text(TELLS_THE_POLICY)
+    environment = {**UNTOLD, "PYTHONPATH": os.pathsep.join(map(str, (tmp_path, ROOT)))}
     call = [sys.executable, *program, "--threads", "3"]
     done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "waits PASSIVE"
+
+
+@pytest.mark.skipif(not OPENMP, reason="asks GNU's OpenMP, which torch has on Linux")
+def test_torchs_openmp_lets_threads_sleep_where_it_is_told_to() -> None:
+    code = (
+        "import ctypes, sys; from colorize.system.threads import wait_passively;"
+        "wait_passively(); ctypes.CDLL(sys.argv[1])"
+    )
+    call = [sys.executable, "-c", code, str(OPENMP[0])]
+    environment = {**UNTOLD, "OMP_DISPLAY_ENV": "TRUE"}
+    done = subprocess.run(call, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert "OMP_WAIT_POLICY = 'PASSIVE'" in done.stderr
-    assert done.stderr.splitlines()[-1].endswith("nowhere: no such file or folder")
 
 
 def test_as_many_threads_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

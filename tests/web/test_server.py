@@ -12,10 +12,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from colorize.web.addresses import Proxies, network_of
 from colorize.web.folder import own_folder
@@ -55,13 +57,14 @@ def from_address(server: Running, source: str) -> httpx.Client:
     return httpx.Client(base_url=server.url, transport=transport, trust_env=False, timeout=5)
 
 
-@pytest.fixture
-def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A server for few connections at a time."""
-    monkeypatch.setattr("colorize.web.server._MAX_CONNECTIONS", 40)
-    monkeypatch.setattr("colorize.web.server._MAX_CONNECTIONS_PER_ADDRESS", 10)
-    with running(tmp_path) as there:
-        yield there
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("colorize.web.server._MAX_CONNECTIONS", 40)
+        patched.setattr("colorize.web.server._MAX_CONNECTIONS_PER_ADDRESS", 10)
+        with running(tmp_path_factory.mktemp("few")) as there:
+            yield there
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: local"])
@@ -137,6 +140,7 @@ def test_an_answer_that_nobody_takes_is_given_up(tmp_path: Path, monkeypatch: py
         path = there.file(bytes(50_000_000))["path"]
         ask = f"GET /gradio_api/file={path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         with sockets(there, 1, "127.0.0.1", ask) as (deaf,):
+            deaf.recv(1, socket.MSG_PEEK)  # it has begun
             time.sleep(1)
             taken = 0
             with contextlib.suppress(ConnectionError):
@@ -175,6 +179,42 @@ def test_networks_and_proxies() -> None:
 # -- folders ---------------------------------------------------------------------------------------------------------
 
 
+# What a server does with its folder, and what it does not do: end.
+HOLDS_A_FOLDER = """
+import time
+from colorize.web.folder import own_folder
+with own_folder() as folder:
+    (folder / "a.png").write_bytes(b"photo")
+    print(folder / "a.png", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
+def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_running_one_never(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    call = [sys.executable, "-c", HOLDS_A_FOLDER]
+    with subprocess.Popen(call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        path = Path(process.stdout.readline().strip())
+        with own_folder():  # another server starts beside it
+            assert path.exists()
+        process.kill()
+    assert path.exists()
+    (tmp_path / "colorize-app-other").mkdir()  # of somebody who is just about to lock it
+    (tmp_path / "colorize-notes").mkdir()
+    with own_folder() as own:
+        assert not path.exists()
+        assert sorted(each.name for each in tmp_path.glob("colorize-*")) == sorted(
+            [own.name, "colorize-app-other", "colorize-notes"]
+        )
+        assert own.stat().st_mode & 0o077 == 0
+    assert not own.exists()
+
+
 @contextlib.contextmanager
 def program(temporary: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
     """The program itself, at some port."""
@@ -188,42 +228,16 @@ def program(temporary: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Clie
             assert process.stdout
             assert f":{port}" in process.stdout.readline()
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
-                while True:
-                    with contextlib.suppress(httpx.TransportError):
-                        http.get("/healthz")
-                        break
                 yield process, http
         finally:
             process.kill()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
-def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_running_one_never(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with program(tmp_path) as (process, http):
-        path = Path(http.post("/gradio_api/upload", files={"files": ("a.png", gray())}).json()[0])
-        with own_folder():  # another server starts beside it
-            assert path.exists()
-        process.kill()
-        process.wait()
-    assert path.exists()
-    (tmp_path / "colorize-app-other").mkdir()  # of somebody who is just about to lock it
-    (tmp_path / "colorize-notes").mkdir()
-    with own_folder() as own:
-        assert not path.exists()
-        assert sorted(each.name for each in tmp_path.glob("colorize-*")) == sorted(
-            [own.name, "colorize-app-other", "colorize-notes"]
-        )
-        assert own.stat().st_mode & 0o077 == 0
-    assert not own.exists()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
 def test_at_a_second_sigterm_it_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     with program(tmp_path) as (process, http):
-        content = gray(7000, 7000, compress_level=1)
+        content = BytesIO()
+        Image.new("L", (7000, 7000), 99).save(content, "PNG", compress_level=1)
         photo = {"path": http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0], "meta": FILE}
         http.post("/gradio_api/call/v2/colorize", json={"photo": photo, "format": "PNG"})
         time.sleep(1)  # it is in the middle of it

@@ -46,7 +46,7 @@ def test_what_is_written_counts_and_what_is_deleted_does_not(tmp_path: Path) -> 
 
 def test_an_upload_does_not_look_at_all_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running(tmp_path) as there:
-        for _ in range(30):
+        for _ in range(8):
             there.file(gray())
         looked: list[str] = []
         stat = Path.stat
@@ -98,9 +98,9 @@ def on_disk_of_examples(server: Running) -> int:
 
 
 def test_results_count_and_are_refused_where_there_is_no_room(small: Running) -> None:
-    photo = small.file(noise(400, 400))
+    photo = small.file(noise(700, 700))
     ends = []
-    for _ in range(20):
+    for _ in range(5):
         call = small.call("colorize", photo=photo, format="TIFF")
         if call.status_code == 507:
             ends.append("refused")
@@ -117,12 +117,12 @@ def test_results_count_and_are_refused_where_there_is_no_room(small: Running) ->
 
 
 def test_a_batch_ends_where_there_is_no_room_and_gives_what_is_done(small: Running) -> None:
-    photo = small.file(noise(500, 500))
-    event, (archive, failed) = small.result("colorize_batch", small.call("colorize_batch", photos=[photo] * 20))
+    photo = small.file(noise(700, 700))
+    event, (archive, failed) = small.result("colorize_batch", small.call("colorize_batch", photos=[photo] * 8))
     assert event == "complete"
     done = zipfile.ZipFile(BytesIO(small.download(archive))).namelist()
     assert done
-    assert len(done) + len(failed) == 20
+    assert len(done) + len(failed) == 8
     assert {each["reason"][:44] for each in failed} == {"There is no room for more photos at the mome"}
     assert on_disk(small.store.folder) < 4_000_000 + on_disk_of_examples(small)
     small.until(lambda: small.store.used() == on_disk(small.store.folder) - on_disk_of_examples(small))
