@@ -148,7 +148,7 @@ class Merger:
 def _look_up(index: NDArray[np.int32]) -> NDArray[np.uint8]:
     """The colors (N, 4) at these places (N,) of the table."""
     table = _table()
-    colors = np.take(table, index, mode="wrap")  # no index is too high; to check that takes time
+    colors = np.take(table, index, mode="clip")  # no index is too high; to check that takes time, "wrap" takes more
     if not colors.min():
         unknown = np.flatnonzero(colors == 0)
         _learn(index[unknown])
@@ -169,7 +169,8 @@ def _table() -> NDArray[np.uint32]:
 def _learn(index: NDArray[np.int32]) -> None:
     """Fill in the table at these places, which may repeat themselves."""
     blocks = _table().reshape(-1, _LEVELS_AT_ONCE)
-    missing = np.unique(index // _LEVELS_AT_ONCE)
+    missing = np.sort(index // _LEVELS_AT_ONCE)
+    missing = missing[np.diff(missing, prepend=-1) > 0]  # np.unique would import numpy.ma, which takes time
     most = _PAIRS // _LEVELS_AT_ONCE
     for some in np.split(missing, range(most, len(missing), most)):
         chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, LAST_LEVEL + 1)  # (n, 1)

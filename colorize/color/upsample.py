@@ -8,6 +8,7 @@ up is bicubic: color changes where lightness does.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -84,6 +85,10 @@ class _Guided:
         fields_of_rows = self._fields.rows(first, last + 1 - first).swapaxes(0, 1)  # (4, n, W)
         slope, offset = fields_of_rows[:2], fields_of_rows[2:]
         light = levels * np.float32(1 / np.iinfo(levels.dtype).max)
+        if alike == 1:  # then the fields are this strip's own, and may be overwritten
+            slope *= light
+            slope += offset
+            return slope
         ab = np.empty((2, *levels.shape), np.float32)
         for phase in range(alike):  # every so many rows, each with fields of its own
             start = (phase - top) % alike
@@ -124,11 +129,14 @@ class _FieldsByRows:
         """(n, 4, W) of those there are: the rows that they lie between first get wide."""
         above, below, weight = (each[top : top + count] for each in self._down)
         wide, steps = self._wide_rows(int(above[0]), int(below[-1]) + 1)
-        above = above - above[0]
-        result = np.take(steps, above, axis=0)
-        result *= weight[:, None, None]
-        result += np.take(wide, above, axis=0)
-        return np.asarray(result)
+        result = np.empty((count, *wide.shape[1:]), np.float32)
+        # Rows that lie between the same two, together: np.take would write all of them once more.
+        bounds = np.flatnonzero(np.diff(above, prepend=-1, append=-1)).tolist()
+        for start, stop in pairwise(bounds):
+            index = above[start] - above[0]
+            np.multiply(steps[index], weight[start:stop, None, None], out=result[start:stop])
+            result[start:stop] += wide[index]
+        return result
 
     def _wide_rows(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
         """These rows of the fields (n, 4, W), and the step from each to the next. The last ones are kept."""
