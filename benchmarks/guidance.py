@@ -1,7 +1,9 @@
 """How well a person's guidance works: `python benchmarks/guidance.py [PHOTOS…] [--model FILE] [--limit N]`
 
 hints       20 things on freely licensed photos, outlined by hand (masks.py), each given another color by one click:
-            the share of the thing that comes within 10 units of that color, and how far the rest moves
+            the share of the thing that comes within 10 units of that color; within 10 of what the photo's lightness
+            lets that color be, for black and white can take little of it; and how far the rest moves. "All of it": the
+            same with exactly the outlined pixels colored, which is the most that can be reached
 true hints  with PHOTOS (folders, tar shards): what 1, 3 and 10 points with the true colors gain
 references  with PHOTOS: a photo colored like itself turned round, cropped and darkened; like the other photo that is
             most alike; like any other: gain over no reference, the share of photos that lose more than .5 dB, and how
@@ -23,7 +25,9 @@ from PIL import Image, ImageEnhance, ImageOps
 from colorize import Colorizer, Hint
 from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE
+from colorize.coloring.painting import paint
 from colorize.evaluation.subjects import Subject, find_subjects, true_hints
+from colorize.photo import to_photo
 
 masks = importlib.import_module("masks")  # a module beside this one
 NEAR = 10.0  # units of a* and b*
@@ -48,21 +52,39 @@ def main() -> None:
 
 
 def hints(colorizer: Colorizer) -> None:
-    inside, outside, seconds = [], [], []
-    print("| thing | of the photo % | within 10 units % | the rest moves |\n|---|---:|---:|---:|")
+    rows, seconds = [], []
+    print("| thing | of the photo % | within 10 units % | of what can be % | all of it % | the rest moves |")
+    print("|---|---:|---:|---:|---:|---:|")
     for mask in masks.load():
         gray = mask.image.convert("L")
         plain, start = ab(colorizer(gray)), time.perf_counter()
         guided = ab(colorizer(gray, hints=[Hint(mask.hint[0], mask.hint[1], mask.color)]))
         seconds.append(time.perf_counter() - start)
-        color = ab_of(np.array(Hint(0, 0, mask.color).rgb(), np.uint8)) * AB_RANGE
-        near = np.linalg.norm(guided - color, axis=-1) < NEAR
-        moved = np.linalg.norm(guided - plain, axis=-1)
-        inside.append(100 * near[mask.array].mean())
-        outside.append(moved[~mask.array].mean())
-        print(f"| {mask.name} | {100 * mask.array.mean():.1f} | {inside[-1]:.0f} | {outside[-1]:.2f} |", flush=True)
-    print(f"| mean | | {np.mean(inside):.0f} | {np.mean(outside):.2f} |")
+        color = ab_of(np.array(Hint(0, 0, mask.color).rgb(), np.uint8))
+        most = ab(merge_ab(gray, color))
+        rows.append(
+            [
+                near(guided, color * AB_RANGE)[mask.array].mean() * 100,
+                near(guided, most)[mask.array].mean() * 100,
+                near(most, color * AB_RANGE)[mask.array].mean() * 100,
+                np.linalg.norm(guided - plain, axis=-1)[~mask.array].mean(),
+            ]
+        )
+        print(
+            "| {} | {:.1f} | {:.0f} | {:.0f} | {:.0f} | {:.2f} |".format(mask.name, 100 * mask.array.mean(), *rows[-1])
+        )
+    print("| mean | | {:.0f} | {:.0f} | {:.0f} | {:.2f} |".format(*np.mean(rows, axis=0)), flush=True)
     print(f"median {np.median(seconds):.2f} s a photo")
+
+
+def near(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
+    return np.asarray(np.linalg.norm(one - other, axis=-1) < NEAR)
+
+
+def merge_ab(gray: Image.Image, color: NDArray[np.float32]) -> Image.Image:
+    """A photo all of one color (2,), as far as its lightness has that color in sRGB."""
+    levels = np.asarray(gray)
+    return paint(to_photo(gray), levels, np.broadcast_to(color[:, None, None], (2, *levels.shape))).image
 
 
 def gains_of_hints(colorizer: Colorizer, subjects: Sequence[Subject], plain: Sequence[Image.Image]) -> None:

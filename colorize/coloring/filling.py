@@ -1,7 +1,8 @@
-"""Hints that fill their thing: what looks to the network like a hinted place takes its color, and the rest does not.
+"""Hints that fill their thing: what is like a hinted place takes its color, and the rest does not.
 
 The network spreads a hint by itself, but also over what it is not meant for, and not always to the end of its thing.
-The numbers below were chosen on validation photos (docs/evaluation.md).
+So each pixel is judged: how like a hinted place it is to the network, how much lightness changes on the best way there,
+and what color it has without hints. The weights come from a logistic regression (docs/guidance.md).
 """
 
 from __future__ import annotations
@@ -10,73 +11,136 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.color.units import FloatArray
-from colorize.coloring.likeness import describe_places, describe_things, from_cells, move, ramp, to_cells
+from colorize.coloring.likeness import describe_places, describe_things, from_cells, ramp, to_cells
 
-_UNLIKE, _ALIKE = 0.2, 0.5  # cosine of features: from no effect to the full one
-_CONNECTED = 0.25  # effect from which on a cell leads to its neighbors
-_APART = 0.4  # share of the effect on what is alike but not connected with a hint: the other sleeve, or another coat
-_REACH = 0.3  # of the photo's longer side, standard deviation: what lies far away is less likely meant
-_FULL = 0.95  # how far what is alike moves to the hint's color
-_ELSEWHERE = 0.1  # share of the network's own answer to the hints that stays where nothing is alike
-_TRUSTED = 0.1  # of the longer side, standard deviation: near a hint, all of that answer stays
-_MOST_CELLS = 512  # hinted ones that are compared; of more, evenly spread ones
+# How likely a pixel is meant by a hint, as the logit of a logistic regression.
+_BIAS = 2.3
+_SAME_THING, _SAME_PLACE = 7.9, 5.6  # per cosine of features with the hinted place
+_BEHIND_EDGES = -7.0  # per root of the lightness, in units of l, that changes on the way from the hint
+_FAR = 7.4  # per root of the distance in longer sides: a long way with few edges speaks for one large, even thing
+_OTHERWISE = -4.0  # per root of the distance, in ab, between the colors that the network gives without hints
+_RECOLORED = -6.0  # per distance, in ab, of the hint from the network's color there: small corrections reach farther
+_NOT_MEANT, _MEANT = 0.1, 0.7  # probability: from no effect to the full one
+
+_STEP = 0.004  # what each pixel of a way costs beside the lightness that changes
+_FINE = 2  # px of the network on the grid on which pixels are judged
+_ROUNDS = 12  # in which ways are found; each goes along all rows and columns
+_UNREACHED = 1e3
+_CONTEST = 1.5  # of several hints, the nearest wins: factor on nearness in the softmax over them
+_SAME_COLOR = 4 / 110  # in ab; hints of nearly one color are taken together
+_MOST_COLORS = 64
+_MOST_CELLS = 512  # hinted ones of one color that are compared; of more, evenly spread ones
 
 
-def fill(ab: FloatArray, plain: FloatArray, hints: FloatArray, things: FloatArray, places: FloatArray) -> FloatArray:
+_Pixels = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows and columns
+
+
+def fill(
+    ab: FloatArray, plain: FloatArray, hints: FloatArray, l: FloatArray, things: FloatArray, places: FloatArray
+) -> FloatArray:
     """Let hints fill what looks like their places.
 
     Args:
         ab: (2, h, w), predicted with the hints.
         plain: (2, h, w), predicted without them.
         hints: (3, h, w), as of `hint_array`; some pixels are hinted.
-        things: (C, h/16, w/16), the network's features of the photo.
+        l: (h, w), the photo.
+        things: (C, h/16, w/16), the network's features of it.
         places: (C', h/8, w/8), likewise.
 
     Returns:
         `ab` (2, h, w): near `plain` where nothing is like a hinted place, near the hints' colors where something is.
     """
-    shape = places.shape[1:]
-    hinted, colors = _hinted_cells(hints, shape)
-    described = np.concatenate([describe_things(things), describe_places(places)], axis=1)
-    likeness = described @ described[hinted].T / 2  # (cells, hinted cells), mean cosines
-    distances = _distances(shape, hinted)
-    effect = ramp(likeness, _UNLIKE, _ALIKE) * np.exp(distances / (-2 * _REACH**2))
-    strongest = effect.max(axis=1).reshape(shape).astype(np.float32)
-    strongest *= np.where(_connected(strongest > _CONNECTED, hinted), np.float32(1), np.float32(_APART))
-    weights = np.square(effect)
-    wanted = weights @ colors / np.maximum(weights.sum(axis=1, keepdims=True), 1e-6)  # (cells, 2)
-    near = np.exp(distances.min(axis=1) / (-2 * _TRUSTED**2)).reshape(shape)
-    kept = np.maximum(strongest, _ELSEWHERE + (1 - _ELSEWHERE) * near)
-    return move(plain + (ab - plain) * from_cells(kept, ab.shape[1:]), wanted.T.reshape(2, *shape), _FULL * strongest)
+    shape = l.shape[0] // _FINE, l.shape[1] // _FINE
+    said = _shrunk(hints, shape)
+    judge = _Judge(_shrunk(plain, shape), to_cells(l, shape), things, places)
+    colors, logits, nearness = [], [], []
+    for pixels in _by_color(said):
+        colors.append((said[:2, *pixels] / said[2, *pixels]).mean(axis=1))
+        nearness.append(judge.nearness(pixels, colors[-1]))
+        logits.append(nearness[-1] + _FAR * np.sqrt(_distance(shape, pixels)))
+    likely = 1 / (1 + np.exp(-np.max(logits, axis=0)))
+    meant = ramp(np.asarray(likely, np.float32), _NOT_MEANT, _MEANT)
+    share = np.exp(_CONTEST * (np.stack(nearness) - np.max(nearness, axis=0)))
+    wanted = np.einsum("nc,nhw->chw", np.stack(colors), share / share.sum(axis=0))
+    how_far = from_cells(meant, l.shape)
+    kept = plain + (ab - plain) * how_far
+    filled: FloatArray = kept + (np.stack([from_cells(each, l.shape) for each in wanted]) - kept) * how_far
+    return filled
 
 
-def _connected(way: NDArray[np.bool_], begin: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """The cells (rows, columns) of a way that can be reached from some, by their sides."""
-    reached = np.zeros_like(way)
-    reached.ravel()[begin] = True
+class _Judge:
+    """Tells how near each pixel of a photo is to hints, in all but distance."""
+
+    def __init__(self, plain: FloatArray, l: FloatArray, things: FloatArray, places: FloatArray) -> None:
+        """Of the grid of pixels `plain` (2, h, w) and `l` (h, w), and features as of `fill`."""
+        self._plain, self._l = plain, l
+        self._described = ((_SAME_THING, describe_things(things)), (_SAME_PLACE, describe_places(places)))
+        self._cells = places.shape[1:]  # of both
+
+    def nearness(self, hinted: _Pixels, color: FloatArray) -> FloatArray:
+        """The logit (h, w) but for `_FAR`, for the pixels of which one color (2,) is said."""
+        usual = self._plain[:, *hinted].mean(axis=1)
+        otherwise = np.linalg.norm(self._plain - usual[:, None, None], axis=0)
+        nearness: FloatArray = self._alike(hinted)
+        nearness = nearness + np.float32(_BIAS + _RECOLORED * float(np.linalg.norm(color - usual)))
+        nearness += _BEHIND_EDGES * np.sqrt(_ways(self._l, hinted))
+        nearness += _OTHERWISE * np.sqrt(otherwise)
+        return nearness
+
+    def _alike(self, hinted: _Pixels) -> FloatArray:
+        """(h, w), the likeness to the most alike of the hinted pixels, weighted."""
+        rows, columns = (
+            index * count // side for index, count, side in zip(hinted, self._cells, self._l.shape, strict=True)
+        )
+        cells = np.unique(rows * self._cells[1] + columns)
+        cells = cells[:: -(-len(cells) // _MOST_CELLS)]
+        alike = sum(weight * (described @ described[cells].T).max(axis=1) for weight, described in self._described)
+        return from_cells(np.reshape(alike, self._cells), self._l.shape)
+
+
+def _by_color(said: FloatArray) -> list[_Pixels]:
+    """The pixels of which something is said (3, h, w), those of nearly one color together."""
+    rows, columns = np.nonzero(said[2])
+    colors = said[:2, rows, columns] / said[2, rows, columns]
+    coarse = _SAME_COLOR
     while True:
-        wider = reached.copy()
-        wider[1:] |= reached[:-1]
-        wider[:-1] |= reached[1:]
-        wider[:, 1:] |= reached[:, :-1]
-        wider[:, :-1] |= reached[:, 1:]
-        wider = reached | (wider & way)
-        if np.array_equal(wider, reached):
-            return reached
-        reached = wider
+        kinds, kind = np.unique(np.round(colors / coarse), axis=1, return_inverse=True)
+        if kinds.shape[1] <= _MOST_COLORS:
+            break
+        coarse *= 2
+    return [(rows[kind == each], columns[kind == each]) for each in range(kinds.shape[1])]
 
 
-def _hinted_cells(hints: FloatArray, shape: tuple[int, ...]) -> tuple[NDArray[np.intp], FloatArray]:
-    """The numbers (n,) of cells in which something is hinted, and its mean color (n, 2)."""
-    a, b, mask = (to_cells(channel, shape).ravel() for channel in hints)
-    cells = np.flatnonzero(mask > 0)
-    cells = cells[:: -(-len(cells) // _MOST_CELLS)]
-    return cells, np.stack([a, b], axis=1)[cells] / mask[cells, None]
+def _ways(l: FloatArray, begin: _Pixels) -> FloatArray:
+    """The cost (h, w) of the cheapest way to each pixel from some: how much lightness changes on it, and its length.
+
+    Along a row to the right, the cheapest way to pixel j comes from the i ≤ j for which cost[i] + total[j] − total[i]
+    is least, where total sums the steps up: a running minimum. So all rows are done at once, then back, then columns.
+    """
+    cost = np.full(l.shape, np.float32(_UNREACHED))
+    cost[begin] = 0
+    totals = [
+        np.insert(np.cumsum(np.abs(np.diff(l, axis=axis)) + np.float32(_STEP), axis=axis), 0, 0, axis=axis)
+        for axis in (0, 1)
+    ]
+    for _ in range(_ROUNDS):
+        before = cost
+        for axis in (1, 0):
+            total = totals[axis]
+            onward = total + np.minimum.accumulate(cost - total, axis=axis)
+            cost = np.flip(np.minimum.accumulate(np.flip(onward + total, axis), axis=axis), axis) - total
+        if np.abs(before - cost).max() < _STEP / 2:
+            break
+    return cost.clip(min=0)
 
 
-def _distances(shape: tuple[int, ...], cells: NDArray[np.intp]) -> FloatArray:
-    """Squared, from each place (cells, n) to those of some, in longer sides."""
-    rows, columns = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
-    down, right = rows[:, None] - rows[cells], columns[:, None] - columns[cells]
-    squared: FloatArray = ((down**2 + right**2) / max(shape) ** 2).astype(np.float32)
-    return squared
+def _distance(shape: tuple[int, ...], begin: _Pixels) -> FloatArray:
+    """(h, w), how far each pixel is from the middle of some, in longer sides."""
+    down, right = (np.arange(side) - index.mean() for side, index in zip(shape, begin, strict=True))
+    far: FloatArray = np.hypot(down[:, None], right).astype(np.float32) / np.float32(max(shape))
+    return far
+
+
+def _shrunk(channels: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    return np.stack([to_cells(channel, shape) for channel in channels])

@@ -96,7 +96,7 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
     if hints is not None and "reference" in engine.takes:  # then it has features
         features = engine.predict_features(l)
         plain = answers if is_variant else features.ab  # a variant without its hints is another one
-        answers = _filled(answers, plain, hints, features)
+        answers = _filled(answers, plain, hints, l[:, 0], features)
     for each, ab, its_l in zip(views, answers, l[:, 0], strict=True):
         height, width = each.levels.shape
         ab, its_l = ab[:, :height, :width], its_l[:height, :width]
@@ -107,16 +107,10 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
         yield ab if each.hints is None else enforce_hints(ab, each.hints, its_l)
 
 
-def _filled(answers: FloatArray, plain: FloatArray, hints: FloatArray, features: Features) -> FloatArray:
+def _filled(answers: FloatArray, plain: FloatArray, hints: FloatArray, l: FloatArray, features: Features) -> FloatArray:
     """`fill` of each photo that has hints."""
-    return np.stack(
-        [
-            fill(its_answer, *its) if its[1][2].any() else its_answer
-            for its_answer, its in zip(
-                answers, zip(plain, hints, features.things, features.places, strict=True), strict=True
-            )
-        ]
-    )
+    each_photo = zip(answers, plain, hints, l, features.things, features.places, strict=True)
+    return np.stack([fill(*its) if its[2][2].any() else its[0] for its in each_photo])
 
 
 def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkConditions]:

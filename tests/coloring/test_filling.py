@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from colorize import Colorizer, Hint
@@ -25,43 +26,89 @@ def two_things() -> FloatArray:
     return features
 
 
+def little_alike() -> FloatArray:
+    """The same, (66, 16, 16), but for much that is different from place to place."""
+    different = np.random.default_rng(0).normal(scale=0.3, size=(64, 16, 16))
+    return np.concatenate([two_things(), different.astype(np.float32)])
+
+
 def hinted(row: int, column: int, color: FloatArray = RED) -> FloatArray:
     hints = np.zeros((3, 128, 128), np.float32)
     place(hints, row, column, color, 1)
     return hints
 
 
-def test_a_hint_fills_its_thing_and_the_network_s_answer_elsewhere_is_mostly_taken_back() -> None:
-    plain = np.zeros((2, 128, 128), np.float32)
-    everywhere = np.full_like(plain, 0.2)  # what the network makes of the hint
-    filled = fill(everywhere, plain, hinted(60, 30), two_things()[:, ::2, ::2], two_things())
-    np.testing.assert_allclose(filled[:, 60, 30], RED, atol=0.03)
-    assert np.linalg.norm(filled[:, 20:100, 4:56] - RED[:, None, None], axis=0).max() < 0.3
-    assert np.abs(filled[:, :, 72:]).max() < 0.05
+def filled(hints: FloatArray, **others: FloatArray) -> FloatArray:
+    """`fill` on an even photo of two things, which the network leaves gray."""
+    plain = others.get("plain", np.zeros((2, 128, 128), np.float32))
+    l = others.get("l", np.zeros((128, 128), np.float32))
+    places = others.get("places", two_things())
+    return fill(others.get("ab", plain), plain, hints, l, places[:, ::2, ::2], places)
 
 
-def test_the_farther_from_a_hint_the_less_is_meant() -> None:
+def test_a_hint_fills_its_thing_and_the_network_s_answer_elsewhere_is_taken_back() -> None:
+    everywhere = np.full((2, 128, 128), 0.2, np.float32)  # what the network makes of the hint
+    result = filled(hinted(60, 30), ab=everywhere)
+    np.testing.assert_allclose(result[:, :, :56], np.broadcast_to(RED[:, None, None], (2, 128, 56)), atol=0.02)
+    assert np.abs(result[:, :, 72:]).max() < 0.02
+
+
+def test_a_hint_stops_at_an_edge_of_lightness_that_the_features_do_not_know() -> None:
+    l = np.zeros((128, 128), np.float32)
+    l[:, 40:] = 1.2
+    edge, even = (filled(hinted(64, 20), places=little_alike(), l=each)[0] for each in (l, 0 * l))
+    assert edge[:, :36].mean() > 0.95 * RED[0]
+    assert edge[:, 44:56].mean() < 0.6 * RED[0]
+    assert even[:, :56].mean() > 0.95 * RED[0]
+
+
+def test_a_correction_reaches_farther_than_another_color() -> None:
+    l = np.zeros((128, 128), np.float32)
+    l[:, 40:] = 1.2
+    corrected, recolored = (
+        filled(hinted(64, 20, RED * each), places=little_alike(), l=l)[0, :, 44:56].mean() / each for each in (0.1, 1)
+    )
+    assert corrected > recolored + 0.1
+
+
+def test_what_has_another_color_without_hints_is_less_meant() -> None:
     plain = np.zeros((2, 128, 128), np.float32)
-    alike = np.ones((1, 16, 16), np.float32)
-    alike[0, 0, 0] = -9  # features are centered: without anything unlike there is nothing alike
-    red = fill(plain, plain, hinted(64, 4), alike[:, ::2, ::2], alike)[0, 64]
-    assert red[8] > red[60] > red[120] > 0.001
+    plain[1, 80:] = -0.5
+    below, alike = (
+        filled(hinted(60, 20), places=little_alike(), plain=each)[0, 90:, :56] for each in (plain, 0 * plain)
+    )
+    assert below.mean() < 0.9 * alike.mean()
 
 
 def test_hints_of_one_thing_share_it() -> None:
-    plain = np.zeros((2, 128, 128), np.float32)
-    hints = hinted(10, 30) + hinted(118, 30, -RED)
-    red = fill(plain, plain, hints, two_things()[:, ::2, ::2], two_things())[0, :, 30]
+    red = filled(hinted(10, 30) + hinted(118, 30, -RED))[0, :, 30]
     assert red[10] > 0.4 > 0.1 > abs(red[64]) > -0.1 > -0.4 > red[118]
 
 
 def test_a_large_painted_mask_is_filled_as_a_point_is() -> None:
-    plain = np.zeros((2, 128, 128), np.float32)
     hints = np.zeros((3, 128, 128), np.float32)
     hints[:2, :, :64], hints[2, :, :64] = RED[:, None, None], 1
-    filled = fill(plain, plain, hints, two_things()[:, ::2, ::2], two_things())
-    np.testing.assert_allclose(filled[0, :, :56], RED[0], atol=0.05)
-    assert np.abs(filled[0, :, 72:]).max() < 0.05
+    result = filled(hints)
+    np.testing.assert_allclose(result[0, :, :56], RED[0], atol=0.05)
+    assert np.abs(result[0, :, 72:]).max() < 0.05
+
+
+def test_a_mask_of_many_colors_is_taken_in_as_few_as_can_be_compared() -> None:
+    hints = np.zeros((3, 128, 128), np.float32)
+    hints[:2] = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 128), np.linspace(-0.5, 0.5, 128)))
+    hints[2] = 1
+    assert np.isfinite(filled(hints)).all()
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (32, 256), (256, 64)])
+def test_any_shape_is_filled(shape: tuple[int, int]) -> None:
+    hints = np.zeros((3, *shape), np.float32)
+    place(hints, 10, 10, RED, 1)
+    plain, rng = np.zeros((2, *shape), np.float32), np.random.default_rng(0)
+    places = rng.normal(size=(3, shape[0] // 8, shape[1] // 8)).astype(np.float32)
+    result = fill(plain, plain, hints, np.zeros(shape, np.float32), places[:, ::2, ::2], places)
+    assert result.shape == plain.shape
+    assert result[0, 10, 10] > 0.9 * RED[0]
 
 
 class HalvesOfFeatures(StandInEngine):
