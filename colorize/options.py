@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import TypeGuard
 
 from colorize.errors import ConfigError
 
@@ -16,6 +17,10 @@ STRENGTH_RANGE = (0.0, 2.0)
 SIZE_RANGE = (32, 2048)
 QUALITY_RANGE = (1, 100)
 VARIANTS_RANGE = (0, 99)
+LOOKS = ("kodachrome", "autochrome", "hand-tinted", "muted")
+NEUTRAL = (0.0, 1.0)  # of shadows and lights: temperature and saturation as they are
+TEMPERATURE_RANGE = (-50.0, 50.0)  # units of b*, from blue to yellow
+SATURATION_RANGE = (0.0, 3.0)
 CODECS = ("x264", "av1", "ffv1")  # of colored films
 CRF_RANGE = (0, 63)
 REACH = 16  # frames that the colors of a film's key frame are carried, both ways
@@ -49,6 +54,9 @@ class ColorizeOptions:
     """How photos are colored and their results written. Raises `ConfigError` for a value outside its range."""
 
     strength: float = 1.0  # factor on the chroma, 0 (gray) to 2
+    look: str | None = None  # one of LOOKS
+    shadows: tuple[float, float] = NEUTRAL  # their temperature, −50 (blue) to 50 (yellow), and factor on their chroma
+    lights: tuple[float, float] = NEUTRAL  # likewise
     size: int = 192  # the network sees the photo at about size × size pixels, its aspect kept
     format: str | None = None  # one of FORMATS; None is the source's, where that can be written in color
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is the format's default
@@ -62,6 +70,10 @@ class ColorizeOptions:
         low, high = STRENGTH_RANGE
         if not _is_number(self.strength) or not low <= self.strength <= high:
             raise ConfigError(f"strength must be a number from {low:g} to {high:g}, got {self.strength!r}")
+        if self.look is not None:
+            check_known("look", self.look, LOOKS)
+        _check_tone("shadows", self.shadows)
+        _check_tone("lights", self.lights)
         check_whole("size", self.size, SIZE_RANGE)
         if self.format is not None:
             spelled = str(self.format).lower().removeprefix(".")  # JPG and .jpg are meant as jpg
@@ -101,6 +113,15 @@ class FilmOptions:
                 raise ConfigError(f"cuts must be seconds for a part of a film, got the number {each} of a frame")
 
 
+def _check_tone(name: str, tone: object) -> None:
+    ranges = (TEMPERATURE_RANGE, SATURATION_RANGE)
+    numbers = tone if isinstance(tone, tuple | list) and len(tone) == len(ranges) else (None, None)
+    for number, (low, high) in zip(numbers, ranges, strict=True):
+        if not _is_number(number) or not low <= number <= high:
+            wanted = "a temperature from {:g} to {:g} and a saturation from {:g} to {:g}".format(*ranges[0], *ranges[1])
+            raise ConfigError(f"{name} must be {wanted}, got {tone!r}")
+
+
 def _check_not_negative(name: str, value: float) -> None:
     if not _is_number(value) or value < 0:
         raise ConfigError(f"{name} must be a number from 0 up, got {value!r}")
@@ -122,5 +143,5 @@ def check_whole(name: str, value: float, allowed: tuple[int, int]) -> None:
         raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(float(value))

@@ -24,9 +24,13 @@ from colorize.options import (
     ENGINES,
     EVERY_RANGE,
     FORMATS,
+    LOOKS,
+    NEUTRAL,
     QUALITY_RANGE,
+    SATURATION_RANGE,
     SIZE_RANGE,
     STRENGTH_RANGE,
+    TEMPERATURE_RANGE,
     VARIANTS_RANGE,
     ColorizeOptions,
     FilmOptions,
@@ -38,6 +42,7 @@ STREAM = "-"  # as a path: standard input, or output
 
 _DEFAULTS = ColorizeOptions()
 _FILM_DEFAULTS = FilmOptions()
+_NEUTRAL = "{:g},{:g}".format(*NEUTRAL)
 _OF_ONE_PHOTO = ("--hint", "--hints")
 _FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
@@ -58,6 +63,15 @@ def _setting(*names: str, **others: Any) -> Any:
     """An option that the environment and `colorize.toml` can set, too."""
     name = max(names, key=len).lstrip("-").replace("-", "_")
     return typer.Option(*names, envvar=defaults.variable(name), show_envvar=False, **others)
+
+
+def _tone(option: str, text: str) -> tuple[float, float]:
+    """The temperature and the saturation that a text gives. Raises `ConfigError`."""
+    try:
+        temperature, saturation = map(float, text.split(","))
+    except ValueError as error:
+        raise ConfigError(f"{option}: expected a temperature and a saturation, such as 10,1.2, got {text!r}") from error
+    return temperature, saturation
 
 
 def _one_of(*known: str) -> Callable[[], list[str]]:
@@ -144,6 +158,27 @@ class Arguments:
             "--strength", metavar="X", help="Strength of the colors, {:g} (gray) to {:g}.".format(*STRENGTH_RANGE)
         ),
     ] = _DEFAULTS.strength
+    look: Annotated[
+        str | None,
+        _setting(
+            "--look",
+            autocompletion=_one_of(*LOOKS),
+            metavar="NAME",
+            help=f"Colors as a photographer would develop them: {', '.join(LOOKS)}.",
+        ),
+    ] = _DEFAULTS.look
+    shadows: Annotated[
+        str,
+        _setting(
+            "--shadows",
+            metavar="TEMPERATURE,SATURATION",
+            help="Tone of dark places, two numbers: warmer (to {:g}) or colder (to {:g}), and a factor on their color, "
+            "{:g} to {:g}.".format(*reversed(TEMPERATURE_RANGE), *SATURATION_RANGE),
+        ),
+    ] = _NEUTRAL
+    lights: Annotated[
+        str, _setting("--lights", metavar="TEMPERATURE,SATURATION", help="Tone of light places, likewise.")
+    ] = _NEUTRAL
     size: Annotated[
         int, _setting("--size", metavar="N", help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}.")
     ] = _DEFAULTS.size
@@ -319,6 +354,9 @@ class Arguments:
         check_known("engine", self.engine, ENGINES)
         options = ColorizeOptions(
             strength=self.strength,
+            look=self.look,
+            shadows=_tone("--shadows", self.shadows),
+            lights=_tone("--lights", self.lights),
             size=self.size,
             format=self.format,
             quality=self.quality,

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from colorize import photo
+from colorize.color.lightness import levels_to_l
 from colorize.color.units import LAST_LEVEL
 from colorize.coloring.conditions import NO_CONDITIONS, Conditions
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.choice import open_engine
 from colorize.coloring.hints import Hints
 from colorize.coloring.inputs import FileLike, Input, PhotoLike, TensorT, take, take_one
+from colorize.coloring.looks import develop
 from colorize.coloring.painting import paint
 from colorize.coloring.prediction import View, predict, stack, view
 from colorize.coloring.reference import Match, Reference, match, read_reference
@@ -112,6 +114,7 @@ class Colorizer:
         hints: Hints | None = ...,
         reference: Image.Image | Sequence[Image.Image] | None = ...,
         seed: int | None = ...,
+        look: str | None = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
@@ -123,6 +126,7 @@ class Colorizer:
         hints: Hints | None = ...,
         reference: Image.Image | Sequence[Image.Image] | None = ...,
         seed: int | None = ...,
+        look: str | None = ...,
     ) -> NDArray[Any]: ...
     @overload
     def __call__(
@@ -134,6 +138,7 @@ class Colorizer:
         hints: Hints | None = ...,
         reference: Image.Image | Sequence[Image.Image] | None = ...,
         seed: int | None = ...,
+        look: str | None = ...,
     ) -> TensorT: ...
     def __call__(
         self,
@@ -144,6 +149,7 @@ class Colorizer:
         hints: Hints | None = None,
         reference: Image.Image | Sequence[Image.Image] | None = None,
         seed: int | None = None,
+        look: str | None = _DEFAULTS.look,
     ) -> Any:
         """Color a photo, and give it back in the form in which it came.
 
@@ -172,6 +178,7 @@ class Colorizer:
             reference: photos in color. What looks like something in them takes its color; hints come before that.
             seed: another coloring that the model finds possible, the same one each time; where `has_variants` is false,
                 under the network's own noise, if it has any.
+            look: colors as a photographer would develop them: kodachrome, autochrome, hand-tinted or muted.
 
         Returns:
             The photo in color, of the same size. An image that its EXIF orientation turns by a quarter comes upright:
@@ -182,7 +189,10 @@ class Colorizer:
                 smaller than 32 px, or the model has not learned what is asked for.
             PhotoError: it is a file that is no photo or is damaged.
         """
-        options, conditions = ColorizeOptions(strength=strength, size=size), Conditions(hints, reference, seed)
+        options, conditions = (
+            ColorizeOptions(strength=strength, look=look, size=size),
+            Conditions(hints, reference, seed),
+        )
         given = take(image)
         return given.like(self.color(given.photos, options, [conditions] * len(given.photos)))
 
@@ -351,6 +361,7 @@ class Colorizer:
         hints: Hints | None = None,
         reference: Image.Image | Sequence[Image.Image] | None = None,
         seed: int | None = None,
+        look: str | None = _DEFAULTS.look,
         quality: int | None = None,
         format: str | None = None,  # noqa: A002  # as everywhere else
     ) -> Path:
@@ -364,6 +375,7 @@ class Colorizer:
             hints: as of a call; of a file of several pages, they are the first one's.
             reference: as of a call.
             seed: as of a call.
+            look: as of a call.
             quality: of JPEG, WebP and AVIF, 1 to 100; None for the format's default.
             format: of the target, whatever it is called, such as "jpg"; None for what its suffix says.
 
@@ -374,7 +386,7 @@ class Colorizer:
             PhotoError: the source is not a photo, or the target cannot be written.
             ConfigError: as a call.
         """
-        options = ColorizeOptions(strength=strength, size=size, format=format, quality=quality)
+        options = ColorizeOptions(strength=strength, look=look, size=size, format=format, quality=quality)
         conditions = Conditions(hints, reference, seed)
         target = Path(target)
         if options.format is None:
@@ -391,7 +403,7 @@ class Colorizer:
 
         Args:
             photos: any.
-            options: of which strength, size and keep_colors matter here.
+            options: of which strength, look, shadows, lights, size and keep_colors matter here.
             conditions: one for each photo, or none at all.
 
         Returns:
@@ -405,9 +417,8 @@ class Colorizer:
         conditions = conditions or [NO_CONDITIONS] * len(photos)
         self.check_can(conditions)
         views = [self._view(each, options, asked) for each, asked in zip(photos, conditions, strict=True)]
-        strength = np.float32(options.strength)
         return [
-            paint(each, seen.levels, ab * strength)
+            paint(each, seen.levels, develop(ab, levels_to_l(seen.levels), options))
             for each, seen, ab in zip(photos, views, predict(self.engine, views), strict=True)
         ]
 

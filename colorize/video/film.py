@@ -67,7 +67,7 @@ def colorize_film(
     Args:
         source: a film file.
         target: the result, a Matroska file (.mkv), written whole or not at all.
-        options: of which strength, size and overwrite matter here.
+        options: of which strength, look, shadows, lights, size and overwrite matter here.
         film_options: what is colored, and how it is encoded.
         colorizer: colors the key frames; None is the model that comes with the program.
         progress: called after each frame.
@@ -114,7 +114,7 @@ def colored_frames(
 
     Args:
         source: a film file.
-        options: of which strength and size matter here.
+        options: of which strength, look, shadows, lights and size matter here.
         film_options: of which every, start, end, cuts and force matter here.
         colorizer: as of `colorize_film`.
 
@@ -134,7 +134,8 @@ def _settings(options: ColorizeOptions, film_options: FilmOptions, colorizer: Co
     model = type(colorizer.engine).__name__
     if colorizer.model is not None:
         model += f" {fingerprint(colorizer.model)}"
-    return {"strength": options.strength, "size": options.size, **asdict(film_options), "model": model}
+    of_colors = {name: getattr(options, name) for name in ("strength", "look", "shadows", "lights", "size")}
+    return {**of_colors, **asdict(film_options), "model": model}
 
 
 def _color(coloring: Coloring, work: FilmWork, options: FilmOptions, progress: Progress | None) -> None:

@@ -10,9 +10,11 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from colorize.color.lightness import levels_to_l
 from colorize.color.units import LAST_LEVEL, FloatArray
 from colorize.color.upsample import upsampler
 from colorize.coloring.engine import Engine
+from colorize.coloring.looks import develop
 from colorize.coloring.prediction import View, predict, size_of_view
 from colorize.options import ColorizeOptions
 from colorize.video.chroma import ChromaTable, Codes
@@ -35,7 +37,7 @@ class FramePainter:
 
     def __init__(self, layout: Layout, options: ColorizeOptions, engine: Engine) -> None:
         self._layout = layout
-        self._strength = np.float32(options.strength)
+        self._options = options
         self._engine = engine
         self._table = ChromaTable(layout.code)
         self._level_of_luma = layout.code.level_of_luma
@@ -58,7 +60,9 @@ class FramePainter:
 
     def paint(self, seen: Seen, ab: FloatArray) -> VideoFrame:
         """A new frame in the small colors `ab` (2, h, w)."""
-        return colored(seen.frame, self._chroma(seen, ab * self._strength), self._layout)
+        return colored(
+            seen.frame, self._chroma(seen, develop(ab, levels_to_l(seen.levels), self._options)), self._layout
+        )
 
     def _chroma(self, seen: Seen, ab: FloatArray) -> Codes:
         """Codes (h, w, 2) of Cb and Cr of a frame, from its small colors."""

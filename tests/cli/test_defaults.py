@@ -55,7 +55,7 @@ def test_what_is_shown_is_a_file_that_says_the_same(here: Path, capfd: pytest.Ca
     (here / "again.toml").write_text(written)
     settings = shown(capfd, "--config", "again.toml")
     assert settings["quality"] == "80  # again.toml"
-    assert {name.replace("-", "_") for name in settings} | {"format", "crf", "model"} == set(SETTINGS)
+    assert {name.replace("-", "_") for name in settings} | {"format", "look", "crf", "model"} == set(SETTINGS)
 
 
 def test_a_file_is_found_here_or_at_home_or_named(
