@@ -8,6 +8,7 @@ up is bicubic: color changes where lightness does.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Protocol
 
@@ -80,23 +81,18 @@ class _Guided:
         self._fields = fields
 
     def rows(self, levels: Levels, top: int) -> FloatArray:
-        count, alike = len(levels), self._fields.alike
-        first, last = top // alike, (top + count - 1) // alike
-        fields_of_rows = self._fields.rows(first, last + 1 - first).swapaxes(0, 1)  # (4, n, W)
-        slope, offset = fields_of_rows[:2], fields_of_rows[2:]
+        alike, bottom = self._fields.alike, top + len(levels)
         light = levels * np.float32(1 / np.iinfo(levels.dtype).max)
-        if alike == 1:  # then the fields are this strip's own, and may be overwritten
-            slope *= light
-            slope += offset
-            return slope
         ab = np.empty((2, *levels.shape), np.float32)
-        for phase in range(alike):  # every so many rows, each with fields of its own
-            start = (phase - top) % alike
-            own = slice(start, count, alike)
-            begin = (top + start) // alike - first
-            fields = slice(begin, begin + len(range(start, count, alike)))
-            np.multiply(slope[:, fields], light[own], out=ab[:, own])
-            ab[:, own] += offset[:, fields]
+        for number, fields in self._fields.pieces(top // alike, (bottom - 1) // alike + 1):
+            slope, offset = fields[:, :2].swapaxes(0, 1), fields[:, 2:].swapaxes(0, 1)  # (2, n, W) each
+            begin, end = max(number * alike, top), min((number + len(fields)) * alike, bottom)
+            for phase in range(alike):  # every so many rows, each with fields of its own
+                start = begin + (phase - begin) % alike
+                own = slice(start - top, end - top, alike)
+                of_these = slice(start // alike - number, start // alike - number + len(range(start, end, alike)))
+                np.multiply(slope[:, of_these], light[own], out=ab[:, own])
+                ab[:, own] += offset[:, of_these]
         return ab
 
 
@@ -109,9 +105,9 @@ class _WholeFields:
         """Small `fields` (4, h, w)."""
         self._fields = _resized(fields, height, width, Image.Resampling.BICUBIC).swapaxes(0, 1)  # (H, 4, W)
 
-    def rows(self, top: int, count: int) -> FloatArray:
-        """(n, 4, W)."""
-        return self._fields[top : top + count]
+    def pieces(self, top: int, bottom: int) -> Iterator[tuple[int, FloatArray]]:
+        """All of these rows: the number of the first, and (n, 4, W)."""
+        yield top, self._fields[top:bottom]
 
 
 class _FieldsByRows:
@@ -125,18 +121,22 @@ class _FieldsByRows:
         self._across = _between(self._fields.shape[2], width)
         self._kept = (0, np.empty((0, 4, width), np.float32))
 
-    def rows(self, top: int, count: int) -> FloatArray:
-        """(n, 4, W) of those there are: the rows that they lie between first get wide."""
-        above, below, weight = (each[top : top + count] for each in self._down)
+    def pieces(self, top: int, bottom: int) -> Iterator[tuple[int, FloatArray]]:
+        """These rows, together those that lie between the same two: few enough for the processor's cache.
+
+        Yields:
+            The number of the first, and (n, 4, W), which is overwritten by the next ones.
+        """
+        above, below, weight = (each[top:bottom] for each in self._down)
         wide, steps = self._wide_rows(int(above[0]), int(below[-1]) + 1)
-        result = np.empty((count, *wide.shape[1:]), np.float32)
-        # Rows that lie between the same two, together: np.take would write all of them once more.
         bounds = np.flatnonzero(np.diff(above, prepend=-1, append=-1)).tolist()
-        for start, stop in pairwise(bounds):
-            index = above[start] - above[0]
-            np.multiply(steps[index], weight[start:stop, None, None], out=result[start:stop])
-            result[start:stop] += wide[index]
-        return result
+        most = max(end - start for start, end in pairwise(bounds))
+        space = np.empty((most, *wide.shape[1:]), np.float32)
+        for start, end in pairwise(bounds):
+            piece, index = space[: end - start], above[start] - above[0]
+            np.multiply(steps[index], weight[start:end, None, None], out=piece)
+            piece += wide[index]
+            yield top + start, piece
 
     def _wide_rows(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
         """These rows of the fields (n, 4, W), and the step from each to the next. The last ones are kept."""
@@ -144,7 +144,9 @@ class _FieldsByRows:
         kept = kept[max(0, start - begin) : max(0, stop - begin)] if begin <= start else kept[:0]
         wide = np.concatenate([kept, _lerp(self._fields[start + len(kept) : stop], self._across, axis=2)])
         self._kept = (start, wide)
-        return wide, np.diff(wide, axis=0, append=wide[-1:])
+        steps = np.zeros_like(wide)
+        np.subtract(wide[1:], wide[:-1], out=steps[:-1])
+        return wide, steps
 
 
 def _slope(ab: FloatArray, levels: FloatArray) -> FloatArray:
@@ -198,8 +200,8 @@ def _finer(x: FloatArray, axis: int) -> FloatArray:
 def _lerp(x: FloatArray, between: _Between, axis: int) -> FloatArray:
     """Interpolate linearly along an axis."""
     first, second, weight = between
-    result = np.take(x, first, axis=axis)
-    step = np.take(x, second, axis=axis)
+    result = np.take(x, first, axis=axis, mode="clip")  # all of them are there; to check that takes time
+    step = np.take(x, second, axis=axis, mode="clip")
     step -= result
     step *= weight
     result += step
