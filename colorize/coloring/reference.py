@@ -23,7 +23,7 @@ from colorize.errors import ConfigError
 
 _SIZE = 256  # both photos are compared at about so many pixels squared
 _CELL = 8  # px; the stride of the decoder's features
-_SHORTEST = 32  # px; a smaller photo tells too little
+SHORTEST = 32  # px; a smaller photo tells too little
 _GRAY = 3.0  # mean chroma, in units of a* and b*, below which a reference is taken for gray
 
 _TEMPERATURE = 0.04  # of the softmax over places: colors of the few most alike are averaged
@@ -71,9 +71,9 @@ def read_reference(engine: Engine, image: Image.Image) -> Reference:
         ConfigError: it is gray, or smaller than 32 px.
     """
     upright = photo.to_photo(image).image.convert("RGB")
-    if min(upright.size) < _SHORTEST:
+    if min(upright.size) < SHORTEST:
         raise ConfigError(
-            f"a reference photo must have at least {_SHORTEST} px on each side, got {upright.width}×{upright.height}"
+            f"a reference photo must have at least {SHORTEST} px on each side, got {upright.width}×{upright.height}"
         )
     small = upright.resize(_compared_size(*upright.size), Image.Resampling.BOX, reducing_gap=3.0)
     ab = ab_of(np.asarray(small))  # (h, w, 2)

@@ -41,6 +41,7 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         format: Literal["JPEG", "PNG", "TIFF"] = "JPEG",  # noqa: A002 (the name that callers write)
         hints: list[dict[str, Any]] | None = None,
         variant: int = 0,
+        references: list[FileData] | None = None,
     ) -> FileData:
         """Colorize a grayscale photo in full size and keep its metadata.
 
@@ -51,13 +52,14 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
             format: JPEG, PNG or TIFF
             hints: colors of places, each {"x": …, "y": …, "color": "#rrggbb"} in pixels from the upper left corner
             variant: 0 for the most likely coloring, 1 to 99 for other possible ones
+            references: up to 4 uploaded photos in color; what looks like something in them takes its color
 
         Returns:
             the colorized photo
         """
         texts = texts_of(request.headers)
         with user_errors():
-            color_request = parse_color_request(hints or [], variant, texts)
+            color_request = parse_color_request(hints or [], variant, texts, _all_given(references or []))
             done = await work.colorize(request, _path(photo), strength, size, format, texts, color_request)
         return _file(done.download)
 
@@ -93,9 +95,7 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         """
         texts = texts_of(request.headers)
         with user_errors():
-            if not isinstance(photos, list):
-                raise PhotoError("expected a list of uploaded files")
-            given = [Given(path, path.name) for path in map(_path, photos)]
+            given = _all_given(photos)
             *_, progress = [each async for each in work.colorize_batch(request, given, strength, size, texts)]
             if progress.zip is None:
                 raise PhotoError("; ".join(f"{name}: {reason}" for name, reason in progress.failed.items()))
@@ -104,6 +104,13 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
     for endpoint in (colorize, uncertainty, colorize_batch):
         api(endpoint, concurrency_limit=None)  # `Work` decides which job runs
     describe_endpoints(page)
+
+
+def _all_given(uploaded: object) -> list[Given]:
+    """Parse a list of files."""
+    if not isinstance(uploaded, list):
+        raise PhotoError("expected a list of uploaded files")
+    return [Given(path, path.name) for path in map(_path, uploaded)]
 
 
 def _path(uploaded: object) -> Path:

@@ -19,7 +19,15 @@ from colorize import photo
 from colorize.errors import ColorizeError, ConfigError
 from colorize.options import STRENGTH_RANGE, ColorizeOptions
 from colorize.web.endpoints import add_endpoints, user_errors
-from colorize.web.photo_service import FORMATS, SIZES, Given, PhotoService, Progress, parse_color_request
+from colorize.web.photo_service import (
+    FORMATS,
+    MAX_REFERENCES,
+    SIZES,
+    Given,
+    PhotoService,
+    Progress,
+    parse_color_request,
+)
 from colorize.web.store import shown_name
 from colorize.web.study_files import FIGURE, study_files
 from colorize.web.texts import COOKIE, Texts, languages, texts_of
@@ -52,6 +60,7 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
     """Build the page, with the endpoints for programs."""
     t = gr.I18n(**tab_names())
     page = _Page(work)
+    kinds = ",".join(["image/*", *sorted(photo.SUFFIXES)])
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
     with blocks:
         own_names = {name: texts["own_name"] for name, texts in languages().items()}
@@ -65,7 +74,7 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
                     demo=_demo(photo_service, Path(examples[0]["path"])),
                     most=photo_service.limits.batch,
                     minutes=photo_service.limits.kept,
-                    kinds=",".join(["image/*", *sorted(photo.SUFFIXES)]),
+                    kinds=kinds,
                 )
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
@@ -75,6 +84,7 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
                         gallery = _part("gallery")
                     with gr.Column(elem_id="side", scale=2, min_width=340):
                         _part("hints", scripts=("palette", "hints"), visible=photo_service.takes_hints)
+                        _part("reference", visible=photo_service.takes_references, most=MAX_REFERENCES, kinds=kinds)
                         _part(
                             "settings",
                             ranges={"strength": STRENGTH_RANGE, "size": SIZES},
@@ -161,6 +171,7 @@ class _PageRequest(NamedTuple):
     format: Any
     hints: Any
     variant: Any
+    references: list[Given]
     tiles: bool
     refused: list[dict[str, str]]  # photos whose upload was refused
 
@@ -170,12 +181,17 @@ def _parse_page_request(value: object, texts: Texts, *, single: bool = False) ->
     try:
         if not isinstance(value, dict):
             raise TypeError("not what the page sends")
-        photos = [Given(Path(each["path"]), str(each["name"])) for each in value["photos"]]
+        photos, references = (
+            [Given(Path(each["path"]), str(each["name"])) for each in given]
+            for given in (value["photos"], value.get("references", []))
+        )
         if single and len(photos) != 1:
             raise ValueError("not a single photo")
         refused = [{"name": str(each["name"]), "reason": str(each["reason"])} for each in value.get("refused", [])]
         choices = {key: value[key] for key in ("strength", "size", "format", "hints", "variant")}
-        return _PageRequest(value["time"], photos, **choices, tiles=bool(value.get("tiles")), refused=refused)
+        return _PageRequest(
+            value["time"], photos, **choices, references=references, tiles=bool(value.get("tiles")), refused=refused
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(texts["wrong_request"]) from error
 
@@ -193,7 +209,7 @@ class _Page:
             asked = _parse_page_request(photos, texts, single=True)
         path, name = asked.photos[0]
         try:
-            color_request = parse_color_request(asked.hints, asked.variant, texts)
+            color_request = parse_color_request(asked.hints, asked.variant, texts, asked.references)
             done = await self._work.colorize(
                 request, path, asked.strength, asked.size, asked.format, texts, color_request
             )
@@ -209,6 +225,8 @@ class _Page:
             "download": str(done.download),
             "hints": asked.hints,
             "variant": asked.variant,
+            "references": [str(path) for path, _ in asked.references],
+            "notes": list(done.notes),
             "format": asked.format,
             "width": width,
             "height": height,
@@ -222,9 +240,10 @@ class _Page:
             asked = _parse_page_request(photos, texts, single=True)
         path = asked.photos[0].path
         own = {"time": asked.time, "photo": str(path), "hints": asked.hints}
+        own |= {"references": [str(each.path) for each in asked.references]}
         shown: _Value = {}
         try:
-            color_request = parse_color_request(asked.hints, asked.variant, texts)
+            color_request = parse_color_request(asked.hints, asked.variant, texts, asked.references)
             async for others in self._work.others(
                 request, path, asked.strength, asked.size, texts, color_request, tiles=asked.tiles
             ):

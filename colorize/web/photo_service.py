@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import threading
@@ -19,6 +20,7 @@ from colorize.batch import pipeline, plan
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.hints import Hint
+from colorize.coloring.reference import SHORTEST
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import ColorizeError, ConfigError, PhotoError
 from colorize.former_names import with_new_names
@@ -26,7 +28,7 @@ from colorize.options import VARIANTS_RANGE, ColorizeOptions
 from colorize.photo import Photo
 from colorize.web.limits import Limits
 from colorize.web.monitoring import Metrics
-from colorize.web.store import Room, Store, StoreFullError, safe_name
+from colorize.web.store import Room, Store, StoreFullError, safe_name, shown_name
 from colorize.web.texts import Texts
 from colorize.web.turns import JobCanceledError, QueuedJob
 
@@ -36,6 +38,9 @@ _MILLION = 1_000_000
 _BYTES_A_PIXEL = {"JPEG": 2, "PNG": 4, "TIFF": 4}  # upper bound for a result with its previews
 _TILE = 480  # px, long side of thumbnails
 _MAX_HINTS = 2000
+MAX_REFERENCES = 4
+_REFERENCE_PIXELS = 1_000_000  # larger references are reduced: they are compared at fewer pixels, and kept a while
+_UNRELATED = 0.2  # of `Match.same_scene`; below it, little of a reference's color is used
 _OTHERS = 6  # variants shown beside the first coloring
 _DEFAULTS = ColorizeOptions()
 _ZIP_NAME = "colorized.zip"
@@ -50,6 +55,14 @@ class ColoredPhoto:
     download: Path
     size: tuple[int, int]  # width and height in pixels
     had_color: bool  # whether the photo had colors of its own
+    notes: tuple[str, ...] = ()  # why references were not used, or only a little, in the user's language
+
+
+class Given(NamedTuple):
+    """An upload."""
+
+    path: Path  # in the store
+    name: str  # as the user has it, with its folders: album/1931/a.jpg
 
 
 class ColorRequest(NamedTuple):
@@ -57,11 +70,7 @@ class ColorRequest(NamedTuple):
 
     hints: tuple[Hint, ...] = ()  # colors of places in the photo
     variant: int = 0  # 0 is the most likely coloring; every other number is a seed of another one
-
-    @property
-    def conditions(self) -> Conditions:
-        """The request as the colorizer takes it."""
-        return Conditions(self.hints or None, seed=self.variant or None)
+    references: tuple[Given, ...] = ()  # photos in color to follow
 
 
 _AUTOMATIC = ColorRequest()
@@ -73,13 +82,6 @@ class Others:
 
     unsure: Path  # white where the model is unsure, black where it is sure
     tiles: list[Path] = field(default_factory=list)  # thumbnails of variant 0, 1, …
-
-
-class Given(NamedTuple):
-    """A photo of a batch."""
-
-    path: Path  # in the store
-    name: str  # as the user has it, with its folders: album/1931/a.jpg
 
 
 class Done(NamedTuple):
@@ -100,7 +102,7 @@ class Progress:
     zip: Path | None = None  # all results, once the last is done
 
 
-def parse_color_request(hints: object, variant: object, texts: Texts) -> ColorRequest:
+def parse_color_request(hints: object, variant: object, texts: Texts, references: Sequence[Given] = ()) -> ColorRequest:
     """Parse hints and variant as a client sends them, which may be anything.
 
     Args:
@@ -108,17 +110,20 @@ def parse_color_request(hints: object, variant: object, texts: Texts) -> ColorRe
             under its former name, colour)
         variant: 0 for the most likely coloring, from 1 on others
         texts: of the user's language
+        references: photos in color to follow
 
     Raises:
         ConfigError: in the user's language, for anything else
     """
+    if len(references) > MAX_REFERENCES:
+        raise ConfigError(texts["too_many_references"].format(most=MAX_REFERENCES))
     least, most = VARIANTS_RANGE
     if type(variant) is not int or not least <= variant <= most:
         raise ConfigError(texts["out_of_range"].format(name="variant", low=least, high=most))
     if not isinstance(hints, list) or len(hints) > _MAX_HINTS:
         raise ConfigError(texts["wrong_hints"].format(most=_MAX_HINTS))
     try:
-        return ColorRequest(tuple(map(_parse_hint, hints)), variant)
+        return ColorRequest(tuple(map(_parse_hint, hints)), variant, tuple(references))
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(texts["wrong_hints"].format(most=_MAX_HINTS)) from error
 
@@ -151,6 +156,11 @@ class PhotoService:
         return self._colorizer.takes_hints
 
     @property
+    def takes_references(self) -> bool:
+        """Whether the model can follow photos in color."""
+        return "reference" in self._colorizer.engine.takes
+
+    @property
     def has_variants(self) -> bool:
         """Whether the model has several colorings, and knows where it is unsure."""
         return self._colorizer.has_variants
@@ -173,7 +183,7 @@ class PhotoService:
             size: px; the network sees about size × size pixels
             format_: a key of `FORMATS`
             texts: of the user's language
-            color_request: hints and variant
+            color_request: hints, variant and references
             job: its `stop` ends the work between reading, coloring and writing of each page
 
         Raises:
@@ -190,7 +200,8 @@ class PhotoService:
                     raise ConfigError(texts["no_variants"])
                 count = self._check_size(source, texts)
                 with self._results(texts) as (folder, room):
-                    colored = self._color_photo(source, folder, room, options, format_, color_request, job, count)
+                    room.take(count * _BYTES_A_PIXEL[format_])
+                    colored = self._color_photo(source, folder, options, format_, color_request, texts, job)
             self.metrics.photos.labels("done").inc()
             return colored
 
@@ -198,12 +209,11 @@ class PhotoService:
         self,
         source: Path,
         folder: Path,
-        room: Room,
         options: ColorizeOptions,
         format_: str,
         color_request: ColorRequest,
+        texts: Texts,
         job: QueuedJob,
-        pixels: int,
     ) -> ColoredPhoto:
         """Write the results of one photo into `folder`. Each page is decoded once, one at a time."""
         before, after = folder / "before.jpg", folder / "after.jpg"
@@ -211,16 +221,14 @@ class PhotoService:
         job.check()
         pages: Iterator[Photo] = photo.pages(source)
         first = next(pages)
-        room.take(pixels * _BYTES_A_PIXEL[format_])
         job.check()
+        conditions, notes = self._conditions(first, color_request, texts, job)
         photo.save_preview(first, before)
         size, had_color = first.size, recognize(first) is Original.COLORED
         pages = chain([first], pages)
         del first  # a page is not kept in memory while the next ones are read
         job.check()
-        colored = job.checking(
-            self._colorizer.color_pages(job.checking(pages), options, color_request.conditions, name=str(source))
-        )
+        colored = job.checking(self._colorizer.color_pages(job.checking(pages), options, conditions, name=str(source)))
         if format_ == "JPEG":
             after = download
         else:
@@ -231,7 +239,46 @@ class PhotoService:
             job.check()
         photo.save(colored, download)
         job.check()
-        return ColoredPhoto(before, after, download, size, had_color)
+        return ColoredPhoto(before, after, download, size, had_color, tuple(notes))
+
+    def _conditions(
+        self, original: Photo, color_request: ColorRequest, texts: Texts, job: QueuedJob
+    ) -> tuple[Conditions, list[str]]:
+        """What the colors of a photo have to obey, and a line for each reference of which little or nothing is used.
+
+        Raises `ConfigError` if the model follows no references.
+        """
+        if color_request.references and not self.takes_references:
+            raise ConfigError(texts["no_references"])
+        references, notes = [], []
+        for path, given_name in color_request.references:
+            job.check()
+            name = shown_name(given_name)
+            try:
+                reference = self._open_reference(path, name, texts).image
+            except ColorizeError as error:
+                notes.append(self.store.without_paths(str(error)))
+                continue
+            references.append(reference)
+            if self._colorizer.match(original.image, reference).same_scene < _UNRELATED:
+                notes.append(texts["reference_unrelated"].format(name=name))
+        job.check()
+        return Conditions(color_request.hints or None, references, color_request.variant or None), notes
+
+    def _open_reference(self, path: Path, name: str, texts: Texts) -> Photo:
+        """Open a photo in color. Raises `ColorizeError` if it is none, or is too small to be compared."""
+        self._check_size(path, texts)
+        image = photo.open(path).image.convert("RGB")
+        width, height = image.size
+        image = image.reduce(
+            max(1, min(int(math.sqrt(width * height / _REFERENCE_PIXELS)), min(width, height) // SHORTEST))
+        )
+        try:
+            self._colorizer.prepare(image)
+        except ConfigError as error:
+            key = "reference_small" if min(image.size) < SHORTEST else "reference_gray"
+            raise ConfigError(texts[key].format(name=name)) from error
+        return Photo(image)
 
     def others(
         self,
@@ -253,18 +300,25 @@ class PhotoService:
             options = self._options(strength, size, texts)
             self._check_size(source, texts)
             job.check()
-            image, hints = photo.open(source).image, color_request.hints or None
+            original = photo.open(source)
+            image = original.image
             job.check()
+            conditions, _ = self._conditions(original, color_request, texts, job)
             with self._results(texts) as (folder, room):
                 room.take((_OTHERS + 2) * _TILE**2)
                 others = Others(folder / "unsure.jpg")
-                unsure = self._colorizer.uncertainty(image, size=options.size, hints=hints)
+                unsure = self._colorizer.uncertainty(image, size=options.size, hints=conditions.hints)
                 photo.save_preview(Photo(unsure), others.unsure, longest=_TILE)
                 yield others
                 for variant in range(_OTHERS + 1 if tiles else 0):
                     job.check()
                     colored = self._colorizer(
-                        image, strength=options.strength, size=options.size, hints=hints, seed=variant or None
+                        image,
+                        strength=options.strength,
+                        size=options.size,
+                        hints=conditions.hints,
+                        reference=conditions.reference,
+                        seed=variant or None,
                     )
                     others.tiles.append(folder / f"{variant}.jpg")
                     photo.save_preview(Photo(colored), others.tiles[-1], longest=_TILE)

@@ -47,7 +47,7 @@ class Work:
         job = _job_of(request)
         return await self._run_single(
             job,
-            source,
+            [source, *(path for path, _ in color_request.references)],
             texts,
             lambda: self._photo_service.colorize(source, strength, size, format_, texts, color_request, job),
         )
@@ -56,7 +56,7 @@ class Work:
         """Find where the model is unsure of a photo."""
         job = _job_of(request)
         return await self._run_single(
-            job, source, texts, lambda: self._photo_service.uncertainty(source, size, texts, job)
+            job, [source], texts, lambda: self._photo_service.uncertainty(source, size, texts, job)
         )
 
     async def others(
@@ -72,7 +72,7 @@ class Work:
     ) -> AsyncGenerator[Others, None]:
         """Find where the model is unsure, and other colorings. Yields what there is after each."""
         job = _job_of(request)
-        cost = await self._cost(source) * (_VARIANTS if tiles else 1)
+        cost = await self._cost([source]) * (_VARIANTS if tiles else 1)
         steps = self._photo_service.others(source, strength, size, texts, color_request, tiles=tiles, job=job)
         try:
             async with aclosing(self.jobs.photos.steps(job, cost, steps, self._photo_service.limits.seconds)) as each:
@@ -105,15 +105,17 @@ class Work:
         for path in paths:
             self._photo_service.store.delete(path)
 
-    async def _run_single(self, job: QueuedJob, source: Path, texts: Texts, work: Callable[[], _Result]) -> _Result:
-        cost = await self._cost(source)
+    async def _run_single(
+        self, job: QueuedJob, sources: Sequence[Path], texts: Texts, work: Callable[[], _Result]
+    ) -> _Result:
+        cost = await self._cost(sources)
         try:
             return await self.jobs.photos.run(job, cost, work, self._photo_service.limits.seconds)
         except JobTimeoutError as error:
             raise self._too_long(texts) from error
 
-    async def _cost(self, source: Path) -> float:
-        return _EVERY_JOB + await asyncio.to_thread(self._photo_service.millions_of_pixels, source)
+    async def _cost(self, sources: Sequence[Path]) -> float:
+        return _EVERY_JOB + await asyncio.to_thread(lambda: sum(map(self._photo_service.millions_of_pixels, sources)))
 
     def _too_long(self, texts: Texts) -> PhotoError:
         return PhotoError(texts["took_too_long"].format(seconds=self._photo_service.limits.seconds))

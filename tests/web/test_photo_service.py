@@ -12,11 +12,13 @@ from PIL import Image, ImageFile
 from colorize.color.units import FloatArray
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.engine import AUTOMATIC, NetworkConditions
+from colorize.errors import ConfigError, PhotoError
 from colorize.web.limits import Limits
-from colorize.web.photo_service import FORMATS, PhotoService
+from colorize.web.photo_service import FORMATS, MAX_REFERENCES, Given, PhotoService, parse_color_request
 from colorize.web.store import Store
 from colorize.web.texts import languages
 from colorize.web.turns import JobCanceledError, QueuedJob
+from tests.coloring.test_reference import ByLightness, two_halves
 from tests.web.conftest import LEAKS, RedEngine
 
 pytestmark = LEAKS  # what the files before this one left to the garbage collector
@@ -86,3 +88,66 @@ def test_each_page_of_a_photo_is_decoded_once_and_no_result_is(
         assert np.abs(difference).max() <= 3  # by JPEG
     with Image.open(colored.before) as before:
         assert before.convert("RGB").getextrema() == ((60, 60),) * 3
+
+
+# -- references --------------------------------------------------------------------------------------------------------
+
+T = languages()["en"]
+DARK_RED, LIGHT_BLUE = (120, 20, 20), (120, 150, 250)
+
+
+def upload(store: Store, name: str, image: Image.Image) -> Given:
+    path = store.new_folder() / name
+    image.save(path)
+    return Given(path, name)
+
+
+def followed(store: Store, *references: Given) -> tuple[tuple[str, ...], np.ndarray]:
+    """The notes, and the mean colors of the dark and the light half, of a photo colored like others."""
+    service = PhotoService(Colorizer(ByLightness()), store, Limits())
+    photo = upload(store, "gray.png", two_halves(DARK_RED, LIGHT_BLUE).convert("L"))
+    done = service.colorize(photo.path, 1.0, 192, "PNG", T, parse_color_request([], 0, T, references))
+    with Image.open(done.download) as image:
+        pixels = np.asarray(image.convert("RGB"), dtype=float)
+    return done.notes, np.stack([half.mean(axis=(0, 1)) for half in np.split(pixels, 2, axis=1)])
+
+
+def test_a_photo_takes_the_colors_of_a_reference(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    notes, (dark, light) = followed(store, upload(store, "like.png", two_halves(DARK_RED, LIGHT_BLUE, turned=True)))
+    assert notes == ()
+    assert dark[0] > dark[1] + 40
+    assert light[2] > light[1] + 40
+    notes, (dark, light) = followed(store)
+    assert dark[1] > dark[0]  # green by itself
+    assert light[1] > light[0]
+
+
+def test_a_reference_that_cannot_be_followed_is_told_by_name_and_the_photo_is_colored_all_the_same(
+    tmp_path: Path,
+) -> None:
+    store = Store(tmp_path)
+    none = store.new_folder() / "none.png"
+    none.write_bytes(b"no photo")
+    notes, (dark, _) = followed(
+        store,
+        upload(store, "gray.png", two_halves((40, 40, 40), (200, 200, 200))),
+        upload(store, "small.png", Image.new("RGB", (20, 200), "red")),
+        Given(none, "none.png"),
+    )
+    assert notes == (
+        T["reference_gray"].format(name="gray.png"),
+        T["reference_small"].format(name="small.png"),
+        "none.png: expected a photo, this is no image format that can be read",
+    )
+    assert dark[1] > dark[0]
+
+
+def test_more_references_than_allowed_and_a_model_that_follows_none_are_told(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    like = upload(store, "like.png", two_halves(DARK_RED, LIGHT_BLUE))
+    with pytest.raises(ConfigError, match="4 photos in color are the most"):
+        parse_color_request([], 0, T, [like] * (MAX_REFERENCES + 1))
+    service = PhotoService(Colorizer(RedEngine()), store, Limits())
+    with pytest.raises(PhotoError, match="this model cannot follow a photo in color"):
+        service.colorize(like.path, 1.0, 192, "PNG", T, parse_color_request([], 0, T, [like]))

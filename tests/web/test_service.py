@@ -121,7 +121,7 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
     for endpoint in named.values():
         assert endpoint["description"]
     parameters = {each["parameter_name"]: each for each in named["/colorize"]["parameters"]}
-    assert list(parameters) == ["photo", "strength", "size", "format", "hints", "variant"]
+    assert list(parameters) == ["photo", "strength", "size", "format", "hints", "variant", "references"]
     assert parameters["strength"]["label"] == "strength of the colors, from 0 (gray) to 2"
     assert named["/colorize"]["returns"][0]["label"] == "the colorized photo"
     assert parameters["format"]["type"]["enum"] == ["JPEG", "PNG", "TIFF"]
@@ -150,6 +150,8 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
         ("a.png", gray(), {"hints": ["x"]}, "hints must be a list of at most 2000 places"),
         ("a.png", gray(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),
         ("a.png", gray(), {"hints": 7}, "hints must be a list of at most 2000 places"),
+        ("a.png", gray(), {"references": 7}, "expected a list of uploaded files"),
+        ("a.png", gray(), {"references": [{}]}, "expected an uploaded file: an object with its path"),
         ("a.png", gray(), {"variant": 1}, "this model knows one coloring only"),
         ("a.png", gray(), {"variant": 100}, "variant must be from 0 to 99"),
         ("a.png", gray(), {"variant": "1"}, "variant must be from 0 to 99"),

@@ -67,6 +67,23 @@ function takeOne({file, name}) {
   return sendAndColor(photo);
 }
 
+// Upload a photo in color that another one is to be colored like.
+page.sendReference = reference => whileSending(async signal => {
+  reference.path = await send(reference.file, () => {}, signal);
+});
+
+async function whileSending(act) {
+  const controller = new AbortController();
+  sending.add(controller);
+  page.setState();
+  try {
+    return await act(controller.signal);
+  } finally {
+    sending.delete(controller);
+    page.setState();
+  }
+}
+
 async function sendAndColor(photo) {
   const {file, name} = photo;
   const controller = new AbortController();
@@ -77,6 +94,8 @@ async function sendAndColor(photo) {
   progress(0);
   try {
     photo.path = await send(file, progress, controller.signal);
+    // If the server no longer has the photo, it has none of these either.
+    for (const each of photo.choices.references) if (each.path) each.path = await send(each.file, () => {}, controller.signal);
   } catch (error) {
     sending.delete(controller);
     if (!controller.signal.aborted) page.complain(`${name}: ${error.message}`);

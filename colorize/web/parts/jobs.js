@@ -50,9 +50,13 @@ function next(lane) {
 function request({time, photo, batch, paths, tiles = false}) {
   if (paths) return {time, forget: paths};
   const {strength, size, format, hints, variant} = (photo ?? batch).choices;
-  const photos = (batch?.photos ?? [photo]).map(({path, name}) => ({path, name}));
-  return {time, photos, strength, size, format, hints, variant, tiles, refused: batch?.refused ?? []};
+  const references = filesOf(photo?.choices.references ?? []);
+  const photos = filesOf(batch?.photos ?? [photo]);
+  return {time, photos, strength, size, format, hints, variant, references, tiles, refused: batch?.refused ?? []};
 }
+
+// What the server is told of uploads; not of those that are still on their way.
+const filesOf = given => given.filter(({path}) => path).map(({path, name}) => ({path, name}));
 
 // Say what is done with a photo at the moment.
 function report(photo) {
