@@ -42,9 +42,7 @@ class Queue:
 
     def knows_job(self, name: str) -> bool:
         """Whether a job waits, runs, or has an answer that nobody has fetched."""
-        queue = self._page._queue
-        pending = queue.pending_event_ids_session.values()
-        return name in queue.event_ids_to_events or any(name in names for names in pending)
+        return any(name in names for names in self._page._queue.pending_event_ids_session.values())
 
     def scopes(self) -> Iterator[MutableMapping[str, Any]]:
         """The ASGI scopes of the requests that asked for waiting and running jobs."""

@@ -77,7 +77,7 @@ def test_an_answer_that_nobody_has_asked_for_is_404(quiet: Running, path: str) -
 def test_an_answer_can_be_fetched_once(quiet: Running) -> None:
     call = quiet.call("colorize", photo=quiet.file(gray()))
     assert quiet.result("colorize", call)[0] == "complete"
-    answer = quiet.http.get(f"/gradio_api/call/colorize/{call.json()['event_id']}", timeout=5)
+    answer = quiet.http.get(f"/gradio_api/call/colorize/{call.json()['event_id']}", timeout=60)
     assert answer.status_code == 404
 
 
