@@ -124,7 +124,7 @@ def _match(things: FloatArray, places: FloatArray, reference: Reference) -> tupl
     best_thing = same_thing.max(axis=1)
     alike = float(best_thing.mean())
     same_scene = ramp(alike, _OTHER_SCENE, _SAME_SCENE)
-    confidence = ramp((best + best_thing) / 2, _UNLIKE, _ALIKE)
+    confidence = ramp((best + best_thing) * np.float32(0.5), _UNLIKE, _ALIKE)
     confidence *= np.exp(variance / -(_DOUBTFUL_SPREAD**2) * (1 - same_scene))
     confidence *= _OTHER_SHARE + (1 - _OTHER_SHARE) * same_scene
     return ab, confidence.astype(np.float32), alike

@@ -63,7 +63,7 @@ def _unevenly_yellowed(pixels: Pixels, rng: np.random.Generator) -> Image.Image:
     height, width = levels.shape
     across = np.add.outer(direction[0] * np.linspace(-1, 1, height), direction[1] * np.linspace(-1, 1, width))
     strength = 1 + across / (3 * np.abs(across).max())
-    ab = np.asarray([8 * strength, 22 * strength], np.float32) / np.float32(AB_RANGE)
+    ab = (np.asarray([8 * strength, 22 * strength]) / AB_RANGE).astype(np.float32)
     return _jpeg(merge(levels, ab) + rng.normal(0, 3, pixels.shape), 75)
 
 
