@@ -23,6 +23,10 @@ TEMPERATURE_RANGE = (-50.0, 50.0)  # units of b*, from blue to yellow
 SATURATION_RANGE = (0.0, 3.0)
 CODECS = ("x264", "av1", "ffv1")  # of colored films
 CRF_RANGE = (0, 63)
+FILM_SUFFIXES = (
+    *(".mkv", ".mp4", ".m4v", ".mov", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+    *(".vob", ".ogv", ".3gp"),
+)
 REACH = 16  # frames that the colors of a film's key frame are carried, both ways
 EVERY_RANGE = (1, REACH)
 

@@ -17,7 +17,7 @@ from colorize.batch.report import Report, line_about
 from colorize.batch.results import Outcome
 from colorize.cli.terminal import INTERRUPTED, OK, SOME_FAILED, Lines, print_status
 from colorize.errors import ConfigError, DataError, FilmError
-from colorize.options import ColorizeOptions, FilmOptions
+from colorize.options import FILM_SUFFIXES, ColorizeOptions, FilmOptions
 from colorize.requirements import require
 from colorize.system import files
 
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from colorize.video.film import FilmResult, Progress
     from colorize.video.survey import Estimate
 
-SUFFIXES = (
-    *(".mkv", ".mp4", ".m4v", ".mov", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
-    *(".vob", ".ogv", ".3gp"),
-)
 _RESULT = ".mkv"
 _MARK = "-color"
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
@@ -53,7 +49,7 @@ def are_films(paths: Sequence[str], not_for_films: Sequence[str], not_for_photos
     Raises:
         ConfigError: films and others together, or with options that are not for them.
     """
-    films = [path for path in paths if Path(path).suffix.lower() in SUFFIXES and not os.path.isdir(path)]
+    films = [path for path in paths if Path(path).suffix.lower() in FILM_SUFFIXES and not os.path.isdir(path)]
     if len(films) not in (0, len(paths)):
         other = next(path for path in paths if path not in films)
         raise ConfigError(f"films and photos are colored by calls of their own: {films[0]} is a film, {other} is not")

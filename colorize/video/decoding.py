@@ -56,6 +56,9 @@ _HDR_CURVES = {16: "PQ", 18: "HLG"}
 _WIDE_PRIMARIES = 9  # Rec. 2020
 _FULL_RANGE = 2
 
+# FFmpeg's names of the containers that are read. Others, playlists among them, could lead to other files.
+_CONTAINERS = ("matroska", "mov", "avi", "asf", "flv", "mpeg", "mpegvideo", "mpegts", "ogg", "mxf", "nut", "dv", "gif")
+
 _DEFAULTS = FilmOptions()
 _MOST_PIXELS = 8192 * 4352
 _RUN_UP = Fraction(5)  # seconds before a place at which decoding begins: some films refresh the picture bit by bit
@@ -323,7 +326,7 @@ def _open(path: Path) -> InputContainer:
         if not path.stat().st_size:
             raise FilmError(f"{path}: expected a film, the file is empty")
         # `file:` so that no name is taken for an address, and nothing inside the file leads anywhere else.
-        options = {"protocol_whitelist": "file"}
+        options = {"protocol_whitelist": "file", "format_whitelist": ",".join(_CONTAINERS)}
         container: InputContainer = av.open(f"file:{path}", options=options, **ANY_TEXT)
         return container
     except (av.FFmpegError, OSError) as error:

@@ -71,6 +71,37 @@ def preview_film(
     colorize_film(source, target, replace(options, overwrite=True), part, colorizer=colorizer)
 
 
+def middle_still(
+    source: Path,
+    options: ColorizeOptions,
+    film_options: FilmOptions,
+    *,
+    colorizer: Colorizer,
+    width: int,
+) -> tuple[Image.Image, Image.Image]:
+    """Color the frame in the middle of a film, of what is wanted of it.
+
+    Args:
+        source: a film file.
+        options: as of `colorize_film`.
+        film_options: as of `colorize_film`.
+        colorizer: as of `colorize_film`.
+        width: of the stills, in pixels of the film's own orientation.
+
+    Returns:
+        The frame in gray and in color.
+
+    Raises:
+        FilmError: the film cannot be read or colored.
+    """
+    with open_film(source, film_options) as film:
+        part = replace(film_options, start=float(film.start + (film.length or 0) / 2))
+    with open_film(source, part) as film:
+        gray = _image(next(film.frames()), film, width).convert("L")
+    with open_film(source, part) as film:
+        return gray, _image(next(Coloring(film, options, part, colorizer).frames()).frame, film, width)
+
+
 def _stills(film: Film, coloring: Coloring) -> Iterator[list[Still]]:
     """Of each shot its stills. What is kept on the way is thinned out, as nobody knows how long a shot will be."""
     kept: list[Still] = []
@@ -94,11 +125,11 @@ def _middle_ones(kept: Sequence[Still]) -> list[Still]:
     return [kept[len(kept) * (2 * number + 1) // (2 * STILLS)] for number in range(STILLS)]
 
 
-def _image(frame: VideoFrame, film: Film) -> Image.Image:
+def _image(frame: VideoFrame, film: Film, width: int = _STILL_WIDTH) -> Image.Image:
     """A small copy as it is seen: upright, with square pixels."""
     layout = film.layout
-    height = max(1, round(_STILL_WIDTH * layout.height / (layout.width * float(layout.aspect))))
-    rgb = frame.reformat(width=_STILL_WIDTH, height=height, format="rgb24").to_ndarray()
+    height = max(1, round(width * layout.height / (layout.width * float(layout.aspect))))
+    rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
     return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, layout.turns)))
 
 

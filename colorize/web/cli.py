@@ -73,6 +73,7 @@ OPTIONS = (
         "jobs, and uploads, of one client at a time",
     ),
     Option("max-batch", int, "N", _LIMITS.batch, "photos of one batch"),
+    Option("max-film", int, "S", _LIMITS.film, "longest film, in seconds; 0 takes no films"),
     Option("max-seconds", int, "S", _LIMITS.seconds, "longest time for one job or one upload"),
     Option("max-storage", int, "MB", _LIMITS.storage, "space for uploads and results of all clients"),
     Option("keep", int, "MINUTES", _LIMITS.kept, "how long uploads and results are kept"),
@@ -133,6 +134,7 @@ def _serve(options: argparse.Namespace) -> None:
         seconds=options.max_seconds,
         storage=options.max_storage,
         kept=options.keep,
+        film=options.max_film,
     )
     if options.port is not None and not 1 <= options.port <= 65535:
         raise ConfigError(f"--port must be from 1 to 65535, got {options.port}")

@@ -11,7 +11,7 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """Raises `ConfigError` for a limit below 1."""
+    """Raises `ConfigError` for a limit below 1, of films below 0."""
 
     upload: int = 200  # MB of one upload
     pixels: int = 120  # millions of one photo, all its pages together
@@ -21,8 +21,10 @@ class Limits:
     seconds: int = 900  # one job, or one upload, takes
     storage: int = 20_000  # MB of uploads and results, of all clients
     kept: int = 60  # minutes, then an upload or a result is deleted
+    film: int = 60  # seconds of a film; 0 takes none
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ConfigError(f"{field.name} must be 1 or more, got {getattr(self, field.name)}")
+            least = 0 if field.name == "film" else 1
+            if getattr(self, field.name) < least:
+                raise ConfigError(f"{field.name} must be {least} or more, got {getattr(self, field.name)}")

@@ -17,8 +17,9 @@ import gradio as gr
 
 from colorize import photo
 from colorize.errors import ColorizeError, ConfigError
-from colorize.options import STRENGTH_RANGE, ColorizeOptions
+from colorize.options import FILM_SUFFIXES, STRENGTH_RANGE, ColorizeOptions
 from colorize.web.endpoints import add_endpoints, user_errors
+from colorize.web.limits import MB
 from colorize.web.photo_service import (
     FORMATS,
     MAX_REFERENCES,
@@ -35,6 +36,7 @@ from colorize.web.work import Work
 
 _PARTS = Path(__file__).parent / "parts"
 _DEFAULTS = ColorizeOptions()
+_FILM_FORMAT = "MKV"
 # From scikit-image: NASA and SpaceX (public domain), Stéfan van der Walt (CC0); made gray. Values are label keys.
 _EXAMPLES = {"eileen-collins": "example_astronaut", "falcon-9": "example_rocket", "chelsea": "example_cat"}
 
@@ -61,6 +63,7 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
     t = gr.I18n(**tab_names())
     page = _Page(work)
     kinds = ",".join(["image/*", *sorted(photo.SUFFIXES)])
+    films = work.films.problem
     blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
     with blocks:
         own_names = {name: texts["own_name"] for name, texts in languages().items()}
@@ -74,11 +77,15 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
                     demo=_demo(photo_service, Path(examples[0]["path"])),
                     most=photo_service.limits.batch,
                     minutes=photo_service.limits.kept,
-                    kinds=kinds,
+                    kinds=kinds if films else ",".join([kinds, "video/*", *FILM_SUFFIXES]),
+                    film_suffixes=FILM_SUFFIXES,
+                    films_problem=films,
+                    largest=photo_service.limits.upload * MB,
                 )
                 with gr.Row(elem_id="work"):
                     with gr.Column(elem_id="stage", scale=5, min_width=300):
                         compared = _part("compare", scripts=("view", "compare", "picture"))
+                        film = _part("film")
                         others = _part("others", visible=photo_service.has_variants)
                         _part("earlier")
                         gallery = _part("gallery")
@@ -108,9 +115,11 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
         many = photos.many(page.colorize_batch, photos, gallery, **common)
         zip_ = photos.zip(page.zip, photos, gallery, **common)
         forget = photos.forget(page.forget, photos, kept, **common)
-        for kind, event in {"zip": zip_, "forget": forget, "one": one, "others": others_, "many": many}.items():
+        film_ = photos.film(page.film, photos, film, **common)
+        events = {"zip": zip_, "forget": forget, "one": one, "others": others_, "many": many, "film": film_}
+        for kind, event in events.items():
             event.failure(None, js=_FAILED % kind)
-        cancel_photos.click(None, cancels=[one, others_])
+        cancel_photos.click(None, cancels=[one, others_, film_])
         cancel_batch.click(None, cancels=[many])
     return blocks
 
@@ -269,6 +278,32 @@ class _Page:
             yield _shown(progress, refused) | own | {"ended": True}
         except ColorizeError as error:
             yield own | {"complaint": str(error)}
+
+    async def film(self, photos: _Value, request: gr.Request) -> AsyncIterator[_Value]:
+        """Color a film. Yields a frame of it before and after, and the progress."""
+        texts = texts_of(request.headers)
+        with user_errors():
+            asked = _parse_page_request(photos, texts, single=True)
+        path, name = asked.photos[0]
+        try:
+            async for progress in self._work.colorize_film(
+                request, Given(path, shown_name(name)), asked.strength, asked.size, texts
+            ):
+                width, height = progress.size
+                yield {
+                    "time": asked.time,
+                    "photo": str(path),
+                    "before": str(progress.before),
+                    "after": str(progress.after),
+                    "download": str(progress.result) if progress.result else None,
+                    "format": _FILM_FORMAT,
+                    "width": width,
+                    "height": height,
+                    "done": progress.done,
+                    "total": progress.total,
+                }
+        except ColorizeError as error:
+            yield {"time": asked.time, "complaint": str(error)}
 
     async def zip(self, photos: _Value, request: gr.Request) -> _Value:
         """Put what a canceled batch has done into a ZIP file."""

@@ -146,6 +146,10 @@ class PhotoService:
         self.metrics = metrics or Metrics()
 
     @property
+    def colorizer(self) -> Colorizer:
+        return self._colorizer
+
+    @property
     def model(self) -> str:
         """Name of the model's architecture, or of the engine."""
         return self._colorizer.info.architecture if self._colorizer.info else type(self._colorizer.engine).__name__
@@ -191,15 +195,15 @@ class PhotoService:
             JobCanceledError: nobody waits any longer
         """
         job = job or QueuedJob()
-        with self._counted("photo"):
-            options = self._options(strength, size, texts)
+        with self.counted("photo"):
+            options = self.options(strength, size, texts)
             if format_ not in list(FORMATS):  # a list: a client may send something unhashable
                 raise ConfigError(texts["unknown_format"])
-            with self._user_errors(texts):
+            with self.user_errors(texts):
                 if color_request.variant and not self.has_variants:
                     raise ConfigError(texts["no_variants"])
                 count = self._check_size(source, texts)
-                with self._results(texts) as (folder, room):
+                with self.results(texts) as (folder, room):
                     room.take(count * _BYTES_A_PIXEL[format_])
                     colored = self._color_photo(source, folder, options, format_, color_request, texts, job)
             self.metrics.photos.labels("done").inc()
@@ -296,15 +300,15 @@ class PhotoService:
         Args and raises as `colorize`.
         """
         job = job or QueuedJob()
-        with self._counted("others"), self._user_errors(texts):
-            options = self._options(strength, size, texts)
+        with self.counted("others"), self.user_errors(texts):
+            options = self.options(strength, size, texts)
             self._check_size(source, texts)
             job.check()
             original = photo.open(source)
             image = original.image
             job.check()
             conditions, _ = self._conditions(original, color_request, texts, job)
-            with self._results(texts) as (folder, room):
+            with self.results(texts) as (folder, room):
                 room.take((_OTHERS + 2) * _TILE**2)
                 others = Others(folder / "unsure.jpg")
                 unsure = self._colorizer.uncertainty(image, size=options.size, hints=conditions.hints)
@@ -327,13 +331,13 @@ class PhotoService:
     def uncertainty(self, source: Path, size: int, texts: Texts, job: QueuedJob | None = None) -> Path:
         """Write where the model is unsure of a photo, in full size. Args and raises as `colorize`."""
         job = job or QueuedJob()
-        with self._counted("others"), self._user_errors(texts):
-            options = self._options(_DEFAULTS.strength, size, texts)
+        with self.counted("others"), self.user_errors(texts):
+            options = self.options(_DEFAULTS.strength, size, texts)
             count = self._check_size(source, texts)
             job.check()
             unsure = self._colorizer.uncertainty(photo.open(source).image, size=options.size)
             job.check()
-            with self._results(texts) as (folder, room):
+            with self.results(texts) as (folder, room):
                 room.take(count)
                 target = folder / f"{source.stem}-unsure.png"
                 photo.save(Photo(unsure), target)
@@ -346,17 +350,17 @@ class PhotoService:
 
         Raises `ColorizeError` for more photos than a batch may have, and if two results would get the same name.
         """
-        options = self._options(strength, size, texts)
+        options = self.options(strength, size, texts)
         if not 1 <= len(given) <= self.limits.batch:
             raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
-        with self._counted("batch"):
+        with self.counted("batch"):
             yield from self._batch(given, options, texts, job or QueuedJob())
 
     def zip(self, given: Sequence[Given], texts: Texts) -> Path:
         """Put results into a ZIP file, under their names. Raises `ColorizeError` in the user's language."""
         if not 1 <= len(given) <= self.limits.batch:
             raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
-        with self._results(texts) as (folder, room):
+        with self.results(texts) as (folder, room):
             room.take(sum(each.path.stat().st_size for each in given))
             links = folder / "results"
             try:
@@ -370,7 +374,7 @@ class PhotoService:
         photo.save_preview(Photo(self._colorizer(photo.open(source).image)), target)
 
     @contextmanager
-    def _user_errors(self, texts: Texts) -> Iterator[None]:
+    def user_errors(self, texts: Texts) -> Iterator[None]:
         """Context in which errors of a photo are counted and reported in the user's language."""
         try:
             yield
@@ -380,7 +384,8 @@ class PhotoService:
             self.metrics.photos.labels("failed").inc()
             raise PhotoError(texts["failed"].format(reason=self.store.without_paths(str(error)))) from error
 
-    def _options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
+    def options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
+        """Check what a client asks for, which may be anything. Raises `ConfigError` in the user's language."""
         try:
             low, high = SIZES
             if not low <= size <= high:
@@ -393,7 +398,7 @@ class PhotoService:
         self, given: Sequence[Given], options: ColorizeOptions, texts: Texts, job: QueuedJob
     ) -> Generator[Progress, None, None]:
         progress = Progress(len(given))
-        with self._results(texts) as (folder, room):
+        with self.results(texts) as (folder, room):
             photos, results = folder / "photos", folder / "results"
             try:
                 sources = self._link_photos(given, photos)
@@ -487,7 +492,7 @@ class PhotoService:
         return photo.count_pixels(source, self.limits.pixels * _MILLION) / _MILLION
 
     @contextmanager
-    def _results(self, texts: Texts) -> Iterator[tuple[Path, Room]]:
+    def results(self, texts: Texts) -> Iterator[tuple[Path, Room]]:
         """Context with a folder for results, and room in the store to be taken before they are written."""
         folder = self.store.new_folder()
         try:
@@ -511,7 +516,8 @@ class PhotoService:
         self.metrics.photos.labels("failed").inc()
 
     @contextmanager
-    def _counted(self, kind: str) -> Iterator[None]:
+    def counted(self, kind: str) -> Iterator[None]:
+        """Context of a request, whose outcome and time are counted."""
         outcome = "failed"
         start = time.monotonic()
         try:

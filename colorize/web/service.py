@@ -32,7 +32,7 @@ from colorize.web.requests import API, Refusal, Requests
 from colorize.web.store import Room, StoreFullError, safe_name
 from colorize.web.study_files import study_files
 from colorize.web.texts import texts_of
-from colorize.web.work import BATCHES_AT_ONCE, JOB, PHOTOS_AT_ONCE, Work
+from colorize.web.work import BATCHES_AT_ONCE, FILMS_AT_ONCE, JOB, PHOTOS_AT_ONCE, Work
 
 _SWEEP_INTERVAL_S = 60  # seconds
 _FORM_OVERHEAD = 100_000  # bytes of a form around its files
@@ -69,7 +69,7 @@ class Service:
         page = build_page(photo_service, work)
         page.state_session_capacity = _MAX_SESSIONS
         self.queue = queue = Queue(page)
-        queue.set_max_threads(limits.queue + PHOTOS_AT_ONCE + BATCHES_AT_ONCE)
+        queue.set_max_threads(limits.queue + PHOTOS_AT_ONCE + BATCHES_AT_ONCE + FILMS_AT_ONCE)
         self.jobs = work.jobs
         self.jobs.gradio_jobs = lambda: (scope[JOB] for scope in queue.scopes() if JOB in scope)
         self._metrics.watch(self.jobs.waiting, self.jobs.running)

@@ -198,8 +198,8 @@ def _close(work: Generator[Any, None, None], step: Future[Any] | None) -> None:
 class Jobs:
     """All jobs of a server."""
 
-    def __init__(self, photos: Turns, batches: Turns) -> None:
-        self.photos, self.batches = photos, batches
+    def __init__(self, photos: Turns, batches: Turns, films: Turns) -> None:
+        self.photos, self.batches, self.films = photos, batches, films
         self.closing = False  # no new jobs are taken
         self.gradio_jobs: Callable[[], Iterable[QueuedJob]] = list  # jobs in gradio's queue, in any state
 
@@ -218,7 +218,10 @@ class Jobs:
         return sum(job.client == client for job in self._all())
 
     def _running(self) -> list[QueuedJob]:
-        return self.photos.running + self.batches.running
+        return [job for each in self._turns() for job in each.running]
+
+    def _turns(self) -> tuple[Turns, ...]:
+        return self.photos, self.batches, self.films
 
     def _all(self) -> set[QueuedJob]:
-        return {*self.gradio_jobs(), *self._running(), *self.photos.waiting, *self.batches.waiting}
+        return {*self.gradio_jobs(), *self._running(), *(job for each in self._turns() for job in each.waiting)}

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import gradio as gr
 
-from colorize.errors import PhotoError
+from colorize.errors import ConfigError, PhotoError
+from colorize.web.film_service import FilmProgress, FilmService, command_for
 from colorize.web.gradio_internals import scope_of
 from colorize.web.photo_service import ColoredPhoto, ColorRequest, Given, Others, PhotoService, Progress
 from colorize.web.texts import Texts
@@ -19,6 +20,7 @@ from colorize.web.turns import Jobs, JobTimeoutError, QueuedJob, Turns
 JOB = "colorize.job"  # key in the scope of a request for a job
 PHOTOS_AT_ONCE = 2  # one decodes or encodes while the network runs on the other
 BATCHES_AT_ONCE = 1  # beside single photos, so that no batch delays those
+FILMS_AT_ONCE = 1  # beside both
 _LARGE = 16.0  # million pixels
 _EVERY_JOB = 1.0  # million pixels; what any photo costs at least
 _VARIANTS = 3.0  # cost in colorings
@@ -31,7 +33,10 @@ class Work:
 
     def __init__(self, photo_service: PhotoService) -> None:
         self._photo_service = photo_service
-        self.jobs = Jobs(Turns(PHOTOS_AT_ONCE, _LARGE), Turns(BATCHES_AT_ONCE, float("inf")))
+        self.films = FilmService(photo_service)
+        self.jobs = Jobs(
+            Turns(PHOTOS_AT_ONCE, _LARGE), Turns(BATCHES_AT_ONCE, float("inf")), Turns(FILMS_AT_ONCE, float("inf"))
+        )
 
     async def colorize(
         self,
@@ -90,6 +95,27 @@ class Work:
         async with aclosing(self.jobs.batches.steps(job, len(given), steps, None)) as each:
             async for progress in each:
                 yield progress
+
+    async def colorize_film(
+        self, request: gr.Request, given: Given, strength: float, size: int, texts: Texts
+    ) -> AsyncGenerator[FilmProgress, None]:
+        """Color a film. Yields the progress."""
+        job = _job_of(request)
+        source, name = given
+        if self.films.problem:
+            raise ConfigError(texts[self.films.problem].format(command=command_for(name)))
+        cost = await asyncio.to_thread(self.films.millions_of_pixels, source, texts)
+        steps = self.films.colorize(source, name, strength, size, texts, job)
+        try:
+            async with aclosing(self.jobs.films.steps(job, cost, steps, self._photo_service.limits.seconds)) as each:
+                async for progress in each:
+                    yield progress
+        except JobTimeoutError as error:
+            raise PhotoError(
+                texts["film_took_too_long"].format(
+                    seconds=self._photo_service.limits.seconds, command=command_for(name)
+                )
+            ) from error
 
     async def zip(self, request: gr.Request, given: Sequence[Given], texts: Texts) -> Path:
         """Put results into a ZIP file."""

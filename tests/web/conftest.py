@@ -86,7 +86,7 @@ class Running:
         self.service = service
         self.engine = engine
         self.store = store
-        self.http = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self.http = httpx.Client(base_url=url, timeout=200, trust_env=False)
 
     def upload(self, content: bytes, name: str = "photo.png", **headers: str) -> httpx.Response:
         return self.http.post("/gradio_api/upload", files={"files": (name, content)}, headers=headers)

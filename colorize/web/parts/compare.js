@@ -21,7 +21,7 @@ page.show = async photo => {
   find('.compare').classList.toggle('colorless', !value);
   find('.no-preview').hidden = Boolean(first);  // browsers show no TIFF
   if (value) describe(value);
-  const size = value ?? (first && {width: first.naturalWidth, height: first.naturalHeight});
+  const size = first && {width: first.naturalWidth, height: first.naturalHeight};
   if (another) view.reset(size ?? {width: 3, height: 2});
   else if (size) view.setSize(size);
   showProgress();
@@ -52,6 +52,7 @@ function put(old, image, alt) {
 function describe(value) {
   find('.pixels').textContent = `${t('pixels', value)}.`;
   find('.had-color').textContent = value.had_color ? t('had_color') : '';
+  if (!value.download) return;  // a film at work
   link.href = fileUrl(value.download);
   link.download = value.download.split('/').at(-1);
   link.textContent = t('download', value);

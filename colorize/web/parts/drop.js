@@ -47,8 +47,12 @@ function take(files) {
   files = files.filter(({name}) => !name.split('/').at(-1).startsWith('.'));
   if (!files.length) return;
   showFirstTab();
+  page.complain('');
+  files.filter(isFilm).forEach(takeFilm);
+  files = files.filter(each => !isFilm(each));
+  if (!files.length) return;
   const left = files.slice(props.most);
-  page.complain(left.length ? t('too_many_photos', {count: props.most, left: left.length, name: left[0].name}) : '');
+  if (left.length) page.complain(t('too_many_photos', {count: props.most, left: left.length, name: left[0].name}));
   files = files.slice(0, props.most);
   if (files.length === 1) takeOne(files[0]);
   else takeMany(files);
@@ -60,9 +64,18 @@ const newPhoto = more => {
   return photo;
 };
 
+const isFilm = ({name}) => props.film_suffixes.some(suffix => name.toLowerCase().endsWith(suffix));
+
+function takeFilm({file, name}) {
+  const command = `colorize '${name.replaceAll("'", "'\\''")}'`;
+  if (props.films_problem) page.complain(t(props.films_problem, {command}));
+  else if (file.size > props.largest) page.complain(t('film_too_large', {name, size: props.largest / 1e6, command}));
+  else takeOne({file, name, film: true});
+}
+
 // Show a photo at once, from this computer, then upload and color it.
-function takeOne({file, name}) {
-  const photo = newPhoto({file, name, source: URL.createObjectURL(file)});
+function takeOne({file, name, film = false}) {
+  const photo = newPhoto({file, name, film, source: URL.createObjectURL(file)});
   page.showInView(photo);
   return sendAndColor(photo);
 }

@@ -1,9 +1,9 @@
 // The jobs that the page asks for: coloring one photo, its other colors, a batch, a ZIP of what a canceled batch has
-// done, or deleting everything.
+// done, a film, or deleting everything.
 // One job of each kind at a time: gradio merges two answers that come at the same moment.
 // `deaf`: ignore failures, because a job was refused or canceled; gradio then reports one or two failures, at any time.
 const lanes = Object.fromEntries(
-  ['one', 'others', 'many', 'zip', 'forget'].map(kind => [kind, {kind, running: null, waiting: [], deaf: false}]));
+  ['one', 'others', 'many', 'zip', 'forget', 'film'].map(kind => [kind, {kind, running: null, waiting: [], deaf: false}]));
 let newest = 0;  // time of the newest job, which identifies it
 
 page.time = () => newest = Math.max(Date.now(), newest + 1);
@@ -14,8 +14,8 @@ page.setState = () => {
   dataset.colorize = busy ? 'working' : dataset.settled ? 'settled' : 'empty';
 };
 
-// Color a photo, with its choices.
-page.color = photo => start('one', {photo, words: t('working', photo)});
+// Color a photo, or a film, with its choices.
+page.color = photo => start(photo.film ? 'film' : 'one', {photo, words: t('working', photo)});
 
 // Find where the model is unsure of a photo, and other colors if `tiles`.
 page.askOthers = (photo, tiles) => start('others', {photo, tiles, words: t('others_working')});
@@ -61,10 +61,10 @@ const filesOf = given => given.filter(({path}) => path).map(({path, name}) => ({
 // Say what is done with a photo at the moment.
 function report(photo) {
   if (!photo) return;
-  const jobs = [lanes.one, lanes.others].flatMap(lane => [lane.running, ...lane.waiting]).filter(Boolean);
-  const own = jobs.filter(job => job.photo === photo);
-  const running = own.find(job => [lanes.one.running, lanes.others.running].includes(job));
-  page.setProgress(photo, own.length ? {words: running?.words ?? t('waiting')} : null);
+  const single = [lanes.one, lanes.others, lanes.film];
+  const own = single.flatMap(lane => [lane.running, ...lane.waiting]).filter(job => job?.photo === photo);
+  const running = own.find(job => single.some(lane => lane.running === job));
+  page.setProgress(photo, own.length ? {words: running?.words ?? t('waiting'), share: running?.share} : null);
 }
 
 // The running job that an answer belongs to; undefined if it was canceled.
@@ -80,7 +80,7 @@ page.endJob = (job, {complaint, refused = false} = {}) => {
   report(lane.waiting[0]?.photo ?? lane.running?.photo);
   report(lane.running?.photo);
   if (complaint) page.complain(complaint);
-  if (complaint && job.photo && !job.photo.value) page.forget(job.photo);  // there is nothing to show of it
+  if (complaint && job.photo && !job.photo.value?.download) page.forget(job.photo);  // there is nothing to show of it
   report(job.photo);
   if (complaint && job.batch) page.endBatch(job.of ?? job.batch);
   page.setState();
@@ -96,8 +96,8 @@ function clear(lane) {
 page.cancelPhotos = () => {
   for (const each of sending) if (!each.batch) each.abort();
   document.querySelector('#cancel-photos').click();  // gradio cancels the jobs on the server
-  for (const {photo} of [...clear(lanes.one), ...clear(lanes.others)]) {
-    if (photo.value) report(photo);
+  for (const {photo} of [lanes.one, lanes.others, lanes.film].flatMap(clear)) {
+    if (photo.value?.download) report(photo);
     else page.forget(photo);
   }
   page.setState();

@@ -2,8 +2,8 @@
 const SESSION = 'colorize-session';  // in the session storage
 
 page.saveSession = () => {
-  const photos = [...page.photos.values()].filter(({value}) => value)
-    .map(({key, name, path, choices, value, strokes}) => ({key, name, path, choices, value, strokes}));
+  const photos = [...page.photos.values()].filter(({value}) => value?.download)
+    .map(({key, name, path, film, choices, value, strokes}) => ({key, name, path, film, choices, value, strokes}));
   for (const photo of photos) {
     const references = photo.choices.references.filter(({path}) => path).map(({name, path}) => ({name, path}));
     photo.choices = {...photo.choices, references};

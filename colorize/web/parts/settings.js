@@ -38,7 +38,7 @@ form.addEventListener('change', () => {
   last = {...last, ...chosen};
   if (!subject) return;
   Object.assign(subject.choices, chosen);
-  if (subject === page.shown && subject.path) page.color(subject);
+  if (subject === page.shown && subject.path && !subject.film) page.color(subject);
 });
 form.addEventListener('submit', event => event.preventDefault());
 lay(last);
