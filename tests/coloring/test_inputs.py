@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pickle
 import subprocess
 import sys
@@ -267,8 +268,17 @@ assert_type(colorizer.uncertainty(image), Image.Image)
 
 
 @pytest.mark.slow
-def test_a_callers_file_has_types_that_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize("checker", ["mypy", "basedpyright"])
+def test_a_callers_file_has_types_that_hold(checker: str, tmp_path: Path) -> None:
+    """Pyright as `pip install basedpyright` brings it: 280 MB with its Node.js, so not one of the extra dev."""
+    pytest.importorskip(checker)
     (tmp_path / "caller.py").write_text(CALLER)
-    words = ["-m", "mypy", "--strict", "--follow-imports=silent", "--config-file=", str(tmp_path / "caller.py")]
-    done = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    settings = {"include": ["caller.py"], "typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    words = {
+        "mypy": ["--strict", "--follow-imports=silent", "--config-file=", str(tmp_path / "caller.py")],
+        "basedpyright": ["--pythonpath", sys.executable, "--project", str(tmp_path)],
+    }[checker]
+    call = [sys.executable, "-m", checker, *words]
+    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
