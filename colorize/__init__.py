@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from colorize.coloring.album import Album
     from colorize.coloring.colorizer import Colorizer
     from colorize.coloring.conditions import Conditions
     from colorize.coloring.hints import Hint
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Album",
     "Colored",
     "ColorizeError",
     "ColorizeOptions",
@@ -46,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Album": "colorize.coloring.album",
     "Colorizer": "colorize.coloring.colorizer",
     "ColorizeOptions": "colorize.options",
     "Colored": "colorize.coloring.result",

@@ -44,12 +44,14 @@ _DEFAULTS = ColorizeOptions()
 _FILM_DEFAULTS = FilmOptions()
 _NEUTRAL = "{:g},{:g}".format(*NEUTRAL)
 _OF_ONE_PHOTO = ("--hint", "--hints")
+_REFERENCES = ("--reference", "--reference-dir")
 _FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
-    "--dry-run": ("--verify", "--report", "--skip-color", "--reference", *_OF_ONE_PHOTO),
-    "--verify": ("--report", "--overwrite", "--skip-color", "--reference", *_OF_ONE_PHOTO),
+    "--dry-run": ("--verify", "--report", "--skip-color", *_REFERENCES, *_OF_ONE_PHOTO),
+    "--verify": ("--report", "--overwrite", "--skip-color", *_REFERENCES, *_OF_ONE_PHOTO),
+    "--reference": ("--reference-dir",),
     "--hint": ("--hints",),
     "--preview": ("--dry-run", "--report"),
 }
@@ -209,6 +211,12 @@ class Arguments:
             metavar="FILE",
             help="A photo in color: what looks like something in it takes its color. Can be given several times; holds "
             "for all photos.",
+        ),
+    ] = None
+    reference_dir: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="A folder of photos in color: each photo follows the one of them that is most alike."
         ),
     ] = None
     codec: Annotated[
@@ -426,6 +434,7 @@ class Arguments:
             "--hint": bool(self.hint),
             "--hints": self.hints is not None,
             "--reference": bool(self.reference),
+            "--reference-dir": self.reference_dir is not None,
             "--watch": self.watch,
             "--dry-run": self.dry_run,
             "--preview": self.preview,
@@ -446,7 +455,7 @@ class Arguments:
             raise ConfigError(f"{self.stream} stands for one photo: it does not go with {others}")
 
     def _not_for_streams(self, given: dict[str, bool]) -> Iterator[str]:
-        suited = {"--reference", *_OF_ONE_PHOTO, *(("--output", "--overwrite") if self.stream_target else ())}
+        suited = {*_REFERENCES, *_OF_ONE_PHOTO, *(("--output", "--overwrite") if self.stream_target else ())}
         yield from (option for option, wanted in given.items() if wanted and option not in suited)
         yield from (path for path in self.named if path != self.stream)
 

@@ -19,6 +19,7 @@ from colorize.errors import ConfigError, DataError, PhotoError, WeightsError
 
 if TYPE_CHECKING:
     from colorize.batch.plan import Job, Plan
+    from colorize.coloring.album import Album
     from colorize.coloring.colorizer import Colorizer
     from colorize.coloring.conditions import Conditions
     from colorize.options import ColorizeOptions
@@ -138,12 +139,23 @@ def _conditions(arguments: Arguments) -> Conditions:
     from colorize.coloring.hints import parse_hint, read_mask
 
     try:
-        references = [photo.open(path).image for path in arguments.reference or ()]
+        references = _album(arguments.reference_dir) or [photo.open(path).image for path in arguments.reference or ()]
         if arguments.hints:
             return Conditions(read_mask(arguments.hints), references)
         return Conditions([parse_hint(point) for point in arguments.hint] if arguments.hint else None, references)
     except PhotoError as error:
         raise DataError(str(error)) from error  # wrong usage: there is nothing to begin with
+
+
+def _album(folder: Path | None) -> Album | None:
+    from colorize.batch.plan import plan
+    from colorize.coloring.album import Album
+
+    if folder is None:
+        return None
+    if folder.is_file():
+        raise ConfigError(f"--reference-dir: expected a folder, {folder} is a file")
+    return Album([job.source for job in plan([folder])])
 
 
 def _arrivals(arguments: Arguments, options: ColorizeOptions, stop: threading.Event) -> Iterator[list[Job]]:
@@ -169,12 +181,17 @@ def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions
 
 
 def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:
+    from colorize.coloring.album import Album
     from colorize.coloring.colorizer import Colorizer
 
     colorizer = Colorizer.load(arguments.model, arguments.device, arguments.engine)
     if arguments.variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one coloring only")
     colorizer.check_can([conditions])
+    if isinstance(conditions.reference, Album):
+        conditions.reference.look(colorizer.engine)
+        for line in conditions.reference.left_out:
+            print_status(f"no reference: {line}")
     for path, reference in zip(arguments.reference or (), conditions.references, strict=True):
         try:
             colorizer.prepare(reference)

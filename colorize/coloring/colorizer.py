@@ -17,7 +17,8 @@ from PIL import Image
 from colorize import photo
 from colorize.color.lightness import levels_to_l
 from colorize.color.units import LAST_LEVEL
-from colorize.coloring.conditions import NO_CONDITIONS, Conditions
+from colorize.coloring.album import Album
+from colorize.coloring.conditions import NO_CONDITIONS, Conditions, References
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.choice import open_engine
 from colorize.coloring.hints import Hints
@@ -112,7 +113,7 @@ class Colorizer:
         strength: float = ...,
         size: int = ...,
         hints: Hints | None = ...,
-        reference: Image.Image | Sequence[Image.Image] | None = ...,
+        reference: References | None = ...,
         seed: int | None = ...,
         look: str | None = ...,
     ) -> Image.Image: ...
@@ -124,7 +125,7 @@ class Colorizer:
         strength: float = ...,
         size: int = ...,
         hints: Hints | None = ...,
-        reference: Image.Image | Sequence[Image.Image] | None = ...,
+        reference: References | None = ...,
         seed: int | None = ...,
         look: str | None = ...,
     ) -> NDArray[Any]: ...
@@ -136,7 +137,7 @@ class Colorizer:
         strength: float = ...,
         size: int = ...,
         hints: Hints | None = ...,
-        reference: Image.Image | Sequence[Image.Image] | None = ...,
+        reference: References | None = ...,
         seed: int | None = ...,
         look: str | None = ...,
     ) -> TensorT: ...
@@ -147,7 +148,7 @@ class Colorizer:
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
-        reference: Image.Image | Sequence[Image.Image] | None = None,
+        reference: References | None = None,
         seed: int | None = None,
         look: str | None = _DEFAULTS.look,
     ) -> Any:
@@ -175,7 +176,8 @@ class Colorizer:
             size: the network sees the photo at about size × size pixels, its aspect kept; 32 to 2048.
             hints: colors of some places: `Hint` points in pixels of the upright image, or an image of its size that is
                 transparent elsewhere.
-            reference: photos in color. What looks like something in them takes its color; hints come before that.
+            reference: photos in color. What looks like something in them takes its color; hints come before that. Of an
+                `Album`, the photo that is most alike.
             seed: another coloring that the model finds possible, the same one each time; where `has_variants` is false,
                 under the network's own noise, if it has any.
             look: colors as a photographer would develop them: kodachrome, autochrome, hand-tinted or muted.
@@ -359,7 +361,7 @@ class Colorizer:
         strength: float = _DEFAULTS.strength,
         size: int = _DEFAULTS.size,
         hints: Hints | None = None,
-        reference: Image.Image | Sequence[Image.Image] | None = None,
+        reference: References | None = None,
         seed: int | None = None,
         look: str | None = _DEFAULTS.look,
         quality: int | None = None,
@@ -452,7 +454,7 @@ class Colorizer:
             conditions = replace(conditions, hints=None)
             yield colored
 
-    def match(self, image: Image.Image, reference: Image.Image | Sequence[Image.Image]) -> Match:
+    def match(self, image: Image.Image, reference: References) -> Match:
         """Look for what an image shows in reference photos.
 
         Args:
@@ -467,14 +469,20 @@ class Colorizer:
         """
         conditions = Conditions(reference=reference)
         self.check_can([conditions])
-        return match(self.engine, photo.to_photo(image).image, [self.prepare(each) for each in conditions.references])
+        upright = photo.to_photo(image).image
+        return match(self.engine, upright, self._references_for(upright, conditions))
 
     def _view(self, original: Photo, options: ColorizeOptions, conditions: Conditions) -> View:
         seen = view(original, options.size, conditions, keep_colors=options.keep_colors)
-        if not conditions.references:
+        if "reference" not in conditions.kinds:
             return seen
-        references = [self.prepare(each) for each in conditions.references]
+        references = self._references_for(original.image, conditions)
         return seen._replace(match=match(self.engine, original.image, references))
+
+    def _references_for(self, image: Image.Image, conditions: Conditions) -> list[Reference]:
+        if isinstance(conditions.reference, Album):
+            return [conditions.reference.most_alike(self.engine, image)[1]]
+        return [self.prepare(each) for each in conditions.references]
 
     def prepare(self, image: Image.Image) -> Reference:
         """Look at a reference photo. It is kept for the photos to come; a call does this by itself.

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from colorize.coloring.album import Album
 from colorize.coloring.hints import Hint, Hints
 from colorize.errors import ConfigError
+
+References = Image.Image | Sequence[Image.Image] | Album  # of an album, the most alike
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +23,7 @@ class Conditions:
     """
 
     hints: Hints | None = None  # colors of places
-    reference: Image.Image | Sequence[Image.Image] | None = None  # photos in color whose colors are to be used
+    reference: References | None = None  # photos in color whose colors are to be used
     seed: int | None = None  # another coloring than the first, the same one each time
 
     def __post_init__(self) -> None:
@@ -32,8 +35,10 @@ class Conditions:
                     raise ConfigError(f"hints must be a list of Hint, or an image with alpha, got {point!r}")
         reference: object = self.reference
         for image in reference if isinstance(reference, list | tuple) else [reference]:
-            if not isinstance(image, Image.Image | None):
-                raise ConfigError(f"a reference must be a PIL image or a list of them, got {type(image).__name__}")
+            if not isinstance(image, Image.Image | Album | None):
+                raise ConfigError(
+                    f"a reference must be a PIL image, a list of them or an Album, got {type(image).__name__}"
+                )
         seed: object = self.seed
         if seed is not None and (
             isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63
@@ -42,15 +47,18 @@ class Conditions:
 
     @property
     def references(self) -> Sequence[Image.Image]:
-        """The photos of `reference`; none, one or several."""
-        if self.reference is None:
+        """The photos of `reference`; none, one or several. Those of an album are not known before it has chosen."""
+        if self.reference is None or isinstance(self.reference, Album):
             return ()
         return (self.reference,) if isinstance(self.reference, Image.Image) else self.reference
 
     @property
     def kinds(self) -> frozenset[str]:
         """The fields that a model has to have learned. A seed is none: a model with one answer gives that."""
-        asked = {"hints": self.hints is not None, "reference": len(self.references) > 0}
+        asked = {
+            "hints": self.hints is not None,
+            "reference": isinstance(self.reference, Album) or len(self.references) > 0,
+        }
         return frozenset(name for name, is_asked in asked.items() if is_asked)
 
 

@@ -42,6 +42,7 @@ class Reference(NamedTuple):
     things: FloatArray  # (places, C), unit vectors
     places: FloatArray  # (places, C'), unit vectors
     ab: FloatArray  # (places, 2)
+    scene: FloatArray  # (places / 4, C), unit vectors: `things` as coarse as they come, to choose references by
 
 
 class Match(NamedTuple):
@@ -75,15 +76,15 @@ def read_reference(engine: Engine, image: Image.Image) -> Reference:
         raise ConfigError(
             f"a reference photo must have at least {SHORTEST} px on each side, got {upright.width}×{upright.height}"
         )
-    small = upright.resize(_compared_size(*upright.size), Image.Resampling.BOX, reducing_gap=3.0)
+    small = _shrunk(upright)
     ab = ab_of(np.asarray(small))  # (h, w, 2)
     chroma = float(np.hypot(ab[..., 0], ab[..., 1]).mean()) * AB_RANGE
     if chroma < _GRAY:
         raise ConfigError(f"a reference photo must have colors, this one is gray (mean chroma {chroma:.1f})")
-    things, places, _ = _describe(engine, small)
+    things, places, scene, _ = _describe(engine, small)
     height, width, _ = ab.shape
     cells = ab.reshape(height // _CELL, _CELL, width // _CELL, _CELL, 2).mean(axis=(1, 3))
-    return Reference(things, places, cells.reshape(-1, 2))
+    return Reference(things, places, cells.reshape(-1, 2), scene)
 
 
 def match(engine: Engine, image: Image.Image, references: Sequence[Reference]) -> Match:
@@ -97,8 +98,7 @@ def match(engine: Engine, image: Image.Image, references: Sequence[Reference]) -
     Returns:
         The colors found, and how sure they are.
     """
-    small = image.resize(_compared_size(*image.size), Image.Resampling.BOX, reducing_gap=3.0)
-    things, places, shape = _describe(engine, small)
+    things, places, _, shape = _describe(engine, _shrunk(image))
     found = [_match(things, places, each) for each in references]
     surest = np.argmax([confidence for _, confidence, _ in found], axis=0)  # (places,)
     each_place = np.arange(len(surest))
@@ -130,12 +130,21 @@ def _match(things: FloatArray, places: FloatArray, reference: Reference) -> tupl
     return ab, confidence.astype(np.float32), alike
 
 
-def _describe(engine: Engine, image: Image.Image) -> tuple[FloatArray, FloatArray, tuple[int, int]]:
-    """Things and places (h/8 · w/8, C), unit vectors that are centered within the photo, and (h/8, w/8)."""
+def describe_scene(engine: Engine, image: Image.Image) -> FloatArray:
+    """What a photo, RGB or gray, shows, as `Reference.scene`."""
+    return _describe(engine, _shrunk(image))[2]
+
+
+def _describe(engine: Engine, image: Image.Image) -> tuple[FloatArray, FloatArray, FloatArray, tuple[int, int]]:
+    """Things and places (h/8 · w/8, C), and the scene: unit vectors, centered within the photo; and (h/8, w/8)."""
     levels = to_levels(np.asarray(image)).astype(np.uint8, copy=False)
     _, things, places = engine.predict_features(levels_to_l(levels)[None, None])
     _, height, width = places.shape[1:]
-    return describe_things(things[0]), describe_places(places[0]), (height, width)
+    return describe_things(things[0]), describe_places(places[0]), describe_places(things[0]), (height, width)
+
+
+def _shrunk(image: Image.Image) -> Image.Image:
+    return image.resize(_compared_size(*image.size), Image.Resampling.BOX, reducing_gap=3.0)
 
 
 def _compared_size(width: int, height: int) -> tuple[int, int]:

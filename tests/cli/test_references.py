@@ -9,7 +9,7 @@ import pytest
 from PIL import Image, ImageOps
 from skimage import data
 
-from colorize import Colorizer
+from colorize import Album, Colorizer
 from colorize.cli import main
 
 
@@ -72,3 +72,57 @@ def test_every_page_is_colored_like_the_reference(folder: Path) -> None:
             results.seek(number)
             expected = colorizer(grays.copy(), reference=color)
             np.testing.assert_array_equal(np.asarray(results.convert("RGB")), np.asarray(expected))
+
+
+@pytest.fixture
+def album(folder: Path) -> Path:
+    """Two photos in color, and three that cannot be references."""
+    colors = folder / "colors"
+    colors.mkdir()
+    Image.open(folder / "color.png").save(colors / "coffee.png")
+    ImageOps.mirror(Image.fromarray(data.chelsea()).resize((150, 100))).save(colors / "cat.png")
+    Image.fromarray(data.chelsea()).convert("L").save(colors / "gray.png")
+    Image.new("RGB", (9, 9), "red").save(colors / "tiny.png")
+    (colors / "broken.png").write_bytes(b"no photo")
+    return colors
+
+
+def test_each_photo_of_a_folder_follows_the_most_alike_of_another(
+    folder: Path, album: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = folder / "out"
+    given = [str(folder / "old"), "-o", str(out), "--reference-dir", str(album), "--device", "cpu"]
+    assert main(given) == 0
+    told = capsys.readouterr().err
+    assert [name for name in ("gray", "tiny", "broken") if f"no reference: {album / name}.png: " in told] == [
+        *("gray", "tiny", "broken")
+    ]
+    colorizer = Colorizer.load(device="cpu")
+    for name, reference in (("coffee.png", "coffee.png"), ("chelsea.png", "cat.png")):
+        with (
+            Image.open(album / reference) as color,
+            Image.open(folder / "old" / name) as gray,
+            Image.open(out / name) as result,
+        ):
+            np.testing.assert_array_equal(np.asarray(result), np.asarray(colorizer(gray, reference=color)))
+
+
+def test_each_reference_of_an_album_is_looked_at_once(album: Path) -> None:
+    colorizer = Colorizer.load(device="cpu")
+    looks = []
+    seen = colorizer.engine.predict_features
+    colorizer.engine.predict_features = lambda l: looks.append(l) or seen(l)  # type: ignore[method-assign,func-returns-value]
+    choice = Album([album / "coffee.png", album / "cat.png"])
+    gray = Image.fromarray(data.coffee()).resize((96, 64)).convert("L")
+    colorizer(gray, reference=choice)
+    before = len(looks)
+    for _ in range(3):
+        colorizer(gray, reference=choice)
+    assert len(looks) - before == 3 * 2  # to choose, and to compare
+
+
+def test_a_folder_without_a_photo_in_color_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = [str(folder / "color.png"), "--device", "cpu", "--reference-dir", str(folder / "old")]
+    assert main(given) == 2
+    told = capsys.readouterr().err
+    assert told == "colorize: expected photos in color to choose references from, none of these 2 is one\n"
