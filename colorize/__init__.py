@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
     from colorize.coloring.conditions import Conditions
     from colorize.coloring.hints import Hint
+    from colorize.coloring.regions import Region
     from colorize.coloring.result import Colored
     from colorize.errors import (
         ColorizeError,
@@ -42,6 +43,7 @@ __all__ = [
     "Hint",
     "MissingExtra",
     "PhotoError",
+    "Region",
     "TrainingError",
     "WeightsError",
     "__version__",
@@ -54,6 +56,7 @@ _HOMES = {
     "Colored": "colorize.coloring.result",
     "Conditions": "colorize.coloring.conditions",
     "Hint": "colorize.coloring.hints",
+    "Region": "colorize.coloring.regions",
 }
 
 

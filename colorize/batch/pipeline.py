@@ -320,7 +320,7 @@ class _Pipeline:
         return colored, (time.perf_counter() - start) / len(photos)
 
     def _color_pages(self, opened: Opened, options: ColorizeOptions, seed: int | None) -> Iterator[Photo]:
-        if self._conditions.hints is not None and opened.first.more_pages:  # which one is meant?
+        if self._conditions.is_of_one_photo and opened.first.more_pages:  # which one is meant?
             raise ConfigError(f"hints belong to a single photo, this file has {opened.first.pages} pages")
         for page in opened.pages():
             yield from self._colorizer().color([page], options, [replace(self._conditions, seed=seed)])

@@ -203,7 +203,10 @@ class Arguments:
     ] = None
     hints: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Hints as an image of the photo's size, transparent where there is no hint."),
+        typer.Option(
+            metavar="FILE",
+            help="Hints as an image of the photo's size, transparent where there is no hint; or as JSON, with regions.",
+        ),
     ] = None
     reference: Annotated[
         list[Path] | None,

@@ -136,10 +136,14 @@ def _check_model(arguments: Arguments) -> None:
 def _conditions(arguments: Arguments) -> Conditions:
     from colorize import photo
     from colorize.coloring.conditions import Conditions
+    from colorize.coloring.hint_file import read_hint_file
     from colorize.coloring.hints import parse_hint, read_mask
 
     try:
         references = _album(arguments.reference_dir) or [photo.open(path).image for path in arguments.reference or ()]
+        if arguments.hints and arguments.hints.suffix.lower() == ".json":
+            hints, regions = read_hint_file(arguments.hints)
+            return Conditions(hints or None, references, regions=regions)
         if arguments.hints:
             return Conditions(read_mask(arguments.hints), references)
         return Conditions([parse_hint(point) for point in arguments.hint] if arguments.hint else None, references)
@@ -173,7 +177,7 @@ def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions
     from colorize.batch.plan import plan
 
     jobs = plan(arguments.named, arguments.output, options)
-    if conditions.hints is not None and (photos := len({job.source for job in jobs})) != 1:
+    if conditions.is_of_one_photo and (photos := len({job.source for job in jobs})) != 1:
         raise ConfigError(f"hints belong to one photo, these are {photos}")
     for line in jobs.left_out:
         print_status(line)

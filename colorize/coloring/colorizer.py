@@ -27,6 +27,7 @@ from colorize.coloring.looks import develop
 from colorize.coloring.painting import paint
 from colorize.coloring.prediction import View, predict, stack, view
 from colorize.coloring.reference import Match, Reference, match, read_reference
+from colorize.coloring.regions import Region
 from colorize.coloring.result import Colored
 from colorize.coloring.variants import color_std
 from colorize.errors import ColorizeError, ConfigError, PhotoError, WeightsError
@@ -116,6 +117,7 @@ class Colorizer:
         reference: References | None = ...,
         seed: int | None = ...,
         look: str | None = ...,
+        regions: Sequence[Region] = ...,
     ) -> Image.Image: ...
     @overload
     def __call__(
@@ -128,6 +130,7 @@ class Colorizer:
         reference: References | None = ...,
         seed: int | None = ...,
         look: str | None = ...,
+        regions: Sequence[Region] = ...,
     ) -> NDArray[Any]: ...
     @overload
     def __call__(
@@ -140,6 +143,7 @@ class Colorizer:
         reference: References | None = ...,
         seed: int | None = ...,
         look: str | None = ...,
+        regions: Sequence[Region] = ...,
     ) -> TensorT: ...
     def __call__(
         self,
@@ -151,6 +155,7 @@ class Colorizer:
         reference: References | None = None,
         seed: int | None = None,
         look: str | None = _DEFAULTS.look,
+        regions: Sequence[Region] = (),
     ) -> Any:
         """Color a photo, and give it back in the form in which it came.
 
@@ -181,6 +186,7 @@ class Colorizer:
             seed: another coloring that the model finds possible, the same one each time; where `has_variants` is false,
                 under the network's own noise, if it has any.
             look: colors as a photographer would develop them: kodachrome, autochrome, hand-tinted or muted.
+            regions: outlined parts of the photo, and their color or how much of it.
 
         Returns:
             The photo in color, of the same size. An image that its EXIF orientation turns by a quarter comes upright:
@@ -191,10 +197,8 @@ class Colorizer:
                 smaller than 32 px, or the model has not learned what is asked for.
             PhotoError: it is a file that is no photo or is damaged.
         """
-        options, conditions = (
-            ColorizeOptions(strength=strength, look=look, size=size),
-            Conditions(hints, reference, seed),
-        )
+        options = ColorizeOptions(strength=strength, look=look, size=size)
+        conditions = Conditions(hints, reference, seed, regions)
         given = take(image)
         return given.like(self.color(given.photos, options, [conditions] * len(given.photos)))
 
@@ -432,7 +436,7 @@ class Colorizer:
         Args:
             pages: of one file.
             options: as of `color`.
-            conditions: of which hints are the first page's.
+            conditions: of which hints and regions are the first page's.
             name: of the file, for messages.
 
         Returns:
@@ -451,7 +455,7 @@ class Colorizer:
                     f"{name}: not enough memory to color {width}×{height} px at size {options.size}; "
                     "a smaller size needs less"
                 ) from error
-            conditions = replace(conditions, hints=None)
+            conditions = replace(conditions, hints=None, regions=())
             yield colored
 
     def match(self, image: Image.Image, reference: References) -> Match:

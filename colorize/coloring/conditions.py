@@ -10,6 +10,7 @@ from PIL import Image
 
 from colorize.coloring.album import Album
 from colorize.coloring.hints import Hint, Hints
+from colorize.coloring.regions import Region
 from colorize.errors import ConfigError
 
 References = Image.Image | Sequence[Image.Image] | Album  # of an album, the most alike
@@ -25,6 +26,7 @@ class Conditions:
     hints: Hints | None = None  # colors of places
     reference: References | None = None  # photos in color whose colors are to be used
     seed: int | None = None  # another coloring than the first, the same one each time
+    regions: Sequence[Region] = ()  # outlined parts, and their color or how much of it
 
     def __post_init__(self) -> None:
         hints: object = self.hints
@@ -39,6 +41,9 @@ class Conditions:
                 raise ConfigError(
                     f"a reference must be a PIL image, a list of them or an Album, got {type(image).__name__}"
                 )
+        for region in self.regions:
+            if not isinstance(region, Region):
+                raise ConfigError(f"regions must be a list of Region, got {region!r}")
         seed: object = self.seed
         if seed is not None and (
             isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63
@@ -53,8 +58,14 @@ class Conditions:
         return (self.reference,) if isinstance(self.reference, Image.Image) else self.reference
 
     @property
+    def is_of_one_photo(self) -> bool:
+        """Whether places of one photo are meant."""
+        return self.hints is not None or len(self.regions) > 0
+
+    @property
     def kinds(self) -> frozenset[str]:
-        """The fields that a model has to have learned. A seed is none: a model with one answer gives that."""
+        """The fields that a model has to have learned. A seed is none: a model with one answer gives that. Regions
+        are none: they are colored behind the network."""
         asked = {
             "hints": self.hints is not None,
             "reference": isinstance(self.reference, Album) or len(self.references) > 0,

@@ -50,23 +50,26 @@ class Hint:
         return self.color
 
     def rgb(self) -> tuple[int, int, int]:
-        color: object = self.color
-        if isinstance(color, str):
-            digits = re.fullmatch(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", color)
-            with suppress(ValueError):
-                levels = ImageColor.getrgb(f"#{digits[1]}" if digits else color)
-                if len(levels) == 3:  # of #rrggbbaa there are four
-                    return levels
-        if (
-            isinstance(color, tuple | list)
-            and len(color) == 3
-            and all(isinstance(level, int | np.integer) and 0 <= level <= LAST_LEVEL for level in color)
-        ):
-            return int(color[0]), int(color[1]), int(color[2])
-        raise ConfigError(
-            "a hint's color must be #rrggbb, #rgb, a name such as red, or three whole numbers from 0 to 255, "
-            f"got {color!r}"
-        )
+        return rgb_of(self.color)
+
+
+def rgb_of(color: object) -> tuple[int, int, int]:
+    """Red, green and blue of a color as a hint takes it. Raises `ConfigError`."""
+    if isinstance(color, str):
+        digits = re.fullmatch(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", color)
+        with suppress(ValueError):
+            levels = ImageColor.getrgb(f"#{digits[1]}" if digits else color)
+            if len(levels) == 3:  # of #rrggbbaa there are four
+                return levels
+    if (
+        isinstance(color, tuple | list)
+        and len(color) == 3
+        and all(isinstance(level, int | np.integer) and 0 <= level <= LAST_LEVEL for level in color)
+    ):
+        return int(color[0]), int(color[1]), int(color[2])
+    raise ConfigError(
+        f"a hint's color must be #rrggbb, #rgb, a name such as red, or three whole numbers from 0 to 255, got {color!r}"
+    )
 
 
 def parse_hint(text: str) -> Hint:

@@ -19,6 +19,7 @@ from colorize.coloring.filling import fill
 from colorize.coloring.hints import enforce_hints, hint_array
 from colorize.coloring.own_colors import keep_own_colors
 from colorize.coloring.reference import Match, follow
+from colorize.coloring.regions import Region, cover, obey
 from colorize.coloring.variants import draw_hints
 from colorize.photo import Photo
 
@@ -34,6 +35,7 @@ class View(NamedTuple):
     seed: int | None
     own: FloatArray | None = None  # (2, h, w), the photo's own ab, if it is to be kept where it is sure
     match: Match | None = None  # what references have of it
+    regions: Sequence[tuple[Region, FloatArray]] = ()  # and how far each pixel (h, w) is within them
 
 
 def view(photo: Photo, size: int, conditions: Conditions, *, keep_colors: bool = False) -> View:
@@ -49,13 +51,15 @@ def view(photo: Photo, size: int, conditions: Conditions, *, keep_colors: bool =
         The view.
 
     Raises:
-        ConfigError: a hint outside the photo, or a mask of hints of another size or without transparency.
+        ConfigError: a hint outside the photo, or a mask of hints or of a region of another size, or one of hints
+            without transparency.
     """
     resized = photo.image.resize(size_of_view(*photo.size, size), Image.Resampling.BILINEAR, reducing_gap=3.0)
     levels = to_levels(np.asarray(resized)).astype(np.uint8, copy=False)
     hints = None if conditions.hints is None else hint_array(conditions.hints, photo.size, levels.shape)
     own = ab_of(np.asarray(resized)).transpose(2, 0, 1) if keep_colors and photo.is_color else None
-    return View(levels, hints, conditions.seed, own)
+    regions = [(region, cover(region, photo.size, levels.shape)) for region in conditions.regions]
+    return View(levels, hints, conditions.seed, own, regions=regions)
 
 
 def size_of_view(width: float, height: float, size: int) -> tuple[int, int]:
@@ -104,7 +108,9 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
             ab = follow(ab, each.match)
         if each.own is not None:
             ab = keep_own_colors(ab, each.own, its_l)
-        yield ab if each.hints is None else enforce_hints(ab, each.hints, its_l)
+        if each.hints is not None:
+            ab = enforce_hints(ab, each.hints, its_l)
+        yield obey(ab, each.regions)
 
 
 def _filled(answers: FloatArray, plain: FloatArray, hints: FloatArray, l: FloatArray, features: Features) -> FloatArray:

@@ -11,6 +11,8 @@ from skimage import data
 
 from colorize import Album, Colorizer
 from colorize.cli import main
+from colorize.color.units import FloatArray
+from colorize.coloring.engine import Features
 
 
 @pytest.fixture
@@ -110,8 +112,13 @@ def test_each_photo_of_a_folder_follows_the_most_alike_of_another(
 def test_each_reference_of_an_album_is_looked_at_once(album: Path) -> None:
     colorizer = Colorizer.load(device="cpu")
     looks = []
-    seen = colorizer.engine.predict_features
-    colorizer.engine.predict_features = lambda l: looks.append(l) or seen(l)  # type: ignore[method-assign,func-returns-value]
+    predict_features = colorizer.engine.predict_features
+
+    def counted(l: FloatArray) -> Features:
+        looks.append(l)
+        return predict_features(l)
+
+    colorizer.engine.predict_features = counted  # type: ignore[method-assign]
     choice = Album([album / "coffee.png", album / "cat.png"])
     gray = Image.fromarray(data.coffee()).resize((96, 64)).convert("L")
     colorizer(gray, reference=choice)
