@@ -305,6 +305,97 @@ def _color_plane(ax: Axes, record: dict[str, Any], colors: dict[str, Any], color
     ax.set(xlim=(-15, 95), ylim=(-95, 75), aspect="equal")
 
 
+# -- a Boltzmann machine -----------------------------------------------------------------------------------------------
+
+METHOD_COLORS = {"CD-1": ORANGE, "CD-10": BLUE, "PCD-1": VERMILION, "PCD-1, falling rate": GREEN, "exact": TRUE}
+
+
+def draw_likelihoods(result: dict[str, Any], _data: Path) -> Figure:
+    """The exact log-likelihood by step: each method's first seed, and where all seeds have ended."""
+    figure = _figure(_WIDE, 3.2)
+    curves, ends = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
+    best = -math.log(result["patterns"])
+    for ax in (curves, ends):
+        ax.axhline(
+            best, color=FAINT, linestyle=":", linewidth=1, label="the most there is: −log 30" if ax is curves else None
+        )
+    for i, (method, plays) in enumerate(result["methods"].items()):
+        color = METHOD_COLORS[method]
+        curves.plot(plays[0]["step"], plays[0]["log_likelihood"], color=color, label=method, linewidth=0.9)
+        ends.plot([i] * len(plays), [play["log_likelihood"][-1] for play in plays], "o", color=color, markersize=4)
+    curves.set(xlabel="update", ylabel="log-likelihood, nats per pattern", ylim=(-8, best + 0.3))
+    ends.set_xticks(
+        range(len(result["methods"])), [name.replace(", ", ",\n") for name in result["methods"]], fontsize=6
+    )
+    ends.set_title("at the end, each seed")
+    _legend_above(figure, curves)
+    return figure
+
+
+def draw_machines(result: dict[str, Any], _data: Path) -> Figure:
+    """What each machine draws, and its weights as pictures."""
+    side, methods = result["side"], result["methods"]
+    figure = _figure(_WIDE, 0.5 * len(methods) + 0.3)
+    axes = figure.subplots(len(methods), 2, squeeze=False, width_ratios=[20, result["hidden"]])
+    for row, (method, plays) in zip(axes, methods.items(), strict=True):
+        _tiles(row[0], plays[0]["samples"], side, "gray_r")
+        _tiles(row[1], plays[0]["weights"], side, "RdBu_r")
+        row[0].set_ylabel(method.replace(", ", ",\n"), rotation=0, ha="right", va="center")
+    axes[0, 0].set_title("drawn by 1000 Gibbs steps from noise")
+    axes[0, 1].set_title("weights of each hidden unit")
+    return figure
+
+
+def _tiles(ax: Axes, pictures: list[list[float]], side: int, colors: str) -> None:
+    """Pictures of side × side pixels in a row."""
+    import numpy as np
+    from matplotlib import colormaps
+
+    values = np.asarray(pictures, dtype=float).reshape(-1, side, side)
+    gap = np.full((len(values), side, 1), np.nan)
+    strip = np.concatenate([values, gap], axis=2).transpose(1, 0, 2).reshape(side, -1)[:, :-1]
+    largest = float(np.abs(values).max())
+    shades = colormaps[colors].with_extremes(bad=FAINT if colors == "gray_r" else "white")
+    ax.imshow(strip, cmap=shades, vmin=0 if colors == "gray_r" else -largest, vmax=largest, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.grid(visible=False)
+    for spine in ax.spines.values():
+        spine.set_visible(colors == "gray_r")
+
+
+# -- one hidden layer --------------------------------------------------------------------------------------------------
+
+
+def draw_widths(result: dict[str, Any], _data: Path) -> Figure:
+    """By a rule: how far from it by width, and three fits. By a coin: what each loss makes of every width."""
+    figure = _figure(_WIDE, 3.0)
+    errors, fits, tossed = figure.subplots(1, 3)
+    widths = [record["width"] for record in result["rule"]]
+    for seed in range(len(result["rule"][0]["rms"])):
+        errors.plot(
+            widths, [record["rms"][seed] for record in result["rule"]], "o-", color=BLUE, markersize=3, linewidth=0.9
+        )
+    errors.set(xscale="log", yscale="log", xlabel="hidden units", title="by a rule: distance from it, a* (RMS)")
+    errors.set_xticks(widths, [str(width) for width in widths])
+    errors.minorticks_off()
+    fits.plot(result["x"], result["truth"], color=TRUE, linewidth=1, label="the rule")
+    for record, color in zip(result["rule"][::3], (SKY, ORANGE, VERMILION), strict=False):
+        fits.plot(result["x"], record["a"], color=color, label=f"{record['width']} units", linewidth=0.9)
+    fits.set(xlabel="place", title="by a rule: a* given")
+    fits.legend(fontsize=6)
+    for loss, color in (("mse", ORANGE), ("l1", SKY)):
+        for i, record in enumerate(result["coin"][loss]):
+            label = ARM_LABELS[loss] if i == 0 else None
+            tossed.plot(result["x"], record["a"], color=color, label=label, linewidth=0.7, alpha=0.8)
+    for name, a in result["colors"].items():
+        tossed.axhline(a, color=FAINT, linestyle=":", linewidth=1)
+        tossed.annotate(name, (-1, a), (2, 2), textcoords="offset points", fontsize=7)
+    tossed.set(xlabel="place", title=f"by a coin, red {result['red_share']:.0%}: every width")
+    tossed.legend(loc="center right")
+    return figure
+
+
 # -- the study of photographs ------------------------------------------------------------------------------------------
 
 
@@ -482,6 +573,9 @@ FIGURES: dict[str, Plot] = {
     "games": Plot("distribution", ".svg", draw_games, "where every way to play has ended"),
     "distances": Plot("distribution", ".svg", draw_distances, "Wasserstein-1 and KL falling, and D's own reading"),
     "saturation": Plot("saturation", ".svg", draw_saturation, "minimax leaves G no gradient when D is sure"),
+    "likelihoods": Plot("boltzmann", ".svg", draw_likelihoods, "the exact log-likelihood by update, for each method"),
+    "machines": Plot("boltzmann", ".svg", draw_machines, "what each machine draws, and its weights as pictures"),
+    "widths": Plot("approximation", ".svg", draw_widths, "one hidden layer by its width: by a rule, by a coin"),
     "shapes": Plot("two-colors", ".jpg", draw_shapes, "gray shapes and what every loss makes of them"),
     "colors": Plot("two-colors", ".svg", draw_two_colors, "the colors given, and the two that exist"),
     "strips": Plot("study", ".jpg", draw_strips, "the same photographs colored under every loss"),

@@ -56,10 +56,19 @@ sub { line-height: 1.3; display: block; font-size: .85em; color: #444; vertical-
 """
 
 
-def collect(data: Path, out: Path) -> Path:
-    """Bring all that the report is made from together in `out`/data; gives that folder. `data` may be it already.
+def collect(data: Path, out: Path, *, quick: bool = False) -> Path:
+    """Bring all that the report is made from together.
 
-    Raises `DataError` where the study is missing.
+    Args:
+        data: the study's folder, or a report's data.
+        out: the report's folder.
+        quick: whether toy problems that are missing are run in their quick form.
+
+    Returns:
+        `out`/data, which `data` may be already.
+
+    Raises:
+        DataError: the study is missing.
     """
     from colorize import photo
 
@@ -82,7 +91,7 @@ def collect(data: Path, out: Path) -> Path:
             continue
         else:
             print(f"report: {name}: running this toy problem", file=sys.stderr, flush=True)
-            world = run_toy_problem(name)
+            world = run_toy_problem(name, quick=quick)
         if kept.resolve() != data.resolve() or not (kept / f"{name}.json").is_file():
             write_json(kept / f"{name}.json", world)
     return kept
@@ -92,7 +101,9 @@ def render(data: Path) -> str:
     """The report as Markdown, out of the JSON files in `data`."""
     from jinja2 import Environment, StrictUndefined, TemplateError
 
-    study, distribution, saturation, two_colors = (read_json(data / f"{name}.json") for name in (STUDY, *TOY_PROBLEMS))
+    study = read_json(data / f"{STUDY}.json")
+    worlds = {name: read_json(data / f"{name}.json") for name in TOY_PROBLEMS}
+    distribution, two_colors = worlds["distribution"], worlds["two-colors"]
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
@@ -108,7 +119,9 @@ def render(data: Path) -> str:
             verdicts=Counter(outcome.verdict for outcome in outcomes),
             games={name: game_facts(game) for name, game in distribution["games"].items()},
             distribution=distribution,
-            saturation=saturation_facts(saturation),
+            saturation=saturation_facts(worlds["saturation"]),
+            boltzmann=boltzmann_facts(worlds["boltzmann"]),
+            approximation=approximation_facts(worlds["approximation"]),
             worlds=two_colors["worlds"],
             two_colors=two_colors,
             two_color_arms={arm: label for arm, (label, _) in TWO_COLOR_ARMS.items()},
@@ -236,6 +249,34 @@ def _halfway(plays: Sequence[Mapping[str, Any]]) -> float:
         next((step for step, w1 in zip(p["step"], p["w1"], strict=True) if w1 <= p["w1"][0] / 2), math.inf)
         for p in plays
     )
+
+
+def boltzmann_facts(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Of each method, over its seeds: the median of its highest log-likelihood and of its last, the lowest last one."""
+    methods = {}
+    for name, plays in result["methods"].items():
+        ends = [play["log_likelihood"][-1] for play in plays]
+        methods[name] = {
+            "highest": statistics.median(max(play["log_likelihood"]) for play in plays),
+            "end": statistics.median(ends),
+            "lowest_end": min(ends),
+            "lowest_late": min(min(play["log_likelihood"][len(play["step"]) // 2 :]) for play in plays),
+            "mass": statistics.median(play["mass"][-1] for play in plays),
+        }
+    return {**result, "methods": methods, "best": -math.log(result["patterns"])}
+
+
+def approximation_facts(result: Mapping[str, Any]) -> dict[str, Any]:
+    """By the rule: medians of the distance by width. By the coin: the lowest and highest mean a* over all widths."""
+    return {
+        **result,
+        "rms": {record["width"]: statistics.median(record["rms"]) for record in result["rule"]},
+        "coin_means": {
+            loss: [spread(mean for record in records for mean in record["mean"]) for spread in (min, max)]
+            for loss, records in result["coin"].items()
+        },
+        "mean": result["red_share"] * result["colors"]["red"] + (1 - result["red_share"]) * result["colors"]["blue"],
+    }
 
 
 def _told(outcome: ClaimResult) -> dict[str, str]:

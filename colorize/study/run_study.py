@@ -1,4 +1,4 @@
-"""The study's command: trains the arms that are missing, measures them, and writes study.json."""
+"""The study's command: trains the arms that are missing, measures them, and writes study.json and the report."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from colorize.study.samples import sample_folder
 from colorize.system import files
 from colorize.system.program import INTERRUPTED, OK, run_program
 from colorize.system.threads import add_threads_option, use_threads, wait_passively
+
+REPORT = "report"  # the folder of pages in a study's
 
 
 def write_study(study: Study) -> Path:
@@ -68,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--validation", nargs="+", metavar="PHOTOS", help="photos to measure on, none of them in --data"
     )
     parser.add_argument("--encoder-start", default="", metavar="FILE", help='ImageNet weights, or "hub": see train.py')
-    parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="runs, strips and study.json")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FOLDER", help="runs, strips, study.json and the report"
+    )
     parser.add_argument("--arms", nargs="+", metavar="ARM", default=[], help=f"only these of {', '.join(ARMS)}")
     parser.add_argument("--seeds", type=int, default=2, metavar="N", help=f"of {', '.join(TWICE)} [%(default)s]")
     parser.add_argument("--steps", type=int, metavar="N", help=f"of each arm [{COMMON['adversarial_steps']}]")
@@ -96,6 +100,11 @@ def _run(given: argparse.Namespace, arguments: Sequence[str]) -> int:
         target = write_study(study)
         print(format_table(json.loads(target.read_text(encoding="utf-8"))))
         print(target)
+        from colorize.study.publish import collect, write_report
+
+        report = study.out / REPORT
+        for page in write_report(collect(study.out, report, quick=given.quick), report):
+            print(page)
     return OK
 
 

@@ -24,16 +24,17 @@ from colorize.system import files
 from colorize.system.program import run_program
 from colorize.system.threads import wait_passively
 
-TOY_PROBLEMS = ("distribution", "saturation", "two-colors")
+TOY_PROBLEMS = ("distribution", "saturation", "boltzmann", "approximation", "two-colors")
 _DIGITS = 4  # significant ones in the file
 
 
 def run_toy_problem(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
     """The numbers of one problem, as they stand in its file. Raises `MissingExtra` where there is no torch."""
     require("study", "training", *EXTRAS["train"])
-    from colorize.study import distribution, saturation, two_colors
+    from colorize.study import approximation, boltzmann, distribution, saturation, two_colors
 
-    run = {"distribution": distribution.run, "saturation": saturation.run, "two-colors": two_colors.run}[name]
+    modules = (distribution, saturation, boltzmann, approximation, two_colors)
+    run = dict(zip(TOY_PROBLEMS, modules, strict=True))[name].run
     command = f"python -m colorize.study.toy_problems {name} --seed {seed}{' --quick' if quick else ''} --out FOLDER"
     result = rounded({"format": 1, "command": command, "seed": seed, "quick": quick, **run(seed, quick=quick)}, _DIGITS)
     assert isinstance(result, dict)
