@@ -1,4 +1,4 @@
-"""What a film costs: `python benchmarks/films.py [--seconds 6] [--minutes 20] [--kills 20]`
+"""What a film costs: `python benchmarks/films.py [--seconds 6] [--minutes 20] [--kills 20 [--killed 120]]`
 
 Colors synthetic films of 480p and 1080p (a pan over a photo with grain, a cut every four seconds) as `colorize` does,
 and beside it measures the parts that nobody can do without, in blocks that take turns, so that a slow moment of the
@@ -10,8 +10,8 @@ machine hits all alike:
 in milliseconds per frame, median of the blocks; frames/s is by the clock.
 
 With --minutes, a film of that length (240 × 180) is colored in a process of its own, and its memory after one minute of
-film and at the end is told (Linux only). With --kills, a film of two minutes is killed so often at random moments, gone
-on with, and compared with an unbroken run. The photos are those of scikit-image.
+film and at the end is told (Linux only). With --kills, a film of two minutes, or of --killed seconds, is killed at so
+many random moments, gone on with, and compared with an unbroken run. The photos are those of scikit-image.
 """
 
 from __future__ import annotations
@@ -49,9 +49,11 @@ RATE = 25
 SHOT = 4  # seconds
 BLOCKS = 3
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+LEAST = 2  # seconds of a segment in the film that is killed: every shot is one, so that a short film has many
 COLOR = (  # in a process of its own
-    "import sys; from colorize.options import FilmOptions; from colorize.video import colorize_film\n"
-    "colorize_film(sys.argv[1], sys.argv[2], film_options=FilmOptions(codec=sys.argv[3]))"
+    "import sys; from fractions import Fraction; from colorize.options import FilmOptions\n"
+    f"from colorize.video import film; film.LEAST = Fraction({LEAST})\n"
+    "film.colorize_film(sys.argv[1], sys.argv[2], film_options=FilmOptions(codec=sys.argv[3]))"
 )
 
 
@@ -60,7 +62,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=6, help="of each film, 0 for none")
     parser.add_argument("--codec", default=FilmOptions().codec, choices=CODECS, help="as for colorize")
     parser.add_argument("--minutes", type=float, default=0, help="of a long film, whose memory is told")
-    parser.add_argument("--kills", type=int, default=0, help="of a film of two minutes")
+    parser.add_argument("--kills", type=int, default=0, help="of a film that is gone on with")
+    parser.add_argument("--killed", type=float, default=120, help="seconds of that film")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
@@ -74,7 +77,8 @@ def main() -> None:
             early, late = memory(make_film(place / "long.mkv", (240, 180), round(options.minutes * 60 * RATE)))
             print(f"{options.minutes:g} minutes: {early:.0f} MB after the first, {late:.0f} MB at the end")
         if options.kills:
-            print(kill(make_film(place / "two-minutes.mkv", (240, 180), 120 * RATE), options.kills))
+            count = round(options.killed * RATE)
+            print(kill(make_film(place / "killed.mkv", (240, 180), count), count, options.kills))
 
 
 def make_film(path: Path, size: tuple[int, int], count: int) -> Path:
@@ -160,19 +164,20 @@ def memory(source: Path) -> tuple[float, float]:
     return early, late
 
 
-def kill(source: Path, times: int) -> str:
-    """Color a film in processes that are killed at random moments; what came of it."""
-    whole, killed = source.with_name("whole.mkv"), source.with_name("killed.mkv")
+def kill(source: Path, count: int, times: int) -> str:
+    """Color a film of `count` frames in processes that are killed at random moments; what came of it."""
+    whole, killed = source.with_name("whole.mkv"), source.with_name("again.mkv")
     began = time.monotonic()
     subprocess.run([sys.executable, "-c", COLOR, str(source), str(whole), "ffv1"], check=True)
-    usual = (time.monotonic() - began) / times
+    segment = (time.monotonic() - began) / (count / (SHOT * RATE))  # seconds of work, about
     moments, done, lost, finished = random.Random(1), 0, [], 0
     folder = folder_of(killed)
     for _ in range(times):
+        before = set(folder.glob("*.tmp"))  # which the kill before has left
         process = subprocess.Popen([sys.executable, "-c", COLOR, str(source), str(killed), "ffv1"])
-        while process.poll() is None and not list(folder.glob("*.tmp")):
+        while process.poll() is None and not set(folder.glob("*.tmp")) - before:
             time.sleep(0.01)
-        time.sleep(moments.uniform(0, 2 * usual))
+        time.sleep(moments.uniform(0, 2.5 * segment))
         process.send_signal(signal.SIGKILL)
         process.wait()
         if killed.exists():
@@ -184,7 +189,8 @@ def kill(source: Path, times: int) -> str:
         if entered < done:
             raise SystemExit(f"{done} segments were done, the journal has {entered}")
         done = entered
-        lost.append(len(list(folder.glob("*.nut"))) + len(list(folder.glob("*.tmp"))) - entered)
+        # A file that is being written is a segment, or the journal that is to tell of one.
+        lost.append(max(len(list(folder.glob("*.nut"))) - entered, len(list(folder.glob("*.tmp")))))
     subprocess.run([sys.executable, "-c", COLOR, str(source), str(killed), "ffv1"], check=True)
     same = _pixels(whole) == _pixels(killed)
     left = sorted(path.name for path in source.parent.glob(".colorize*"))

@@ -64,6 +64,7 @@ LIBRARIES: dict[str, set[str]] = {
     "export": {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},
     "video": {"av", "cv2", "numpy"},
     "video.preview": {"av", "numpy", "PIL"},
+    "video.guidance": {"numpy", "PIL"},
     "batch": set(),
     "coloring": {"numpy", "PIL"},
     "coloring.engine": {"numpy"},

@@ -45,7 +45,7 @@ _FILM_DEFAULTS = FilmOptions()
 _NEUTRAL = "{:g},{:g}".format(*NEUTRAL)
 _OF_ONE_PHOTO = ("--hint", "--hints")
 _REFERENCES = ("--reference", "--reference-dir")
-_FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report"}
+_FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report", "--hints", "--reference"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _NOT_TOGETHER = {
     "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
@@ -53,7 +53,7 @@ _NOT_TOGETHER = {
     "--verify": ("--report", "--overwrite", "--skip-color", *_REFERENCES, *_OF_ONE_PHOTO),
     "--reference": ("--reference-dir",),
     "--hint": ("--hints",),
-    "--preview": ("--dry-run", "--report"),
+    "--preview": ("--dry-run", "--report", "--hints", "--reference"),
 }
 
 
@@ -204,16 +204,17 @@ class Arguments:
     hints: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE",
-            help="Hints as an image of the photo's size, transparent where there is no hint; or as JSON, with regions.",
+            metavar="PATH",
+            help="Hints as an image of the photo's size, transparent where there is no hint; or as JSON, with regions. "
+            "For a film: such an image, called by its frame (120.png, 1-23.2.png), or a folder of them.",
         ),
     ] = None
     reference: Annotated[
         list[Path] | None,
         typer.Option(
-            metavar="FILE",
+            metavar="PATH",
             help="A photo in color: what looks like something in it takes its color. Can be given several times; holds "
-            "for all photos.",
+            "for all photos. For a film: a folder of frames in color, called by their frame.",
         ),
     ] = None
     reference_dir: Annotated[

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,25 +76,30 @@ def colorize(arguments: Arguments) -> int:
 
 def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     """Do what was asked for, and give the exit status."""
-    from colorize.cli.films import Films, are_films, plan_films
+    from colorize.cli.films import Films, are_films, plan_films, read_frames
     from colorize.cli.session import Session
+    from colorize.coloring.conditions import NO_CONDITIONS
     from colorize.system.memory import keep_freed_memory
 
     _let_interrupts_raise()
     film_options = arguments.film_options()
     is_film = are_films(arguments.named, arguments.not_for_films, arguments.not_for_photos)
-    conditions = _conditions(arguments)
     keep_freed_memory()
     print_log(arguments.verbose)
     if is_film:
+        frames = read_frames(arguments.hints, arguments.reference or ())
         jobs = plan_films(arguments.named, _output(arguments))
-        films = Films(lambda: _load(arguments, conditions), options, film_options)
+        if frames and len(jobs) != 1:
+            raise ConfigError(f"hints and frames in color belong to one film, these are {len(jobs)}")
+        without = replace(arguments, reference=None)
+        films = Films(lambda: _load(without, NO_CONDITIONS), options, film_options, frames)
         if arguments.dry_run:
             _check_model(arguments)
             return films.estimate(jobs)
         if arguments.preview:
             return films.preview(jobs)
         return films.color(jobs, arguments.report)
+    conditions = _conditions(arguments)
     interrupt = Interrupt()
     session = Session(
         lambda: _load(arguments, conditions),

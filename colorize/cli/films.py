@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -16,19 +16,21 @@ from typing import TYPE_CHECKING
 from colorize.batch.report import Report, line_about
 from colorize.batch.results import Outcome
 from colorize.cli.terminal import INTERRUPTED, OK, SOME_FAILED, Lines, print_status
-from colorize.errors import ConfigError, DataError, FilmError
+from colorize.errors import ConfigError, DataError, FilmError, PhotoError
 from colorize.options import FILM_SUFFIXES, ColorizeOptions, FilmOptions
 from colorize.requirements import require
-from colorize.system import files
 
 if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
+    from colorize.coloring.conditions import Conditions
     from colorize.video.film import FilmResult, Progress
     from colorize.video.survey import Estimate
 
 _RESULT = ".mkv"
 _MARK = "-color"
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
+_TIME_IN_NAME = re.compile(r"(?:(?:(\d+)[-:_])?(\d+)[-:_](\d+(?:\.\d*)?))|(\d+\.\d+)")
+_NUMBER_IN_NAME = re.compile(r"(?:.*\D)?(\d+)")
 TOLD_EVERY = 600.0  # seconds from line to line of progress, where there is no terminal
 
 
@@ -117,16 +119,93 @@ def read_cuts(path: Path) -> tuple[int | float, ...]:
     return tuple(cuts)
 
 
+def read_frames(hints: Path | None, pictures: Sequence[Path]) -> dict[int | float, Conditions]:
+    """Read what is given for single frames of a film: images called by the number or the time of their frame.
+
+    Args:
+        hints: an image of hints, or a folder of them.
+        pictures: folders of frames in color.
+
+    Returns:
+        Conditions by frame, as `colorize.video.colorize_film` takes them.
+
+    Raises:
+        DataError: an image cannot be read.
+        ConfigError: a name tells no frame, or two the same, or a folder has no images, or an image of hints no alpha.
+    """
+    from colorize import photo
+    from colorize.coloring.conditions import Conditions
+    from colorize.coloring.hints import read_mask
+
+    masks: dict[int | float, Path] = {}
+    if hints is not None:
+        masks = _by_moment(_images_in(hints) if hints.is_dir() else [hints])
+    for folder in pictures:
+        if not folder.is_dir():
+            raise ConfigError(f"{folder}: expected a folder of frames in color: for films, --reference takes no photo")
+    colored = _by_moment([image for folder in pictures for image in _images_in(folder)])
+    try:
+        return {
+            moment: Conditions(
+                read_mask(masks[moment]) if moment in masks else None,
+                photo.open(colored[moment]).image if moment in colored else None,
+            )
+            for moment in sorted({*masks, *colored})
+        }
+    except PhotoError as error:
+        raise DataError(str(error)) from error
+
+
+def _images_in(folder: Path) -> list[Path]:
+    from colorize import photo
+
+    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in photo.SUFFIXES and path.name[0] != ".")
+    if not images:
+        raise ConfigError(f"{folder}: expected images called by the number or the time of their frame, there are none")
+    return images
+
+
+def _by_moment(paths: Sequence[Path]) -> dict[int | float, Path]:
+    found: dict[int | float, Path] = {}
+    for path in paths:
+        if (other := found.setdefault(moment_of(path), path)) != path:
+            raise ConfigError(f"{path}: {other} is for the same frame")
+    return found
+
+
+def moment_of(path: Path) -> int | float:
+    """The frame that an image is called by: the number at the end of its name, or a time in all of it.
+
+    120.png, frame-0120.png: frame 120, counted from 0. 83.2.png, 1-23.2.png, 0-01-23.2.png: seconds, minutes-seconds
+    and hours-minutes-seconds. Raises `ConfigError`.
+    """
+    if time := _TIME_IN_NAME.fullmatch(path.stem):
+        hours, minutes, seconds, alone = (float(each or 0) for each in time.groups())
+        return hours * 3600 + minutes * 60 + seconds + alone
+    if number := _NUMBER_IN_NAME.fullmatch(path.stem):
+        return int(number[1])
+    raise ConfigError(
+        f"{path}: expected a name that ends in the number of a frame, like frame-0120, or is a time, like 1-23.2"
+    )
+
+
 class Films:
     """Does films one after another and prints what becomes of each."""
 
-    def __init__(self, load: Callable[[], Colorizer], options: ColorizeOptions, film_options: FilmOptions) -> None:
+    def __init__(
+        self,
+        load: Callable[[], Colorizer],
+        options: ColorizeOptions,
+        film_options: FilmOptions,
+        conditions: Mapping[int | float, Conditions] | None = None,
+    ) -> None:
         """Nothing is loaded yet.
 
         Args:
             load: gives the colorizer, when there is a film to do.
             options: of all films.
             film_options: of all films.
+            conditions: of single frames, as of `colorize_film`.
 
         Raises:
             MissingExtra: what films need is not installed.
@@ -135,6 +214,7 @@ class Films:
         self._load = cache(load)
         self._options = options
         self._film_options = film_options
+        self._conditions = conditions or {}
 
     def color(self, jobs: Sequence[FilmJob], report: str | None = None) -> int:
         """Color films.
@@ -194,13 +274,18 @@ class Films:
             print_status(f"{job.target}: is there already; --overwrite colors it again")
             yield from reported(_line(job, Outcome.SKIPPED))
             return
-        files.clean_stale(job.target.parent)
         colorizer = self._load()
         began = time.monotonic()
         try:
             with _display(job.source.name) as progress:
                 result = colorize_film(
-                    job.source, job.target, self._options, self._film_options, colorizer=colorizer, progress=progress
+                    job.source,
+                    job.target,
+                    self._options,
+                    self._film_options,
+                    conditions=self._conditions,
+                    colorizer=colorizer,
+                    progress=progress,
                 )
         except FilmError as error:
             yield from reported(_line(job, Outcome.FAILED, time.monotonic() - began, reason=str(error)))

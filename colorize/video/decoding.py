@@ -61,6 +61,7 @@ _CONTAINERS = ("matroska", "mov", "avi", "asf", "flv", "mpeg", "mpegvideo", "mpe
 
 _DEFAULTS = FilmOptions()
 _MOST_PIXELS = 8192 * 4352
+_MOST_RATE = 1000  # frames per second: Matroska counts milliseconds
 _RUN_UP = Fraction(5)  # seconds before a place at which decoding begins: some films refresh the picture bit by bit
 _LOOKED_AT = 8  # frames that are decoded to learn what the picture is like
 _MAY_LACK = Fraction(1, 50)  # share of its length by which a whole file may end before its header says,
@@ -298,6 +299,9 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions = _DEFAULTS) ->
     film = Film(path, container, stream, layout, tags, frame.rotation, attachments, copied, left_out)
     film.start = Fraction(options.start).limit_denominator(av.time_base)
     film.until = None if options.end is None else Fraction(options.end).limit_denominator(av.time_base)
+    if (rate := film.rate) > _MOST_RATE:
+        film.container.close()
+        raise FilmError(f"{path}: {float(rate):g} frames a second are more than a Matroska film tells apart")
     if film.seconds is not None and film.start >= film.seconds:
         length = float(film.seconds)
         film.container.close()
@@ -365,7 +369,7 @@ def _look(container: InputContainer, stream: VideoStream, path: Path) -> tuple[V
                 continue
             if len(frames) >= _LOOKED_AT:
                 break
-    except (av.FFmpegError, MemoryError) as error:
+    except (av.FFmpegError, MemoryError, ValueError) as error:  # PyAV raises the last one for a codec or a size of none
         if not frames:
             raise FilmError(f"{path}: no picture of it can be decoded ({_words(error)})") from error
     if not frames:

@@ -2,7 +2,9 @@
 
 The network's opinion of a wall wanders over seconds, by more than the mean of neighboring frames can hide. So each key
 frame's colors are compared with those that earlier ones carried to it along the motion, band by band of lightness, and
-moved towards them. What is new in the picture has nothing to be compared with, and counts for nothing.
+moved towards them. What is new in the picture has nothing to be compared with, and counts for nothing. Where the
+network finds a picture more or less colorful from second to second, as in a zoom, it is followed: no key frame is made
+much paler or more colorful than it says.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ _MEMORY = 100.0  # key frames after which the network's opinion of now counts 1/
 _POWER = 4  # of chroma, by which a key frame counts: the network is pale where it is unsure
 _FADE = 0.2  # change of the mean level, as a share, from key frame to key frame, that makes the shot forget nearly all
 _COUNTS_LEAST = 1e-4
+_CHROMA_CHANGE = 0.04  # share by which a key frame's mean chroma may change
+_HALVINGS = 7  # of the search for how far a correction may go: to less than 1 %
 _SEEN_LEAST = 0.005  # share of the pixels: a band that shows less of what was there before stays as it is
 
 
@@ -64,7 +68,7 @@ class Drift:
         kept = self.count(ab, levels)
         seen = _by_band(levels, trust) + _SEEN_LEAST * levels.size
         means = [_by_band(levels, (there - here) * trust) / seen for here, there in zip(ab, carried, strict=True)]
-        return kept[:, None] * np.stack(means, axis=-1)
+        return _limited(kept[:, None] * np.stack(means, axis=-1), ab, levels)
 
     def count(self, ab: FloatArray, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Count a key frame, and tell the share (BANDS,) of those before it."""
@@ -81,6 +85,26 @@ def corrected(ab: FloatArray, levels: NDArray[np.uint8], correction: Correction)
     """A key frame's colors (2, h, w) without their drift."""
     by_level = (correction.T @ _HATS).astype(np.float32)  # (2, levels)
     return np.asarray(ab + by_level[:, levels])
+
+
+def _limited(correction: Correction, ab: FloatArray, levels: NDArray[np.uint8]) -> Correction:
+    """As much of a correction as leaves a key frame its mean chroma."""
+    before = _chroma(ab)
+
+    def is_allowed(share: float) -> bool:
+        return abs(_chroma(corrected(ab, levels, share * correction)) - before) <= _CHROMA_CHANGE * before
+
+    if is_allowed(1.0):
+        return correction
+    low, high = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if is_allowed(middle) else (low, middle)
+    return low * correction
+
+
+def _chroma(ab: FloatArray) -> float:
+    return float(np.hypot(*ab).mean())
 
 
 def _by_band(levels: NDArray[np.uint8], values: FloatArray) -> NDArray[np.float64]:

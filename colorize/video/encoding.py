@@ -41,9 +41,11 @@ _ENCODERS = {
     "ffv1": ("ffv1", {"level": "3", "slicecrc": "1"}),
 }
 _ONLY_420 = {"av1"}
+_ONLY_EVEN = {"x264"}  # sides, where pixels share a Cb and a Cr
 _LOSSLESS = {"ffv1"}
 _WITH_ASPECT = {"x264"}  # PyAV 18 and 19 cannot tell the container the aspect of pixels: the codec has to carry it
 _DEFAULT_CRF = {"x264": 17, "av1": 24}
+_MOST_RATE = {"av1": Fraction(240)}  # frames per second that SVT-AV1 believes; timestamps are kept all the same
 _TEXT_OF_MP4 = "mov_text"  # whose packets are the text after its length in two bytes
 
 
@@ -200,6 +202,12 @@ def check_codec(film: Film, options: FilmOptions) -> None:
     """Check that the codec takes the film's pictures. Raises `ConfigError`."""
     if options.codec in _ONLY_420 and film.layout.shared != (2, 2):
         raise ConfigError(f"codec {options.codec} takes pictures of 4:2:0 only, {film.path} has {film.layout.pix_fmt}")
+    width, height, (across, down) = film.layout.width, film.layout.height, film.layout.shared
+    if options.codec in _ONLY_EVEN and (width % across or height % down):
+        raise ConfigError(
+            f"codec {options.codec} takes no {width}×{height} px of {film.layout.pix_fmt}, as {film.path} has: "
+            "a side is odd; ffv1 does, and av1 in 4:2:0"
+        )
 
 
 def _add_picture(output: OutputContainer, film: Film, options: FilmOptions) -> VideoStream:
@@ -207,7 +215,8 @@ def _add_picture(output: OutputContainer, film: Film, options: FilmOptions) -> V
     settings = dict(settings)
     if options.codec not in _LOSSLESS:
         settings["crf"] = str(_DEFAULT_CRF[options.codec] if options.crf is None else options.crf)
-    stream = output.add_stream(name, rate=film.rate.limit_denominator(1001), options=settings)
+    rate = min(film.rate.limit_denominator(1001), _MOST_RATE.get(options.codec, film.rate))
+    stream = output.add_stream(name, rate=rate, options=settings)
     assert isinstance(stream, VideoStream)
     stream.width, stream.height, stream.pix_fmt = film.layout.width, film.layout.height, film.layout.pix_fmt
     stream.time_base = stream.codec_context.time_base = film.time_base

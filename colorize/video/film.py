@@ -24,6 +24,7 @@ from colorize.system.files import atomic
 from colorize.video.cuts import WARM_UP, given_cuts, mark_cuts
 from colorize.video.decoding import Film, open_film
 from colorize.video.encoding import FilmWriter, PieceWriter, check_codec, check_target
+from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, Said, digest
 from colorize.video.painter import FramePainter, Seen
 from colorize.video.segments import FilmWork, Place, identity_of, work_on
 from colorize.video.steady import ShotState, steady_colors
@@ -56,6 +57,7 @@ def colorize_film(
     options: ColorizeOptions = _DEFAULTS,
     film_options: FilmOptions = _FILM_DEFAULTS,
     *,
+    conditions: FrameConditions = NOTHING_SAID,
     colorizer: Colorizer | None = None,
     progress: Progress | None = None,
 ) -> FilmResult:
@@ -69,8 +71,12 @@ def colorize_film(
         target: the result, a Matroska file (.mkv), written whole or not at all.
         options: of which strength, look, shadows, lights, size and overwrite matter here.
         film_options: what is colored, and how it is encoded.
+        conditions: what the colors have to obey, by the frame that it is said of: its number from 0 (a whole number) or
+            its time in seconds (any other number). Hints move along with what they lie on to the end of the shot. A
+            reference is the frame itself in color: its colors are carried on and fade into those of the network.
         colorizer: colors the key frames; None is the model that comes with the program.
-        progress: called after each frame.
+        progress: called after each frame with the frames that are done, and about how many there are, or None. What
+            it raises stops the work, and is raised; the next call with the same arguments goes on.
 
     Returns:
         What came of it.
@@ -78,7 +84,7 @@ def colorize_film(
     Raises:
         FilmError: the source cannot be read or colored, or the target cannot be written or is there already, or was
             begun from another source or with other settings.
-        ConfigError: the codec does not take the film's pictures.
+        ConfigError: the codec does not take the film's pictures, or the film or the model does not take the conditions.
     """
     source, target = Path(source), Path(target)
     check_target(str(target), target.suffix)
@@ -87,18 +93,21 @@ def colorize_film(
     with open_film(source, film_options) as film:
         check_codec(film, film_options)
         colorizer = colorizer or Colorizer.load()
-        tied_to = {"source": identity_of(source), "settings": _settings(options, film_options, colorizer)}
+        settings = _settings(options, film_options, conditions, colorizer)
+        tied_to = {"source": identity_of(source), "settings": settings}
         try:
             with work_on(target, tied_to, anew=options.overwrite) as work:
                 resumed = work.place.frames if work.place else 0
-                _color(Coloring(film, options, film_options, colorizer, work.place), work, film_options, progress)
+                coloring = Coloring(film, options, film_options, colorizer, work.place, conditions)
+                _color(coloring, work, film_options, progress)
                 left_out = _join(work, source, target, options, film_options)
                 end = work.place
+                assert end is not None
+                left_out += tuple(coloring.unused(end.frames))
         except av.FFmpegError as error:
             raise FilmError(f"{target}: cannot be written ({error.strerror or error})") from error
         except OSError as error:
             raise FilmError(f"{target}: cannot be written ({error.strerror})") from error
-    assert end is not None
     size = (film.layout.width, film.layout.height)
     return FilmResult(end.frames, end.shots, left_out, end.damaged, resumed, size)
 
@@ -108,6 +117,7 @@ def colored_frames(
     options: ColorizeOptions = _DEFAULTS,
     film_options: FilmOptions = _FILM_DEFAULTS,
     *,
+    conditions: FrameConditions = NOTHING_SAID,
     colorizer: Colorizer | None = None,
 ) -> Iterator[VideoFrame]:
     """Color a film frame by frame.
@@ -116,6 +126,7 @@ def colored_frames(
         source: a film file.
         options: of which strength, look, shadows, lights and size matter here.
         film_options: of which every, start, end, cuts and force matter here.
+        conditions: as of `colorize_film`.
         colorizer: as of `colorize_film`.
 
     Yields:
@@ -123,19 +134,23 @@ def colored_frames(
 
     Raises:
         FilmError: the source cannot be read or colored.
+        ConfigError: the film or the model does not take the conditions.
     """
     with open_film(source, film_options) as film:
-        for each in Coloring(film, options, film_options, colorizer or Colorizer.load()).frames():
+        colorizer = colorizer or Colorizer.load()
+        for each in Coloring(film, options, film_options, colorizer, conditions=conditions).frames():
             yield each.frame
 
 
-def _settings(options: ColorizeOptions, film_options: FilmOptions, colorizer: Colorizer) -> dict[str, Any]:
+def _settings(
+    options: ColorizeOptions, film_options: FilmOptions, conditions: FrameConditions, colorizer: Colorizer
+) -> dict[str, Any]:
     """What the pixels of the result depend on."""
     model = type(colorizer.engine).__name__
     if colorizer.model is not None:
         model += f" {fingerprint(colorizer.model)}"
     of_colors = {name: getattr(options, name) for name in ("strength", "look", "shadows", "lights", "size")}
-    return {**of_colors, **asdict(film_options), "model": model}
+    return {**of_colors, **asdict(film_options), "hints and frames in color": digest(conditions), "model": model}
 
 
 def _color(coloring: Coloring, work: FilmWork, options: FilmOptions, progress: Progress | None) -> None:
@@ -213,9 +228,10 @@ class Coloring:
         film_options: FilmOptions,
         colorizer: Colorizer,
         place: Place | None = None,
+        conditions: FrameConditions = NOTHING_SAID,
     ) -> None:
         self.film = film
-        self._painter = FramePainter(film.layout, options, colorizer.engine)
+        self._painter = FramePainter(film.layout, options, colorizer.engine, film_options, conditions)
         self._every = film_options.every
         self._cuts = film_options.cuts
         self._place = place
@@ -228,7 +244,7 @@ class Coloring:
     def frames(self) -> Iterator[ColoredFrame]:
         """Colored frames."""
         state = self._place.state if self._place else None
-        for each in steady_colors(self.shots(state), self._painter.predict, self._every, state):
+        for each in steady_colors(self.shots(state), self._painter.predict, self._every, state, self._said()):
             seen = each.frame
             if seen.number < self._first:
                 continue
@@ -237,6 +253,27 @@ class Coloring:
             self._shots += not each.position
             self._count = seen.number + 1
             self._before.append((seen.frame.pts or 0, self._painter.checksum(seen.frame)))
+
+    def unused(self, frames: int) -> list[str]:
+        """What was said of frames that there are not, in a film of so many."""
+        return self._painter.guidance.beyond(frames, self.film.start, self.film.length)
+
+    def _said(self) -> Callable[[Seen], list[Said]]:
+        """What a person says of each of the frames of `shots`, which come in order."""
+        before = self.film.start - 2 * TOLERANCE if self.film.start else None
+        if self._place and self._place.before:  # the state knows what was said until then
+            before = self.film.seconds_of(self._place.before[-1][0])
+
+        def say(seen: Seen) -> list[Said]:
+            nonlocal before
+            if seen.number < self._first:
+                return []
+            now = self.film.seconds_of(seen.frame.pts or 0)
+            said = self._painter.guidance.at(seen.number, now, before)
+            before = now
+            return said
+
+        return say
 
     def place_of(self, each: ColoredFrame | None) -> Place:
         """Where the film can be gone on with: at the frame that `frames` has given last, or its end."""

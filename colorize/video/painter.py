@@ -16,12 +16,14 @@ from colorize.color.upsample import upsampler
 from colorize.coloring.engine import Engine
 from colorize.coloring.looks import develop
 from colorize.coloring.prediction import View, predict, size_of_view
-from colorize.options import ColorizeOptions
+from colorize.options import ColorizeOptions, FilmOptions
 from colorize.video.chroma import ChromaTable, Codes
 from colorize.video.decoding import Layout, luma_of
 from colorize.video.encoding import colored
+from colorize.video.guidance import NOTHING_SAID, FrameConditions, Guidance
 
 _STRIP = 1 << 17  # pixels of chroma worked out at once
+_FILM_DEFAULTS = FilmOptions()
 
 
 class Seen(NamedTuple):
@@ -35,13 +37,22 @@ class Seen(NamedTuple):
 class FramePainter:
     """Paints frames of one layout."""
 
-    def __init__(self, layout: Layout, options: ColorizeOptions, engine: Engine) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        options: ColorizeOptions,
+        engine: Engine,
+        film_options: FilmOptions = _FILM_DEFAULTS,
+        conditions: FrameConditions = NOTHING_SAID,
+    ) -> None:
+        """Raises `ConfigError` for conditions that are not for this film, or not for this engine's model."""
         self._layout = layout
         self._options = options
         self._engine = engine
         self._table = ChromaTable(layout.code)
         self._level_of_luma = layout.code.level_of_luma
         self._small = size_of_view(layout.width * float(layout.aspect), layout.height, options.size)
+        self.guidance = Guidance(conditions, layout, self._small, engine, film_options)
 
     def look(self, frame: VideoFrame, number: int) -> Seen:
         """A frame with what the network sees of it."""
@@ -52,10 +63,21 @@ class FramePainter:
         """Of its luma."""
         return zlib.crc32(np.ascontiguousarray(luma_of(frame, self._layout)).data)
 
-    def predict(self, levels: NDArray[np.uint8]) -> FloatArray:
-        """The colors (2, h, w) of small levels. The network sees the picture upright."""
+    def predict(
+        self, levels: NDArray[np.uint8], hints: FloatArray | None = None, pictures: tuple[int, ...] = ()
+    ) -> FloatArray:
+        """The colors (2, h, w) of small levels. The network sees the picture upright.
+
+        Args:
+            levels: of a frame (h, w).
+            hints: (3, h, w), as of `hint_array`.
+            pictures: numbers of those frames in color whose colors are looked for in it.
+        """
         turns = self._layout.turns
-        (ab,) = predict(self._engine, [View(np.ascontiguousarray(np.rot90(levels, turns)), None, None)])
+        upright = np.ascontiguousarray(np.rot90(levels, turns))
+        turned = None if hints is None else np.ascontiguousarray(np.rot90(hints, turns, axes=(1, 2)))
+        seen = View(upright, turned, None, match=self.guidance.match(upright, pictures))
+        (ab,) = predict(self._engine, [seen])
         return np.rot90(ab, -turns, axes=(1, 2))
 
     def paint(self, seen: Seen, ab: FloatArray) -> VideoFrame:

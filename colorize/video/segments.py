@@ -20,9 +20,10 @@ import numpy as np
 from colorize.errors import FilmError
 from colorize.system.files import atomic, claim, clean_stale
 from colorize.video.drift import Memory
-from colorize.video.steady import ShotState
+from colorize.video.guidance import Points
+from colorize.video.steady import Guided, ShotState
 
-_VERSION = 1  # of the journal
+_VERSION = 2  # of the journal
 _JOURNAL = "journal.json"
 _CLAIM = "claim"
 _SAMPLE = 1 << 20  # bytes of each piece of the source that is looked at
@@ -109,7 +110,8 @@ def work_on(target: Path, tied_to: Mapping[str, Any], *, anew: bool) -> Iterator
     try:
         try:
             with claim(folder / _CLAIM):
-                clean_stale(folder)
+                for place in (folder, target.parent):  # a kill while the segments were joined leaves the latter
+                    clean_stale(place)
                 work = FilmWork(folder, tied_to, _segments_of(folder, tied_to, target, anew))
                 yield work
                 is_done = True
@@ -177,6 +179,13 @@ def _segment(values: Mapping[str, Any]) -> Segment:
         given: dict[str, Any] = dict(state)  # type: ignore[call-overload]
         given["memory"] = Memory(np.array(given["memory"]["weights"], np.float64), given["memory"]["level"])
         given["corrections"] = tuple(np.array(each, np.float64) for each in given["corrections"])
+        given["guided"] = _guided(given["guided"])
         state = ShotState(**given)
     place = replace(place, before=tuple((pts, checksum) for pts, checksum in place.before), state=state)
     return Segment(values["file"], values["first"], values["size"], place)
+
+
+def _guided(values: Mapping[str, Any]) -> Guided:
+    places, ab, levels = (np.array(values["points"][name], np.float32) for name in ("places", "ab", "levels"))
+    points = Points(places.reshape(-1, 2), ab.reshape(-1, 2), levels)
+    return Guided(values["settled"], values["faded"], points, tuple(values["pictures"]))

@@ -3,14 +3,14 @@
 Each key frame gives its colors to the frames around it in the same shot. Every frame takes the mean of what it gets,
 weighted pixel by pixel by how far the motion on the way can be trusted. Positions are carried from frame to frame, not
 colors: so each color is interpolated once, and does not blur on its way. What drifts over longer times is taken out of
-the key frames (`drift`).
+the key frames (`drift`). What a person says of a frame (`guidance`) is carried on from there.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -19,13 +19,34 @@ from numpy.typing import NDArray
 from colorize.color.units import FloatArray
 from colorize.options import REACH, FilmOptions
 from colorize.video.drift import BANDS, Correction, Drift, Memory, corrected
+from colorize.video.guidance import Points, Said
 from colorize.video.motion import Motion, grid, motion_between, moved
 
 _SETTLED = 48  # frames from which on drift is taken out: before, the mean holds colors, and the network may find better
 _LEAST_TRUST = 1e-3  # so that what nobody can be trusted about still gets some color
 
+FADE = 100  # frames until the colors that a person gave a frame have faded into those of the network
+_HINTED = 4.0  # how much more a key frame counts that knows hints
+_ROOT = 4  # of the trust in a person's colors: that of many frames is a product
+
 T = TypeVar("T")
-Predict = Callable[[NDArray[np.uint8]], FloatArray]  # levels (h, w) → ab (2, h, w)
+# Levels (h, w) → ab (2, h, w). Where a person has said something: levels, hints (3, h, w) or None, numbers of pictures.
+Predict = Callable[..., FloatArray]
+Say = Callable[[T], list[Said]]
+
+
+@dataclass(frozen=True)
+class Guided:
+    """What a person has said so far of a shot."""
+
+    settled: int = _SETTLED  # position from which on drift is taken out
+    faded: int = 0  # position from which on no colors are carried that a person gave
+    points: Points = field(default_factory=Points)  # hints
+    pictures: tuple[int, ...] = ()  # numbers of frames in color
+
+    def is_as_before(self, other: Guided) -> bool:
+        """Whether nothing has been said in between."""
+        return self.settled == other.settled
 
 
 @dataclass(frozen=True)
@@ -39,6 +60,7 @@ class ShotState:
     overlap: int
     memory: Memory  # of the key frames before the overlap
     corrections: tuple[Correction, ...]  # of the key frames of the overlap
+    guided: Guided = field(default_factory=Guided)  # before the overlap
 
 
 class Steadied(NamedTuple, Generic[T]):
@@ -58,6 +80,7 @@ class _Held(Generic[T]):
     levels: NDArray[np.uint8]  # (h, w)
     to_next: Motion | None = None
     total: FloatArray = field(init=False)  # (h, w, 3): sum of weighted ab, and of weights
+    painted: FloatArray | None = None  # (h, w, 3): a person's ab, times how far they cover ours, and that
 
     def __post_init__(self) -> None:
         self.total = np.zeros((*self.levels.shape, 3), np.float32)
@@ -66,10 +89,23 @@ class _Held(Generic[T]):
         """Add the colors of a key frame (h, w, 3), which end in 1, and how far they can be trusted (h, w)."""
         self.total += colors * np.maximum(trust, np.float32(_LEAST_TRUST))[..., None]
 
+    def cover(self, colors: FloatArray, share: FloatArray) -> None:
+        """Lay colors (h, w, 3) that a person gave, which end in 1, over what is there: a share (h, w) of them."""
+        below = np.zeros_like(self.total) if self.painted is None else self.painted
+        self.painted = below + (colors - below) * share[..., None]
+
+    @property
+    def mean(self) -> FloatArray:
+        """What key frames gave (2, h, w)."""
+        return np.moveaxis(self.total[..., :2] / self.total[..., 2:], -1, 0)
+
     @property
     def ab(self) -> FloatArray:
-        """The mean (2, h, w)."""
-        return np.moveaxis(self.total[..., :2] / self.total[..., 2:], -1, 0)
+        """Its colors (2, h, w)."""
+        if self.painted is None:
+            return self.mean
+        color, share = np.moveaxis(self.painted[..., :2], -1, 0), self.painted[..., 2]
+        return np.asarray(self.mean * (1 - share) + color)
 
 
 @dataclass
@@ -78,12 +114,14 @@ class _Key:
 
     colors: FloatArray  # (h, w, 3): ab, and 1
     way: FloatArray  # (h, w, 3): for each pixel of the frame reached its column and row in the key frame, and trust
+    weight: float
     distance: int = 0
 
     @classmethod
-    def at_home(cls, colors: FloatArray) -> _Key:
+    def at_home(cls, colors: FloatArray, weight: float = 1.0) -> _Key:
         height, width, _ = colors.shape
-        return cls(colors, np.concatenate([grid(height, width), np.ones((height, width, 1), np.float32)], axis=-1))
+        way = np.concatenate([grid(height, width), np.ones((height, width, 1), np.float32)], axis=-1)
+        return cls(colors, way, weight)
 
     def go_on(self, motion: Motion) -> None:
         """To the frame that `motion` leads away from, back to the one reached so far."""
@@ -93,7 +131,15 @@ class _Key:
         self.distance += 1
 
     def give(self, held: _Held[T]) -> None:
-        held.take(moved(self.colors, np.ascontiguousarray(self.way[..., :2])), self.way[..., 2])
+        held.take(self._here(), np.float32(self.weight) * self.way[..., 2])
+
+    def cover(self, held: _Held[T], reach: int) -> None:
+        """Lay a person's colors over a frame, of which nothing is left at `reach` frames."""
+        fading = np.float32(max(0.0, 1 - self.distance / reach))
+        held.cover(self._here(), fading * self.way[..., 2] ** np.float32(1 / _ROOT))
+
+    def _here(self) -> FloatArray:
+        return moved(self.colors, np.ascontiguousarray(self.way[..., :2]))
 
 
 def steady_colors(
@@ -101,6 +147,7 @@ def steady_colors(
     predict: Predict,
     every: int = FilmOptions.every,
     state: ShotState | None = None,
+    say: Say[T] | None = None,
 ) -> Iterator[Steadied[T]]:
     """Give each frame its colors. Looks `REACH` frames ahead; nothing is carried from shot to shot.
 
@@ -109,6 +156,7 @@ def steady_colors(
         predict: gives the colors of a key frame.
         every: frames from key frame to key frame; a shot's first one is one.
         state: of the shot that the first frame is in the middle of.
+        say: gives what a person says of a frame.
 
     Yields:
         Each of them, with its colors.
@@ -118,8 +166,17 @@ def steady_colors(
         if begins_shot and number:
             yield from shot.rest()
             shot = _Shot[T](predict, every)
-        yield from shot.add(frame, levels)
+        yield from shot.add(frame, levels, say(frame) if say else [])
     yield from shot.rest()
+
+
+class _Recent(NamedTuple):
+    """A key frame that has been added."""
+
+    position: int
+    memory: Memory  # of the key frames before it
+    correction: Correction
+    guided: Guided  # with what was said of it
 
 
 class _Shot(Generic[T]):
@@ -132,11 +189,12 @@ class _Shot(Generic[T]):
         self._count = state.position - state.overlap if state else 0
         self._known = deque(state.corrections if state else ())  # what the next key frames' drift was found to be
         self._drift = Drift(state.memory if state else None)
-        # Of the key frames whose colors can still reach one that has not come out: position, what was remembered
-        # before it, its correction.
-        self._recent: deque[tuple[int, Memory, Correction]] = deque()
+        self._guided = state.guided if state else Guided()
+        self._pictures: deque[_Key] = deque()  # frames in color that a person gave, whose colors are carried on
+        # Key frames whose colors can still reach one that has not come out.
+        self._recent: deque[_Recent] = deque()
 
-    def add(self, frame: T, levels: NDArray[np.uint8]) -> Iterator[Steadied[T]]:
+    def add(self, frame: T, levels: NDArray[np.uint8], said: list[Said]) -> Iterator[Steadied[T]]:
         newest = _Held(frame, levels)
         if self._held:
             before = self._held[-1]
@@ -144,6 +202,14 @@ class _Shot(Generic[T]):
             for key in self._keys:
                 key.go_on(to_before)
                 key.give(newest)
+            for picture in self._pictures:
+                picture.go_on(to_before)
+                picture.cover(newest, FADE)
+            self._guided = replace(self._guided, points=self._guided.points.moved(before.to_next, levels))
+        while self._pictures and self._pictures[0].distance >= FADE:
+            self._pictures.popleft()
+        for each in said:
+            self._obey(each, newest)
         while self._keys and self._keys[0].distance >= REACH:
             self._keys.popleft()
         if self._count % self._every == 0:
@@ -165,35 +231,64 @@ class _Shot(Generic[T]):
     def _state(self, position: int) -> ShotState | None:
         if position % self._every or not position:
             return None
-        overlap = min(position, self._overlap)
-        recent = [each for each in self._recent if position - overlap <= each[0] < position]
-        if not recent or recent[0][0] > position - overlap:  # in the overlap itself
+        first = position - min(position, self._overlap)
+        recent = [each for each in self._recent if first <= each.position <= position]
+        if len(recent) < 2 or recent[0].position > first:  # in the overlap itself
             return None
-        return ShotState(position, overlap, recent[0][1], tuple(correction for _, _, correction in recent))
+        guided = recent[0].guided
+        if guided.faded > first or not guided.is_as_before(recent[-1].guided):
+            return None
+        corrections = tuple(each.correction for each in recent[:-1])
+        return ShotState(position, position - first, recent[0].memory, corrections, guided)
+
+    def _obey(self, said: Said, newest: _Held[T]) -> None:
+        """Begin to carry on what a person says of the newest frame. The colors before it are no rule any more."""
+        self._drift = Drift()
+        guided = replace(self._guided, settled=self._count + _SETTLED)
+        if said.hints is not None:
+            guided = replace(guided, points=guided.points.with_hints(said.hints, newest.levels))
+        if said.colors is not None:
+            guided = replace(guided, faded=self._count + FADE, pictures=(*guided.pictures, said.number))
+            colors = np.stack([*said.colors, np.ones_like(said.colors[0])], axis=-1)
+            self._back_from(colors, lambda picture, earlier: picture.cover(earlier, REACH + 1))
+            picture = _Key.at_home(colors)
+            picture.cover(newest, FADE)
+            self._pictures.append(picture)
+        self._guided = guided
 
     def _add_key(self, newest: _Held[T]) -> None:
         colors = self._colors(newest)
-        newest.take(colors, colors[..., 2])
-        backward = _Key.at_home(colors)
+        weight = _HINTED if len(self._guided.points.places) else 1.0
+        newest.take(colors, np.float32(weight) * colors[..., 2])
+        self._back_from(colors, lambda key, earlier: key.give(earlier), weight)
+        self._keys.append(_Key.at_home(colors, weight))
+
+    def _back_from(self, colors: FloatArray, act: Callable[[_Key, _Held[T]], None], weight: float = 1.0) -> None:
+        """Carry colors of the newest frame back through those that are held."""
+        backward = _Key.at_home(colors, weight)
         for earlier in reversed(self._held):
             assert earlier.to_next is not None
             backward.go_on(earlier.to_next)
-            backward.give(earlier)
-        self._keys.append(_Key.at_home(colors))
+            act(backward, earlier)
 
     def _colors(self, newest: _Held[T]) -> FloatArray:
         """Colors (h, w, 3) of a key frame without their drift, which end in 1."""
-        ab = self._predict(newest.levels)  # (2, h, w)
+        ab = self._ask(newest.levels)  # (2, h, w)
         memory = self._drift.memory
         correction = np.zeros((BANDS, 2))
         if self._known:
             correction = self._known.popleft()
-            if self._count >= _SETTLED:
+            if self._count >= self._guided.settled:
                 self._drift.count(ab, newest.levels)
-        elif self._count >= _SETTLED:
-            correction = self._drift.correction(ab, newest.levels, newest.ab, newest.total[..., 2])
-        self._recent.append((self._count, memory, correction))
-        while self._recent[0][0] < self._count - REACH - self._overlap:
+        elif self._count >= self._guided.settled:
+            correction = self._drift.correction(ab, newest.levels, newest.mean, newest.total[..., 2])
+        self._recent.append(_Recent(self._count, memory, correction, self._guided))
+        while self._recent[0].position < self._count - REACH - self._overlap:
             self._recent.popleft()
         ab = corrected(ab, newest.levels, correction)
         return np.stack([*ab, np.ones_like(ab[0])], axis=-1)
+
+    def _ask(self, levels: NDArray[np.uint8]) -> FloatArray:
+        """The network's colors (2, h, w), with all that it is told."""
+        hints, pictures = self._guided.points.hints(levels.shape), self._guided.pictures
+        return self._predict(levels) if hints is None and not pictures else self._predict(levels, hints, pictures)

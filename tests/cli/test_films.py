@@ -17,7 +17,7 @@ from PIL import Image
 from colorize import requirements
 from colorize.cli import films as films_of_the_command
 from colorize.cli import main
-from colorize.cli.films import FilmJob, parse_time, plan_films, read_cuts
+from colorize.cli.films import FilmJob, moment_of, parse_time, plan_films, read_cuts, read_frames
 from colorize.errors import ConfigError, DataError
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
@@ -80,6 +80,11 @@ def test_a_film_that_fails_does_not_stop_the_next(
     ("arguments", "said"),
     [
         (["film.mkv", "--hint", "3,4,#ff0000"], "--hint is for photos"),
+        (["film.mkv", "--reference", "photo.png"], "photo.png: expected a folder of frames in color"),
+        (["film.mkv", "--reference", "."], ".: expected images called by the number or the time of their frame"),
+        (["film.mkv", "--hints", "gone-7.png"], "gone-7.png: no such file"),
+        (["film.mkv", "--hints", "gone.png"], "gone.png: expected a name that ends in the number of a frame"),
+        (["film.mkv", "--preview", "--hints", "7.png"], "--preview and --hints do not go together"),
         (["film.mkv", "--format", "png"], "--format is for photos"),
         (["film.mkv", "--watch"], "--watch is for photos"),
         (["photo.png", "--codec", "ffv1"], "--codec is for films"),
@@ -240,3 +245,47 @@ def test_cuts_are_numbers_of_frames_and_times(tmp_path: Path) -> None:
         ConfigError, match=r"cuts\.txt, line 2: expected seconds, minutes:seconds or h:mm:ss, got 'noon'"
     ):
         read_cuts(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [
+        *[("120.png", 120), ("0007.jpg", 7), ("frame-0120.png", 120), ("shot 3 take 12.tif", 12)],
+        *[("83.2.png", 83.2), ("1-23.2.png", 83.2), ("0_01_23.png", 83.0), ("1:00:00.5.png", 3600.5)],
+    ],
+)
+def test_images_are_called_by_their_frame(name: str, moment: float) -> None:
+    found = moment_of(Path(name))
+    assert found == moment and type(found) is type(moment)
+
+
+def test_two_images_of_one_frame_are_one_sentence(tmp_path: Path) -> None:
+    for name in ("7.png", "frame-07.png"):
+        Image.new("RGB", (8, 8), "red").save(tmp_path / name)
+    with pytest.raises(ConfigError, match=r"frame-07\.png: .*7\.png is for the same frame"):
+        read_frames(None, [tmp_path])
+
+
+def test_frames_in_color_and_hints_come_from_folders(
+    source: Path, frames: list[Gray], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("painted", "hints"):
+        (tmp_path / folder).mkdir()
+    Image.new("RGB", (96, 72), (30, 60, 220)).save(tmp_path / "painted" / "0-00.png")
+    (tmp_path / "painted" / "notes.txt").write_text("blue")
+    mask = Image.new("RGBA", (96, 72))
+    mask.paste((230, 30, 30, 255), (40, 30, 48, 38))
+    mask.save(tmp_path / "hints" / "frame-0000.png")
+    call = [str(source), "--codec", "ffv1", "--device", "cpu", "--overwrite"]
+    assert main([*call, "--reference", str(tmp_path / "painted")]) == 0
+    blue = planes(tmp_path / "film-color.mkv")
+    assert np.median(blue[0][1]) > 150 and np.median(blue[-1][1]) > 145  # Cb
+    assert main(call) == 0
+    ours = planes(tmp_path / "film-color.mkv")
+    assert main([*call, "--hints", str(tmp_path / "hints")]) == 0
+    hinted = planes(tmp_path / "film-color.mkv")
+    assert hinted[0][2][16:18, 21:23].mean() > ours[0][2][16:18, 21:23].mean() + 15  # Cr
+    capfd.readouterr()
+    (tmp_path / "painted" / "9000.png").write_bytes((tmp_path / "painted" / "0-00.png").read_bytes())
+    assert main([*call, "--reference", str(tmp_path / "painted")]) == 0
+    assert "written without what is given for frame 9000: there is no such frame" in capfd.readouterr().err

@@ -206,6 +206,14 @@ def test_a_codec_says_what_it_does_not_take(frames: list[Gray], tmp_path: Path) 
     assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
 
 
+def test_odd_sizes_are_for_the_codecs_that_take_them(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", [each[:71, :95] for each in frames[:3]])
+    with pytest.raises(ConfigError, match=r"codec x264 takes no 95×71 px of yuv420p, .* ffv1 does, and av1 in 4:2:0"):
+        color(source, tmp_path / "color.mkv", FilmOptions(codec="x264"))
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+    assert color(source, tmp_path / "color.mkv", FilmOptions(codec="av1")).size == (95, 71)
+
+
 def test_a_film_of_one_frame_is_colored(frames: list[Gray], tmp_path: Path) -> None:
     assert color(write_film(tmp_path / "film.mkv", frames[:1]), tmp_path / "color.mkv").frames == 1
     assert np.array_equal(planes(tmp_path / "color.mkv")[0][0], frames[0])
@@ -308,6 +316,38 @@ def _rgb(path: Path) -> None:
         output.mux(video.encode(None))
 
 
+def _quick(path: Path, rate: int = 100_000) -> None:
+    with av.open(str(path), "w", format="nut") as output:
+        video: Any = output.add_stream("ffv1", rate=rate)
+        video.width, video.height, video.pix_fmt = 32, 32, "gray"
+        for number in range(9):
+            frame = av.VideoFrame.from_ndarray(np.full((32, 32), 9 * number, np.uint8), "gray")
+            frame.pts, frame.time_base = number, Fraction(1, rate)
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+
+
+def _patched(path: Path, codec: str, width: int, height: int) -> None:
+    """A film of 640 × 360 px whose header says something else."""
+    write_film(path, [np.full((360, 640), 20 * number, np.uint8) for number in range(4)], codec=codec)
+    content = path.read_bytes()
+    for element, before, now in ((b"\xb0\x82", 640, width), (b"\xba\x82", 360, height)):
+        assert content.count(element + before.to_bytes(2, "big")) == 1
+        content = content.replace(element + before.to_bytes(2, "big"), element + now.to_bytes(2, "big"))
+    path.write_bytes(content)
+
+
+def _gray_of_other_kinds(pix_fmt: str) -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        with av.open(str(path), "w") as output:
+            video: Any = output.add_stream("ffv1", rate=25)
+            video.width, video.height, video.pix_fmt = 32, 32, pix_fmt
+            output.mux(video.encode(av.VideoFrame(32, 32, pix_fmt)))
+            output.mux(video.encode(None))
+
+    return make
+
+
 def _truncated(path: Path) -> None:
     frames = grainless_minutes(120)
     write_film(path, frames)
@@ -331,8 +371,17 @@ def grainless_minutes(count: int) -> list[Gray]:
         (_interlaced, "is interlaced"),
         (_rgb, "expected pictures with a luma plane"),
         (_truncated, "the file is truncated"),
+        (_quick, "100000 frames a second are more than a Matroska film tells apart"),
+        (lambda path: _patched(path, "ffv1", 65535, 65535), "no picture of it can be decoded"),
+        (lambda path: _patched(path, "ffv1", 0, 0), "no picture of it can be decoded"),
+        (_gray_of_other_kinds("gray12le"), "expected pictures with a luma plane, of 8 or 10 bit"),
+        (_gray_of_other_kinds("gray16le"), "expected pictures with a luma plane, of 8 or 10 bit"),
+        (_gray_of_other_kinds("ya8"), "expected pictures with a luma plane, of 8 or 10 bit"),
     ],
-    ids=["missing", "empty", "noise", "sound", "hdr", "interlaced", "rgb", "truncated"],
+    ids=[
+        *("missing", "empty", "noise", "sound", "hdr", "interlaced", "rgb", "truncated"),
+        *("100,000 fps", "huge header", "header of no size", "gray12", "gray16", "gray with alpha"),
+    ],
 )
 def test_what_cannot_be_colored_is_one_sentence(make: Callable[[Path], object], said: str, tmp_path: Path) -> None:
     make(tmp_path / "film.mkv")
@@ -349,6 +398,26 @@ def test_a_truncated_mp4_is_one_sentence(frames: list[Gray], tmp_path: Path) -> 
     source.write_bytes(source.read_bytes()[:-2000])
     with pytest.raises(FilmError, match=r"film\.mp4: expected a film, cannot be opened"):
         color(source, tmp_path / "color.mkv")
+
+
+@pytest.mark.parametrize("size", [(7680, 4320), (65535, 65535), (0, 0)], ids=str)
+def test_a_header_that_exaggerates_is_not_believed(size: tuple[int, int], tmp_path: Path) -> None:
+    _patched(tmp_path / "film.mkv", "libx264", *size)
+    assert color(tmp_path / "film.mkv", tmp_path / "color.mkv").size == (640, 360)
+
+
+def test_a_film_of_no_length_by_its_header_is_colored(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames)
+    content = source.read_bytes()
+    duration = content.index(b"\x44\x89\x88") + 3  # its element, and that 8 bytes follow
+    source.write_bytes(content[:duration] + bytes(8) + content[duration + 8 :])
+    assert color(source, tmp_path / "color.mkv").frames == 30
+
+
+@pytest.mark.parametrize("codec", ["x264", "av1"])
+def test_600_frames_a_second_are_colored(codec: str, tmp_path: Path) -> None:
+    _quick(tmp_path / "film.mkv", 600)
+    assert color(tmp_path / "film.mkv", tmp_path / "color.mkv", FilmOptions(codec=codec)).frames == 9
 
 
 def test_a_film_may_be_called_like_an_address(

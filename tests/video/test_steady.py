@@ -12,8 +12,11 @@ from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.engine import Engine
+from colorize.coloring.engine.graph_engine import GraphEngine
 from colorize.coloring.prediction import View, predict, size_of_view
+from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.options import REACH, FilmOptions
+from colorize.video import steady
 from colorize.video.motion import motion_between
 from colorize.video.steady import steady_colors
 from tests.video.films import Gray, Place, grainy, gray_of, pan, photo, shot, two_layers, zoom
@@ -207,6 +210,48 @@ def test_what_the_network_changes_its_mind_about_slowly_keeps_its_color() -> Non
     alone = 2 * 0.25 * AB_RANGE * np.sin(np.pi / 6)
     assert (moved < 0.6 * alone).all()
     assert (chroma > 0.85 * 0.25 * AB_RANGE).all()
+
+
+def test_a_picture_in_which_the_network_sees_ever_more_color_does_not_stay_pale() -> None:
+    levels = np.random.default_rng(0).integers(0, 255, (48, 64)).astype(np.uint8)
+    asked = 0
+
+    def predict(levels: Gray) -> FloatArray:
+        nonlocal asked
+        asked += 1
+        return np.full((2, *levels.shape), 0.1 + 0.002 * asked, np.float32)
+
+    marked = ((number, levels, number == 0) for number in range(200))
+    chroma = [float(np.hypot(*each.ab).mean()) for each in steady_colors(marked, predict)]
+    alone = [float(np.hypot(0.1 + 0.002 * (number / 4 + 1), 0.1 + 0.002 * (number / 4 + 1))) for number in range(200)]
+    assert min(np.divide(chroma, alone)[:-REACH]) > 0.95  # the mean of the last ones knows nothing of what comes
+
+
+@pytest.mark.slow
+def test_taking_out_drift_costs_a_zoom_no_chroma_and_no_truth(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = zoom(1.003, (280, 250))
+    truth = shot(photo("astronaut"), place, 130)
+    frames = [small(gray_of(each)) for each in truth]
+    predictions = Predictions(engine)
+    ours = measure(steadied(frames, predictions)[48:], truth[48:], lambda t: place(t + 48))
+    monkeypatch.setattr(steady, "_SETTLED", 1 << 30)
+    without = measure(steadied(frames, predictions)[48:], truth[48:], lambda t: place(t + 48))
+    assert ours.chroma >= 0.95 * without.chroma
+    assert ours.error <= 1.01 * without.error
+
+
+def test_colors_are_the_same_with_any_number_of_threads(engine: Engine) -> None:
+    frames = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 9)]
+    threads = cv2.getNumThreads()
+    try:
+        results = []
+        for count in (1, 3):
+            cv2.setNumThreads(count)
+            own = GraphEngine(SHIPPED_MODEL.with_suffix(GRAPH_SUFFIX), SHIPPED_MODEL, count)
+            results.append(steadied(frames, Predictions(own)))
+    finally:
+        cv2.setNumThreads(threads)
+    assert all(np.array_equal(one, other) for one, other in zip(*results, strict=True))
 
 
 def test_a_fade_from_black_is_no_reason_to_stay_pale(engine: Engine) -> None:

@@ -1,0 +1,228 @@
+"""What a person says of the colors of single frames: hints, and frames in color.
+
+Hints move along with what they lie on, as points, to the end of their shot or until it is lost from sight; the network
+sees them at every key frame on the way. The colors of a frame in color are carried along the motion and fade into those
+of the network, which from there on looks for them in what it sees, as it does with a reference photo.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorize import photo
+from colorize.color.lightness import ab_of
+from colorize.color.units import FloatArray
+from colorize.coloring.conditions import Conditions
+from colorize.coloring.engine import Engine
+from colorize.coloring.hints import hint_array
+from colorize.coloring.reference import Match, Reference, match, read_reference
+from colorize.errors import ConfigError
+from colorize.options import FilmOptions
+from colorize.video.decoding import Layout
+from colorize.video.motion import Motion
+
+Moment: TypeAlias = int | float  # a frame: whole numbers count from 0, others are seconds
+# Of conditions, hints matter here, and one reference, which is the frame itself in color.
+FrameConditions: TypeAlias = Mapping[Any, Conditions]  # by `Moment`; a mapping of whole numbers alone is one, too
+
+NOTHING_SAID: FrameConditions = MappingProxyType({})
+
+TOLERANCE = Fraction(1, 1000)  # seconds that a frame may be earlier than a moment: times are rounded
+_SAME_SHAPE = 0.05  # share by which the aspect of a frame in color may differ
+_LOST = 0.1  # confidence of the motion below which a point has been hidden
+_OTHER = 32.0  # gray levels by which a point may differ from where it began, beside the change of the mean
+
+
+class Said(NamedTuple):
+    """What a person says of a frame, at the size of the small frames (h, w), as they are stored."""
+
+    hints: FloatArray | None  # (3, h, w), as of `hint_array`
+    colors: FloatArray | None  # (2, h, w)
+    number: int  # of the picture that the colors are from
+
+
+class Guidance:
+    """What is said of the frames of a film."""
+
+    def __init__(
+        self, conditions: FrameConditions, layout: Layout, small: tuple[int, int], engine: Engine, options: FilmOptions
+    ) -> None:
+        """Look at all that is given.
+
+        Args:
+            conditions: of frames.
+            layout: of the film.
+            small: width and height of its small frames.
+            engine: what runs the network.
+            options: of the film.
+
+        Raises:
+            ConfigError: something is not for this film, or not for films, or not for the engine's model.
+        """
+        self._layout, self._small, self._engine = layout, small, engine
+        self._moments: list[Moment] = sorted(conditions)
+        self._times = [each for each in self._moments if not isinstance(each, int)]
+        self._given: dict[Moment, Said] = {}
+        self._references: dict[int, Reference] = {}
+        for number, moment in enumerate(self._moments):
+            each = conditions[moment]
+            try:
+                self._check(moment, each, options)
+                self._given[moment] = self._small_of(number, each)
+                if each.references and "reference" in engine.takes:
+                    self._references[number] = read_reference(engine, each.references[0])
+            except ConfigError as error:
+                raise ConfigError(f"{_called(moment)}: {error}") from error
+
+    def at(self, number: int, seconds: Fraction, before: Fraction | None) -> list[Said]:
+        """What is said of a frame.
+
+        Args:
+            number: of the frame.
+            seconds: its time.
+            before: that of the frame before it, if there is one.
+        """
+        first = 0 if before is None else bisect_right(self._times, before + TOLERANCE)
+        times = self._times[first : bisect_right(self._times, seconds + TOLERANCE)]
+        return [self._given[each] for each in (number, *times) if each in self._given]
+
+    def match(self, levels: NDArray[np.uint8], numbers: tuple[int, ...]) -> Match | None:
+        """What upright small levels (h, w) show of pictures in color, by their numbers."""
+        references = [self._references[number] for number in numbers if number in self._references]
+        return match(self._engine, Image.fromarray(levels), references) if references else None
+
+    def beyond(self, frames: int, start: Fraction, length: Fraction | None) -> list[str]:
+        """What is said of frames that are not among those wanted, a few words each.
+
+        Args:
+            frames: so many there are.
+            start: seconds at which they begin.
+            length: seconds that they last, if that is known.
+        """
+        return [
+            f"what is given for {_called(each)}: there is no such frame"
+            for each in self._moments
+            if (
+                each >= frames
+                if isinstance(each, int)
+                else each < start - TOLERANCE or (length is not None and each > start + length)
+            )
+        ]
+
+    def _check(self, moment: object, conditions: Conditions, options: FilmOptions) -> None:
+        if isinstance(moment, bool) or not isinstance(moment, int | float) or moment < 0:
+            raise ConfigError("expected the number of a frame or a time in seconds, from 0 up")
+        if options.start and isinstance(moment, int):
+            raise ConfigError("of a part of a film, frames must be named by their seconds")
+        has_others = conditions.seed is not None or conditions.regions
+        if has_others or (conditions.reference is not None and len(conditions.references) != 1):
+            raise ConfigError("a frame of a film takes hints, and one reference: the frame in color")
+        if conditions.hints is not None and "hints" not in self._engine.takes:
+            raise ConfigError("this model has not learned hints")
+
+    def _small_of(self, number: int, conditions: Conditions) -> Said:
+        layout = self._layout
+        is_turned = layout.turns % 2
+        upright = (layout.height, layout.width) if is_turned else (layout.width, layout.height)
+        width, height = reversed(self._small) if is_turned else self._small
+        hints = colors = None
+        if conditions.hints is not None:
+            hints = self._stored(hint_array(conditions.hints, upright, (height, width)))
+        for picture in conditions.references:
+            rgb = photo.to_photo(picture).image.convert("RGB")
+            _check_shape(rgb.size, upright, (width, height))
+            small = np.asarray(rgb.resize((width, height), Image.Resampling.BOX, reducing_gap=3.0))
+            colors = self._stored(ab_of(small).transpose(2, 0, 1))
+        return Said(hints, colors, number)
+
+    def _stored(self, upright: FloatArray) -> FloatArray:
+        """(C, h, w) of an upright picture, as it is stored."""
+        return np.ascontiguousarray(np.rot90(upright, -self._layout.turns, axes=(1, 2)))
+
+
+def digest(conditions: FrameConditions) -> str | None:
+    """What tells conditions from others; None of none at all."""
+    if not conditions:
+        return None
+    found = hashlib.sha256()
+    for moment in sorted(conditions):
+        each = conditions[moment]
+        hints = [each.hints] if isinstance(each.hints, Image.Image) else []
+        found.update(repr((moment, None if hints else each.hints)).encode())
+        for image in (*hints, *each.references):
+            found.update(repr((image.mode, image.size)).encode() + image.tobytes())
+    return found.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Hinted places of a frame, which move with what they lie on."""
+
+    places: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # (n, 2): columns and rows
+    ab: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # (n, 2)
+    levels: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,): where they began, less the mean
+
+    def with_hints(self, hints: FloatArray, levels: NDArray[np.uint8]) -> Points:
+        """With more of them, (3, h, w), which take the place of those at the same pixels."""
+        rows, columns = np.nonzero(hints[2])
+        rest = self._chosen(hints[2][self._pixels] == 0)
+        places = np.stack([columns, rows], axis=1).astype(np.float32)
+        return Points(
+            np.concatenate([rest.places, places]),
+            np.concatenate([rest.ab, hints[:2, rows, columns].T]),
+            np.concatenate([rest.levels, levels[rows, columns] - np.float32(levels.mean())]),
+        )
+
+    def moved(self, motion: Motion, levels: NDArray[np.uint8]) -> Points:
+        """To the next frame, which has these levels (h, w). Those that are not found there are left out."""
+        if not len(self.places):
+            return self
+        height, width = levels.shape
+        row, column = self._pixels
+        moved = Points(self.places + motion.flow[row, column], self.ab, self.levels)
+        right, down = moved.places.T
+        inside = (right > -0.5) & (down > -0.5) & (right < width - 0.5) & (down < height - 0.5)
+        moved, confidence = moved._chosen(inside), motion.confidence[row, column][inside]
+        now = levels[moved._pixels] - np.float32(levels.mean())
+        return moved._chosen((confidence > _LOST) & (np.abs(now - moved.levels) < _OTHER))
+
+    def hints(self, shape: tuple[int, ...]) -> FloatArray | None:
+        """(3, h, w), as of `hint_array`; None without any."""
+        if not len(self.places):
+            return None
+        array = np.zeros((3, *shape), np.float32)
+        array[:2, *self._pixels] = self.ab.T
+        array[2, *self._pixels] = 1
+        return array
+
+    @property
+    def _pixels(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        columns, rows = np.rint(self.places).astype(np.intp).T
+        return rows, columns
+
+    def _chosen(self, which: NDArray[np.bool_]) -> Points:
+        return Points(self.places[which], self.ab[which], self.levels[which])
+
+
+def _check_shape(size: tuple[int, int], *wanted: tuple[int, int]) -> None:
+    """Raises `ConfigError` for a picture of another aspect than those wanted."""
+    aspect = size[0] / size[1]
+    if all(abs(aspect * height / width - 1) > _SAME_SHAPE for width, height in wanted):
+        width, height = wanted[0]
+        raise ConfigError(
+            f"expected the whole frame in color, of {width}×{height} px or that shape, got {size[0]}×{size[1]}"
+        )
+
+
+def _called(moment: Moment) -> str:
+    return f"frame {moment}" if isinstance(moment, int) else f"the frame at {moment:g} s"
