@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -61,7 +62,8 @@ class Colorizer:
         self.engine = engine
         self.info = info
         self._loaded: tuple[str | None, str, str] | None = None  # as of `load`
-        self._references: list[tuple[Image.Image, Reference]] = []  # the last ones used, the newest at the end
+        # The last ones used, by the image's id, the newest at the end; each is gone with its image.
+        self._references: dict[int, tuple[weakref.ref[Image.Image], Reference]] = {}
         self._lock = threading.Lock()
 
     @classmethod
@@ -489,7 +491,7 @@ class Colorizer:
         return [self.prepare(each) for each in conditions.references]
 
     def prepare(self, image: Image.Image) -> Reference:
-        """Look at a reference photo. It is kept for the photos to come; a call does this by itself.
+        """Look at a reference photo. What is found is kept as long as `image` is; a call does this by itself.
 
         Args:
             image: the photo in color.
@@ -500,13 +502,15 @@ class Colorizer:
         Raises:
             ConfigError: it is gray, or smaller than 32 px.
         """
-        with self._lock:
-            for known, prepared in self._references:
-                if known is image:
-                    return prepared
+        references, key = self._references, id(image)
+        known, prepared = references.get(key, (None, None))
+        if known is not None and prepared is not None and known() is image:
+            return prepared
         prepared = read_reference(self.engine, image)
         with self._lock:
-            self._references = [*self._references[1 - _KEPT_REFERENCES :], (image, prepared)]
+            references[key] = (weakref.ref(image, lambda _: references.pop(key, None)), prepared)
+            for oldest in list(references)[:-_KEPT_REFERENCES]:
+                references.pop(oldest, None)
         return prepared
 
     def check_can(self, conditions: Iterable[Conditions] = (), *, variants: bool = False) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
@@ -106,6 +109,17 @@ def test_a_reference_is_prepared_once_for_many_photos() -> None:
     for _ in range(3):
         colorizer(Image.new("L", (64, 64), 99), reference=reference)
     assert engine.looked == 4  # and each photo once
+
+
+def test_a_reference_is_kept_no_longer_than_by_its_owner() -> None:
+    colorizer = Colorizer(ByLightness())
+    reference = two_halves((110, 30, 30), (150, 190, 255))
+    colorizer(Image.new("L", (64, 64), 99), reference=reference)
+    gone = weakref.ref(reference)
+    del reference
+    gc.collect()
+    assert gone() is None
+    assert not colorizer._references
 
 
 def test_references_are_of_any_mode_and_shape() -> None:
