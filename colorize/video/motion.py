@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -32,7 +32,7 @@ def motion_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[Mo
     if min(one.shape) < _LEAST_SIDE:
         still = Motion(np.zeros((*one.shape, 2), np.float32), np.ones(one.shape, np.float32))
         return still, still
-    there, back = _dis().calc(one, other, None), _dis().calc(other, one, None)
+    there, back = _flow(one, other), _flow(other, one)
     return (
         Motion(there, _confidence(there, back, one, other)),
         Motion(back, _confidence(back, there, other, one)),
@@ -52,9 +52,11 @@ def grid(height: int, width: int) -> FloatArray:
     return np.stack([columns, rows], axis=-1)
 
 
-@cache
-def _dis() -> Any:
-    return cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+def _flow(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> FloatArray:
+    # A new one each time: small frames change the scales of a DIS object for good, and a film would get other colors
+    # after another film.
+    dis: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    return np.asarray(dis.calc(one, other, None), np.float32)
 
 
 def _confidence(there: FloatArray, back: FloatArray, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> FloatArray:

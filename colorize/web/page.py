@@ -18,6 +18,7 @@ import gradio as gr
 from colorize import photo
 from colorize.errors import ColorizeError, ConfigError
 from colorize.options import FILM_SUFFIXES, STRENGTH_RANGE, ColorizeOptions
+from colorize.requirements import install_command
 from colorize.web.endpoints import add_endpoints, user_errors
 from colorize.web.limits import MB
 from colorize.web.photo_service import (
@@ -80,6 +81,7 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
                     kinds=kinds if films else ",".join([kinds, "video/*", *FILM_SUFFIXES]),
                     film_suffixes=FILM_SUFFIXES,
                     films_problem=films,
+                    films_install=install_command("video"),
                     largest=photo_service.limits.upload * MB,
                 )
                 with gr.Row(elem_id="work"):

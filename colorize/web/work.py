@@ -11,6 +11,7 @@ from typing import TypeVar
 import gradio as gr
 
 from colorize.errors import ConfigError, PhotoError
+from colorize.requirements import install_command
 from colorize.web.film_service import FilmProgress, FilmService, command_for
 from colorize.web.gradio_internals import scope_of
 from colorize.web.photo_service import ColoredPhoto, ColorRequest, Given, Others, PhotoService, Progress
@@ -103,7 +104,9 @@ class Work:
         job = _job_of(request)
         source, name = given
         if self.films.problem:
-            raise ConfigError(texts[self.films.problem].format(command=command_for(name)))
+            raise ConfigError(
+                texts[self.films.problem].format(command=command_for(name), install=install_command("video"))
+            )
         cost = await asyncio.to_thread(self.films.millions_of_pixels, source, texts)
         steps = self.films.colorize(source, name, strength, size, texts, job)
         try:

@@ -138,7 +138,7 @@ def test_a_file_that_is_no_photo_is_told(colorizer: Colorizer, given: Any) -> No
         ({"hints": 5}, "hints must be a list of Hint, or an image with alpha, got 5"),
         ({"hints": "red"}, "hints must be a list of Hint, or an image with alpha, got 'red'"),
         ({"hints": [(1, 2, "red")]}, r"hints must be a list of Hint, .* got \(1, 2, 'red'\)"),
-        ({"reference": "photo.jpg"}, "a reference must be a PIL image or a list of them, got str"),
+        ({"reference": "photo.jpg"}, "a reference must be a PIL image, a list of them or an Album, got str"),
         ({"seed": -1}, "a seed must be a whole number from 0 up, got -1"),
         ({"seed": 1.5}, "a seed must be a whole number from 0 up, got 1.5"),
         ({"seed": True}, "a seed must be a whole number from 0 up, got True"),

@@ -240,6 +240,14 @@ def test_taking_out_drift_costs_a_zoom_no_chroma_and_no_truth(engine: Engine, mo
     assert ours.error <= 1.01 * without.error
 
 
+def test_motion_is_the_same_whatever_was_looked_at_before() -> None:
+    one, other = (gray_of(each) for each in shot(photo("chelsea"), pan(1, 0.5), 2, (96, 72)))
+    before = motion_between(one, other)
+    motion_between(one[:32, :32].copy(), other[:32, :32].copy())  # so small that OpenCV chooses other scales
+    for earlier, now in zip(before, motion_between(one, other), strict=True):
+        assert np.array_equal(earlier.flow, now.flow)
+
+
 def test_colors_are_the_same_with_any_number_of_threads(engine: Engine) -> None:
     frames = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 9)]
     threads = cv2.getNumThreads()

@@ -68,7 +68,7 @@ const isFilm = ({name}) => props.film_suffixes.some(suffix => name.toLowerCase()
 
 function takeFilm({file, name}) {
   const command = `colorize '${name.replaceAll("'", "'\\''")}'`;
-  if (props.films_problem) page.complain(t(props.films_problem, {command}));
+  if (props.films_problem) page.complain(t(props.films_problem, {command, install: props.films_install}));
   else if (file.size > props.largest) page.complain(t('film_too_large', {name, size: props.largest / 1e6, command}));
   else takeOne({file, name, film: true});
 }
