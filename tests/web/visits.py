@@ -122,6 +122,11 @@ class Visit:
     def check_access(self) -> None:
         """No serious violation of what axe knows of the accessibility guidelines, contrast AA among it."""
         axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+        # Colors on their way to others have contrasts that nobody stays with.
+        self.page.evaluate(
+            """() => Promise.allSettled(
+                document.getAnimations().filter(each => each instanceof CSSTransition).map(each => each.finished))"""
+        )
         found = axe.Axe().run(self.page).response["violations"]
         serious = [
             f"{each['id']} ({each['impact']}): {node['target']}: {node.get('failureSummary', '')}"
