@@ -40,7 +40,7 @@ from colorize.web.server import Server
 from colorize.web.service import Service
 from colorize.web.store import Store
 from tests.stand_ins import StandInEngine, TwoHalves, one_color
-from tests.web.visits import CHROMIUM, DEVICES, FLAGS, Visit
+from tests.web.visits import CHROMIUM, DEVICES, FLAGS, Visit, visiting
 
 # gradio's client and server leave event loops and connections open.
 LEAKS = [
@@ -270,13 +270,8 @@ def desk(visits: dict[str, Visit]) -> Iterator[Visit]:
 @pytest.fixture(params=["desk", "phone"])
 def fresh(request: pytest.FixtureRequest, contexts: dict[str, Any], server: Running) -> Iterator[Visit]:
     """Someone who has just come."""
-    there = Visit(contexts[request.param], server, request.param)
-    there.page.bring_to_front()
-    try:
+    with visiting(contexts[request.param], server, request.param) as there:
         yield there
-        there.check()
-    finally:
-        there.page.close()
 
 
 @pytest.fixture(scope="module")
@@ -290,12 +285,7 @@ def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(params=DEVICES)
 def guide(request: pytest.FixtureRequest, contexts: dict[str, Any], guided: Running) -> Iterator[Visit]:
-    there = Visit(contexts[request.param], guided, f"hints-{request.param}")
-    there.page.bring_to_front()
-    try:
+    with visiting(contexts[request.param], guided, f"hints-{request.param}") as there:
         there.choose(("halves.png", gray(600, 400)))
         there.result("halves.png")
         yield there
-        there.check()
-    finally:
-        there.page.close()

@@ -14,7 +14,7 @@ import pytest
 from colorize.web.limits import Limits
 from tests.video.films import gray_of, pan, photo, shot, write_film
 from tests.web.conftest import LEAKS, Running, gray, running
-from tests.web.visits import DEVICES, T, Visit
+from tests.web.visits import DEVICES, T, Visit, visiting
 
 pytestmark = [pytest.mark.browser, *LEAKS]
 
@@ -35,13 +35,8 @@ def cinema(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(params=DEVICES)
 def guest(request: pytest.FixtureRequest, contexts: dict[str, Any], cinema: Running) -> Iterator[Visit]:
-    there = Visit(contexts[request.param], cinema, f"film-{request.param}")
-    there.page.bring_to_front()
-    try:
+    with visiting(contexts[request.param], cinema, f"film-{request.param}") as there:
         yield there
-        there.check()
-    finally:
-        there.page.close()
 
 
 def test_a_film_shows_a_frame_first_then_progress_then_can_be_saved(guest: Visit, film: bytes) -> None:

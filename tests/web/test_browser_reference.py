@@ -13,7 +13,7 @@ from skimage import data
 
 from colorize.coloring.colorizer import Colorizer
 from tests.web.conftest import LEAKS, Running, gray, running
-from tests.web.visits import DEVICES, T, Visit, in_script
+from tests.web.visits import DEVICES, T, Visit, in_script, visiting
 
 pytestmark = [pytest.mark.browser, *LEAKS]
 
@@ -27,15 +27,10 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture(params=DEVICES)
 def guest(request: pytest.FixtureRequest, contexts: dict[str, Any], shipped: Running) -> Iterator[Visit]:
     """Someone who has colored the astronaut."""
-    there = Visit(contexts[request.param], shipped, f"reference-{request.param}")
-    there.page.bring_to_front()
-    try:
+    with visiting(contexts[request.param], shipped, f"reference-{request.param}") as there:
         there.choose(("astronaut.png", png(astronaut().convert("L"))))
         there.result("astronaut.png")
         yield there
-        there.check()
-    finally:
-        there.page.close()
 
 
 def astronaut() -> Image.Image:

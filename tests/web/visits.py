@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,18 @@ class Visit:
     def check_layout(self) -> None:
         """Nothing sticks out to the side."""
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@contextmanager
+def visiting(context: Any, server: Running, name: str) -> Iterator[Visit]:
+    """Someone on a page of their own, in front of the other tabs; it is checked and closed in the end."""
+    there = Visit(context, server, name)
+    there.page.bring_to_front()
+    try:
+        yield there
+        there.check()
+    finally:
+        there.page.close()
 
 
 def in_script(content: bytes) -> str:
