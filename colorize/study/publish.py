@@ -263,13 +263,15 @@ def boltzmann_facts(result: Mapping[str, Any]) -> dict[str, Any]:
             "lowest_late": min(min(play["log_likelihood"][len(play["step"]) // 2 :]) for play in plays),
             "mass": statistics.median(play["mass"][-1] for play in plays),
         }
-    return {**result, "methods": methods, "best": -math.log(result["patterns"])}
+    drawn = len(result["methods"]["exact"][0]["samples"])
+    return {**result, "methods": methods, "best": -math.log(result["patterns"]), "drawn": drawn}
 
 
 def approximation_facts(result: Mapping[str, Any]) -> dict[str, Any]:
     """By the rule: medians of the distance by width. By the coin: the lowest and highest mean a* over all widths."""
     return {
         **result,
+        "widest": max(record["width"] for record in result["rule"]),
         "rms": {record["width"]: statistics.median(record["rms"]) for record in result["rule"]},
         "coin_means": {
             loss: [spread(mean for record in records for mean in record["mean"]) for spread in (min, max)]
