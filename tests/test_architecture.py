@@ -56,6 +56,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cli.command": {"typer"},
     "cli.defaults": {"typer"},
     "cli.films": {"rich"},
+    "cli.reports": {"typer"},
     "cli.terminal": {"rich"},
     "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     "study": {"torch", "accelerate", "numpy", "PIL", "rich", "matplotlib", "jinja2", "markdown_it"},

@@ -10,12 +10,13 @@ import sys
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import chain
+from itertools import chain, compress
 from pathlib import Path
 
 from colorize import photo
+from colorize.batch.part import Part
 from colorize.errors import ConfigError, DataError, PhotoError
 from colorize.options import ColorizeOptions
 
@@ -62,6 +63,11 @@ class Plan:
                     seed = index % (1 + entry.variants) or None
                     yield Job(Path(entry.source, name), Path(entry.target, result), seed=seed)
 
+    def part(self, part: Part) -> Plan:
+        """The jobs of one part. A photo's variants are with it; a folder that cannot be searched is in every part."""
+        parts = [entry if isinstance(entry, Job) else entry.part(part) for entry in self._entries]
+        return Plan(parts, self.left_out)
+
 
 @dataclass(slots=True)
 class _Folder:
@@ -70,6 +76,7 @@ class _Folder:
     source: str
     target: str
     names: list[str]
+    place: str = ""  # below the folder that was named, with slashes
     results: list[str] = field(default_factory=list)
     variants: int = 0  # of each name, which then comes once more for each
     by_content: dict[str, str] = field(default_factory=dict)  # suffixes of results, where names do not tell the format
@@ -81,6 +88,11 @@ class _Folder:
         self.results = [
             f"{result.stem}{f'{VARIANT_MARK}{each}' if each else ''}{result.suffix}" for each in range(len(self.names))
         ]
+
+    def part(self, part: Part) -> _Folder:
+        """With the photos of one part only, after the results are named."""
+        held = [part.holds(f"{self.place}/{name}") for name in self.names]
+        return replace(self, names=list(compress(self.names, held)), results=list(compress(self.results, held)))
 
     def settle(self, marked: bool, options: ColorizeOptions) -> None:
         """Name the results; `marked` if they lie beside their sources."""
@@ -208,22 +220,23 @@ class _Search:
                 self.entries.append(Job(folder, target, problem))
                 continue
             own = _Names(names)
-            self._note(folder, target, [name for name in names if not own.has_result(name)])
+            place = "" if relative == Path() else relative.as_posix()
+            self._note(folder, target, [name for name in names if not own.has_result(name)], place)
             for name in links:
                 self.left_out.append(f"{folder / name}: a link to a folder, not followed; give its path to search it")
             below = [relative / name for name in reversed(folders)]
             waiting += [each for each in below if self._results is None or self._real(top / each) != self._results]
 
-    def _note(self, source: Path, target: Path, names: list[str]) -> None:
+    def _note(self, source: Path, target: Path, names: list[str], place: str = "") -> None:
         if len(self._named) > 1:  # what is named twice is done once
             noted = self._noted[self._real(source)]
             names = [name for name in names if name not in noted]
             noted.update(names)
         last = self.entries[-1] if self.entries else None
-        if isinstance(last, _Folder) and (last.source, last.target) == (str(source), str(target)):
+        if isinstance(last, _Folder) and (last.source, last.target, last.place) == (str(source), str(target), place):
             last.names += names
         elif names:
-            self.entries.append(_Folder(str(source), str(target), names))
+            self.entries.append(_Folder(str(source), str(target), names, place))
 
     def _is_among_results(self, folder: Path) -> bool:
         return self._results is not None and Path(self._real(folder)).is_relative_to(self._results)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
-from collections.abc import Mapping
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
 
 from colorize.batch.results import Outcome, Result
 from colorize.errors import DataError
@@ -62,6 +68,74 @@ class Report:
 
     def _cannot_be_written(self, error: OSError) -> DataError:
         return DataError(f"{self._path}: the report cannot be written ({error.strerror})")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What several reports say together."""
+
+    statuses: Mapping[str, int]  # how many files there are of each status
+    torn: Sequence[str]  # of which reports the last line is not whole, one sentence each
+
+
+def merge(reports: Sequence[str | os.PathLike[str]], out: BinaryIO) -> Merged:
+    """Write one report out of several, such as those of the parts of a folder: a line for each result.
+
+    Of several lines about a result the last one holds, in the order of the reports. Memory is taken by a few bytes per
+    result, not by the lines.
+
+    Args:
+        reports: files as `Report` writes them.
+        out: where the lines go.
+
+    Returns:
+        What they say.
+
+    Raises:
+        DataError: one of them cannot be read, or is no report.
+    """
+    last: dict[bytes, int] = {}  # the number of the last line about a result, by a digest of its path
+    statuses: dict[int, str] = {}  # by the number of a line that holds
+    torn = []
+    for number, (line, at) in enumerate(chain.from_iterable(map(_lines, reports)), 1):
+        about = _about(line, at)
+        if about is None:
+            torn.append(f"{at}: this line is not whole, it is left out")
+            continue
+        target, status = about
+        digest = hashlib.blake2b(target.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        statuses.pop(last.get(digest, 0), None)
+        last[digest] = number
+        statuses[number] = sys.intern(status)
+    for number, (line, _) in enumerate(chain.from_iterable(map(_lines, reports)), 1):
+        if number in statuses:
+            out.write(line + b"\n")
+    return Merged(Counter(statuses.values()), torn)
+
+
+def _lines(path: str | os.PathLike[str]) -> Iterator[tuple[bytes, str]]:
+    """The lines of a report, without their ends, and where each stands. Raises `DataError`."""
+    try:
+        with open(path, "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # they are read twice
+                raise DataError(f"{os.fspath(path)}: expected a file, this is a pipe or a device")
+            for number, line in enumerate(file, 1):
+                yield line.rstrip(b"\r\n"), f"{os.fspath(path)}, line {number}"
+    except OSError as error:
+        raise DataError(f"{os.fspath(path)}: the report cannot be read ({error.strerror})") from error
+
+
+def _about(line: bytes, at: str) -> tuple[str, str] | None:
+    """The target and the status in a line; None for a line that begins like a report's and was never ended."""
+    try:
+        values = json.loads(line)
+        return str(values["target"]), str(values["status"])
+    except (ValueError, KeyError, TypeError) as error:
+        if line.startswith(_START[: max(1, len(line))]) and not line.endswith(b"}"):
+            return None
+        raise DataError(
+            f"{at}: expected a line of a report (JSON with target and status), got {line[:60]!r}"
+        ) from error
 
 
 def line_of(result: Result) -> str:

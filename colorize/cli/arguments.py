@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperCommand
 
 from colorize import __version__
+from colorize.batch.part import Part
 from colorize.cli import defaults
 from colorize.errors import ConfigError
 from colorize.options import (
@@ -48,7 +49,8 @@ _REFERENCES = ("--reference", "--reference-dir")
 _FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report", "--hints", "--reference"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
 _NOT_TOGETHER = {
-    "--watch": ("--dry-run", "--verify", "--variants", *_OF_ONE_PHOTO),
+    "--watch": ("--dry-run", "--verify", "--variants", "--part", *_OF_ONE_PHOTO),
+    "--part": _OF_ONE_PHOTO,
     "--dry-run": ("--verify", "--report", "--skip-color", *_REFERENCES, *_OF_ONE_PHOTO),
     "--verify": ("--report", "--overwrite", "--skip-color", *_REFERENCES, *_OF_ONE_PHOTO),
     "--reference": ("--reference-dir",),
@@ -296,6 +298,14 @@ class Arguments:
             "- prints them instead of paths.",
         ),
     ] = None
+    part: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Color part I of N only. Which photo is in which part is decided by its name: N machines, or N jobs "
+            "of an array, share a folder so.",
+        ),
+    ] = None
     watch: Annotated[
         bool, typer.Option("--watch", help="Keep running, and color photos that arrive in the folders.")
     ] = False
@@ -364,6 +374,8 @@ class Arguments:
             raise ConfigError("-o is empty: expected a folder for the results, or the result of one photo")
         check_device(self.device)
         check_known("engine", self.engine, ENGINES)
+        if self.part is not None:
+            Part.parse(self.part)
         options = ColorizeOptions(
             strength=self.strength,
             look=self.look,
@@ -440,6 +452,7 @@ class Arguments:
             "--reference": bool(self.reference),
             "--reference-dir": self.reference_dir is not None,
             "--watch": self.watch,
+            "--part": self.part is not None,
             "--dry-run": self.dry_run,
             "--preview": self.preview,
             "--verify": self.verify,

@@ -32,8 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="surrogateescape")  # file names go out as the bytes they are
+    program, name, rest = _program(sys.argv[1:] if arguments is None else list(arguments))
     try:
-        status = app(args=None if arguments is None else list(arguments), prog_name="colorize", standalone_mode=False)
+        status = program(args=rest, prog_name=name, standalone_mode=False)
     except typer.Exit as stop:
         return stop.exit_code
     except typer.Abort:
@@ -51,6 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print_status(f"{format_message()}{source} (see colorize --help)")
         return MISUSED
     return status if isinstance(status, int) else OK
+
+
+def _program(arguments: list[str]) -> tuple[typer.Typer, str, list[str]]:
+    """What is called, its name, and what it is given. A folder of a command's name is given as ./report."""
+    if arguments[:1] == ["report"] and (arguments[1:2] == ["merge"] or not os.path.lexists("report")):
+        from colorize.cli import reports
+
+        return reports.app, "colorize report", arguments[1:]
+    return app, "colorize", arguments
 
 
 @app.command(cls=Command)
@@ -180,6 +190,7 @@ def _arrivals(arguments: Arguments, options: ColorizeOptions, stop: threading.Ev
 
 
 def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions) -> Plan:
+    from colorize.batch.part import Part
     from colorize.batch.plan import plan
 
     jobs = plan(arguments.named, arguments.output, options)
@@ -187,7 +198,11 @@ def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions
         raise ConfigError(f"hints belong to one photo, these are {photos}")
     for line in jobs.left_out:
         print_status(line)
-    return jobs
+    if arguments.part is None:
+        return jobs
+    part = jobs.part(Part.parse(arguments.part))
+    print_status(f"part {arguments.part}: {len(part)} of {len(jobs)}")
+    return part
 
 
 def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from colorize.batch import plan as plan_module
+from colorize.batch.part import Part
 from colorize.batch.plan import plan
 from colorize.errors import ConfigError, DataError
 from colorize.options import FORMATS, ColorizeOptions
@@ -267,3 +268,57 @@ def test_every_photo_has_its_variants_after_it_and_they_are_no_sources(tmp_path:
     assert {job.source for job in plan([tmp_path])} == {job.source for job in jobs}
     with pytest.raises(ConfigError, match=r"would both become .*a-variant-1\.png"):
         plan([tmp_path], tmp_path / "out", ColorizeOptions(variants=2))
+
+
+def test_parts_hold_each_photo_once_wherever_its_folder_is_mounted(tmp_path: Path) -> None:
+    names = [f"box {n % 7}/front {n}.png" for n in range(200)] + ["top.png", unicodedata.normalize("NFD", "Zürich.png")]
+    for name in names:
+        gray(tmp_path / "here" / name)
+        gray(tmp_path / "elsewhere/deep" / unicodedata.normalize("NFC", name))
+
+    def parts(folder: Path) -> list[set[str]]:
+        jobs = plan([folder], tmp_path / "out")
+        found = [jobs.part(Part(number, 3)) for number in (1, 2, 3)]
+        assert [len(part) for part in found] == [len(list(part)) for part in found]
+        return [{unicodedata.normalize("NFC", str(j.source.relative_to(folder))) for j in part} for part in found]
+
+    here = parts(tmp_path / "here")
+    assert sum(map(len, here)) == len(names)
+    assert set.union(*here) == {unicodedata.normalize("NFC", name) for name in names}
+    assert min(map(len, here)) > len(names) / 3 * 0.7
+    assert parts(tmp_path / "elsewhere/deep") == here
+
+
+def test_which_part_a_photo_is_in_never_changes() -> None:
+    # A million photos may be half done when the program is updated.
+    held = [next(number for number in range(1, 6) if Part(number, 5).holds(name)) for name in ("/a.tif", "b/c.tif", "")]
+    assert held == [2, 5, 3]
+
+
+def test_variants_are_in_the_part_of_their_photo_and_a_problem_is_in_every_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(20):
+        gray(tmp_path / f"in/{number}.png")
+    (tmp_path / "in/closed").mkdir()
+    scan = plan_module._scan
+
+    def refuse(folder: Path) -> tuple[list[str], list[str], list[str]]:
+        if folder.name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return scan(folder)
+
+    monkeypatch.setattr(plan_module, "_scan", refuse)
+    jobs = plan([tmp_path / "in"], None, ColorizeOptions(variants=2))
+    for number in (1, 2):
+        part = list(jobs.part(Part(number, 2)))
+        assert [job.source.name for job in part if job.problem] == ["closed"]
+        photos = [job for job in part if not job.problem]
+        assert [job.seed for job in photos] == [None, 1, 2] * (len(photos) // 3)
+        assert len({job.source for job in photos}) == len(photos) // 3
+
+
+@pytest.mark.parametrize("text", ["", "3", "0/4", "5/4", "1/0", "a/b", "1/2/3", "-1/2", "1.0/2", "1/ 2", "٣/٤"])
+def test_a_part_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="--part: expected I/N"):
+        Part.parse(text)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from colorize.batch.plan import Job
-from colorize.batch.report import Report
+from colorize.batch.report import Report, merge
 from colorize.batch.results import Outcome, Result
 from colorize.coloring.tint import Original
 from colorize.errors import DataError
@@ -110,3 +110,41 @@ def test_a_full_disk_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"/dev/full: the report cannot be written \(No space left on device\)"):
         report.add(result(tmp_path))
     report.close()
+
+
+def test_of_several_lines_about_a_result_the_last_one_holds_whichever_report_it_is_in(tmp_path: Path) -> None:
+    first, second, merged = tmp_path / "1.jsonl", tmp_path / "2.jsonl", tmp_path / "all.jsonl"
+    failed = result(tmp_path, "b.png", Outcome.FAILED, "no photo")
+    add(first, result(tmp_path), failed, result(tmp_path, "c.png"), failed)
+    add(second, result(tmp_path, "b.png"), result(tmp_path, "d.png", Outcome.FAILED, "no photo"))
+    with merged.open("wb") as out:
+        told = merge([first, second], out)
+    assert told.statuses == {"done": 3, "failed": 1}
+    assert not told.torn
+    assert [(Path(line["source"]).name, line["status"]) for line in lines(merged)] == [
+        ("a.png", "done"),
+        ("c.png", "done"),
+        ("b.png", "done"),
+        ("d.png", "failed"),
+    ]
+    add(merged, result(tmp_path))  # a report like any other
+
+
+def test_a_line_that_a_power_cut_has_torn_is_told_and_left_out_of_what_is_merged(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    add(path, result(tmp_path), result(tmp_path, "b.png"))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    with (tmp_path / "all.jsonl").open("wb") as out:
+        told = merge([path], out)
+    assert told.torn == [f"{path}, line 2: this line is not whole, it is left out"]
+    assert (tmp_path / "all.jsonl").read_bytes() == whole[: whole.index(b"\n") + 1]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_report_that_can_be_read_only_once_is_refused(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    with pytest.raises(DataError, match="this is a pipe"), (tmp_path / "all.jsonl").open("wb") as out:
+        merge([f"/dev/fd/{reading}"], out)
+    os.close(reading)
