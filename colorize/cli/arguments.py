@@ -44,7 +44,7 @@ STREAM = "-"  # as a path: standard input, or output
 _DEFAULTS = ColorizeOptions()
 _FILM_DEFAULTS = FilmOptions()
 _NEUTRAL = "{:g},{:g}".format(*NEUTRAL)
-_OF_ONE_PHOTO = ("--hint", "--hints")
+_OF_ONE_PHOTO = ("--hint", "--hints", "--region")
 _REFERENCES = ("--reference", "--reference-dir")
 _FOR_FILMS = {"--preview", "--dry-run", "--overwrite", "--output", "--report", "--hints", "--reference"}
 _DEVICE_FOLDERS = ("/dev", "/dev/fd", "/proc/self/fd")
@@ -198,9 +198,10 @@ class Arguments:
     hint: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="X,Y,COLOR",
+            metavar="X,Y,COLOR[,REACH]",
             help="Color of a place in the photo, which spreads over the object there. X and Y are pixels from the left "
-            "and the top, the color is #RRGGBB, #RGB or a name. Can be given several times, for one photo.",
+            "and the top, the color is #RRGGBB, #RGB or a name. Beyond REACH pixels nothing changes. Can be given "
+            "several times, for one photo.",
         ),
     ] = None
     hints: Annotated[
@@ -208,7 +209,16 @@ class Arguments:
         typer.Option(
             metavar="PATH",
             help="Hints as an image of the photo's size, transparent where there is no hint; or as JSON, with regions. "
-            "For a film: such an image, called by its frame (120.png, 1-23.2.png), or a folder of them.",
+            "For a film: such a file, called by its frame (120.png, 1-23.2.json), or a folder of them.",
+        ),
+    ] = None
+    region: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OUTLINE COLOR",
+            help="Color of an outlined part of the photo, in quotes: 'X,Y X,Y X,Y COLOR', or the path of a mask in "
+            "place of the corners. The color gray keeps it gray, x1.4 gives it 1.4 times the color that it gets. Can "
+            "be given several times, for one photo.",
         ),
     ] = None
     reference: Annotated[
@@ -449,6 +459,7 @@ class Arguments:
             "--variants": options.variants > 0 and self._is_given("variants"),
             "--hint": bool(self.hint),
             "--hints": self.hints is not None,
+            "--region": bool(self.region),
             "--reference": bool(self.reference),
             "--reference-dir": self.reference_dir is not None,
             "--watch": self.watch,

@@ -152,17 +152,16 @@ def _check_model(arguments: Arguments) -> None:
 def _conditions(arguments: Arguments) -> Conditions:
     from colorize import photo
     from colorize.coloring.conditions import Conditions
-    from colorize.coloring.hint_file import read_hint_file
-    from colorize.coloring.hints import parse_hint, read_mask
+    from colorize.coloring.hint_file import parse_region, read_hint_file
+    from colorize.coloring.hints import parse_hint
 
     try:
         references = _album(arguments.reference_dir) or [photo.open(path).image for path in arguments.reference or ()]
-        if arguments.hints and arguments.hints.suffix.lower() == ".json":
-            hints, regions = read_hint_file(arguments.hints)
-            return Conditions(hints or None, references, regions=regions)
-        if arguments.hints:
-            return Conditions(read_mask(arguments.hints), references)
-        return Conditions([parse_hint(point) for point in arguments.hint] if arguments.hint else None, references)
+        said = read_hint_file(arguments.hints) if arguments.hints else Conditions()
+        if arguments.hint:
+            said = replace(said, hints=[parse_hint(point) for point in arguments.hint])
+        regions = [*said.regions, *map(parse_region, arguments.region or ())]
+        return replace(said, reference=references, regions=regions)
     except PhotoError as error:
         raise DataError(str(error)) from error  # wrong usage: there is nothing to begin with
 

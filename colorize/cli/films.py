@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,43 +123,45 @@ def read_frames(hints: Path | None, pictures: Sequence[Path]) -> dict[int | floa
     """Read what is given for single frames of a film: images called by the number or the time of their frame.
 
     Args:
-        hints: an image of hints, or a folder of them.
+        hints: an image of hints or a JSON file of them, or a folder of such.
         pictures: folders of frames in color.
 
     Returns:
         Conditions by frame, as `colorize.video.colorize_film` takes them.
 
     Raises:
-        DataError: an image cannot be read.
+        DataError: a file cannot be read.
         ConfigError: a name tells no frame, or two the same, or a folder has no images, or an image of hints no alpha.
     """
     from colorize import photo
-    from colorize.coloring.conditions import Conditions
-    from colorize.coloring.hints import read_mask
+    from colorize.coloring.conditions import NO_CONDITIONS
+    from colorize.coloring.hint_file import HINT_FILE, read_hint_file
 
-    masks: dict[int | float, Path] = {}
+    said: dict[int | float, Path] = {}
     if hints is not None:
-        masks = _by_moment(_images_in(hints) if hints.is_dir() else [hints])
+        said = _by_moment(_images_in(hints, HINT_FILE) if hints.is_dir() else [hints])
     for folder in pictures:
         if not folder.is_dir():
             raise ConfigError(f"{folder}: expected a folder of frames in color: for films, --reference takes no photo")
     colored = _by_moment([image for folder in pictures for image in _images_in(folder)])
     try:
         return {
-            moment: Conditions(
-                read_mask(masks[moment]) if moment in masks else None,
-                photo.open(colored[moment]).image if moment in colored else None,
+            moment: replace(
+                read_hint_file(said[moment]) if moment in said else NO_CONDITIONS,
+                reference=photo.open(colored[moment]).image if moment in colored else None,
             )
-            for moment in sorted({*masks, *colored})
+            for moment in sorted({*said, *colored})
         }
     except PhotoError as error:
         raise DataError(str(error)) from error
 
 
-def _images_in(folder: Path) -> list[Path]:
+def _images_in(folder: Path, *others: str) -> list[Path]:
+    """The images in a folder, and files of other suffixes."""
     from colorize import photo
 
-    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in photo.SUFFIXES and path.name[0] != ".")
+    known = {*photo.SUFFIXES, *others}
+    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in known and path.name[0] != ".")
     if not images:
         raise ConfigError(f"{folder}: expected images called by the number or the time of their frame, there are none")
     return images

@@ -370,6 +370,7 @@ class Colorizer:
         reference: References | None = None,
         seed: int | None = None,
         look: str | None = _DEFAULTS.look,
+        regions: Sequence[Region] = (),
         quality: int | None = None,
         format: str | None = None,  # noqa: A002  # as everywhere else
     ) -> Path:
@@ -384,6 +385,7 @@ class Colorizer:
             reference: as of a call.
             seed: as of a call.
             look: as of a call.
+            regions: as of a call; of a file of several pages, they are the first one's.
             quality: of JPEG, WebP and AVIF, 1 to 100; None for the format's default.
             format: of the target, whatever it is called, such as "jpg"; None for what its suffix says.
 
@@ -395,7 +397,7 @@ class Colorizer:
             ConfigError: as a call.
         """
         options = ColorizeOptions(strength=strength, look=look, size=size, format=format, quality=quality)
-        conditions = Conditions(hints, reference, seed)
+        conditions = Conditions(hints, reference, seed, regions)
         target = Path(target)
         if options.format is None:
             photo.writer(target)  # a wrong suffix is refused before the work

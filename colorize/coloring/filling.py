@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.color.units import FloatArray
+from colorize.coloring.hints import ANYWHERE
 from colorize.coloring.likeness import describe_places, describe_things, from_cells, ramp, to_cells
 
 # How likely a pixel is meant by a hint, as the logit of a logistic regression.
@@ -22,12 +23,15 @@ _OTHERWISE = -4.0  # per root of the distance, in ab, between the colors that th
 _RECOLORED = -6.0  # per distance, in ab, of the hint from the network's color there: small corrections reach farther
 _NOT_MEANT, _MEANT = 0.1, 0.7  # probability: from no effect to the full one
 
+_OUT_OF_REACH = 1e-6  # share of a hint beside one that reaches there
 _STEP = 0.004  # what each pixel of a way costs beside the lightness that changes
 _FINE = 2  # px of the network on the grid on which pixels are judged
+_BLUR = 2  # of them, by which a place gets larger in going to that grid and back
 _ROUNDS = 12  # in which ways are found; each goes along all rows and columns
 _UNREACHED = 1e3
 _CONTEST = 1.5  # of several hints, the nearest wins: factor on nearness in the softmax over them
 _SAME_COLOR = 4 / 110  # in ab; hints of nearly one color are taken together
+_SOFT_END = 0.8  # of its reach, from which on a hint fades
 _MOST_COLORS = 64
 _MOST_CELLS = 512  # hinted ones of one color that are compared; of more, evenly spread ones
 
@@ -43,7 +47,7 @@ def fill(
     Args:
         ab: (2, h, w), predicted with the hints.
         plain: (2, h, w), predicted without them.
-        hints: (3, h, w), as of `hint_array`; some pixels are hinted.
+        hints: (4, h, w), as of `hint_array`; some pixels are hinted.
         l: (h, w), the photo.
         things: (C, h/16, w/16), the network's features of it.
         places: (C', h/8, w/8), likewise.
@@ -54,19 +58,42 @@ def fill(
     shape = l.shape[0] // _FINE, l.shape[1] // _FINE
     said = _shrunk(hints, shape)
     judge = _Judge(_shrunk(plain, shape), to_cells(l, shape), things, places)
-    colors, logits, nearness = [], [], []
+    colors, meant, nearness, within = [], [], [], []
     for pixels in _by_color(said):
         colors.append((said[:2, *pixels] / said[2, *pixels]).mean(axis=1))
         nearness.append(judge.nearness(pixels, colors[-1]))
-        logits.append(nearness[-1] + _FAR * np.sqrt(_distance(shape, pixels)))
-    likely = 1 / (1 + np.exp(-np.max(logits, axis=0)))
-    meant = ramp(np.asarray(likely, np.float32), _NOT_MEANT, _MEANT)
-    share = np.exp(_CONTEST * (np.stack(nearness) - np.max(nearness, axis=0)))
+        logit = nearness[-1] + _FAR * np.sqrt(_distance(shape, pixels))
+        likely = np.asarray(1 / (1 + np.exp(-logit)), np.float32)
+        reach = said[3, *pixels] / said[2, *pixels] / _FINE - _BLUR
+        within.append(_within(shape, pixels, reach.clip(min=_BLUR / 2)))
+        meant.append(ramp(likely, _NOT_MEANT, _MEANT) * within[-1])
+    share = np.exp(_CONTEST * (np.stack(nearness) - np.max(nearness, axis=0))) * np.maximum(within, _OUT_OF_REACH)
     wanted = np.einsum("nc,nhw->chw", np.stack(colors), share / share.sum(axis=0))
-    how_far = from_cells(meant, l.shape)
+    how_far = from_cells(np.max(meant, axis=0), l.shape)
     kept = plain + (ab - plain) * how_far
     filled: FloatArray = kept + (np.stack([from_cells(each, l.shape) for each in wanted]) - kept) * how_far
     return filled
+
+
+def has_limits(hints: FloatArray) -> bool:
+    """Whether one of the hints, as of `hint_array`, has a reach."""
+    return bool(_is_limited(hints).any())
+
+
+def limit(ab: FloatArray, plain: FloatArray, hints: FloatArray) -> FloatArray:
+    """Take back what hints do beyond their reach, for a network without features.
+
+    Args:
+        ab: (2, h, w), predicted with the hints.
+        plain: (2, h, w), predicted without them.
+        hints: (4, h, w), as of `hint_array`.
+
+    Returns:
+        `ab` (2, h, w), which is `plain` where no hint reaches.
+    """
+    pixels: _Pixels = np.nonzero(hints[2])
+    limited: FloatArray = plain + (ab - plain) * _within(ab.shape[1:], pixels, hints[3, *pixels])
+    return limited
 
 
 class _Judge:
@@ -100,12 +127,14 @@ class _Judge:
 
 
 def _by_color(said: FloatArray) -> list[_Pixels]:
-    """The pixels of which something is said (3, h, w), those of nearly one color together."""
+    """The pixels of which something is said (4, h, w), of nearly one color together; those with a reach apart."""
     rows, columns = np.nonzero(said[2])
     colors = said[:2, rows, columns] / said[2, rows, columns]
+    is_limited = _is_limited(said)[rows, columns]
     coarse = _SAME_COLOR
     while True:
-        kinds, kind = np.unique(np.round(colors / coarse), axis=1, return_inverse=True)
+        each_pixel = np.concatenate([np.round(colors / coarse), is_limited[None]])
+        kinds, kind = np.unique(each_pixel, axis=1, return_inverse=True)
         if kinds.shape[1] <= _MOST_COLORS:
             break
         coarse *= 2
@@ -140,6 +169,23 @@ def _distance(shape: tuple[int, ...], begin: _Pixels) -> FloatArray:
     down, right = (np.arange(side) - index.mean() for side, index in zip(shape, begin, strict=True))
     far: FloatArray = np.hypot(down[:, None], right).astype(np.float32) / np.float32(max(shape))
     return far
+
+
+def _is_limited(hints: FloatArray) -> NDArray[np.bool_]:
+    """Which pixels (h, w) have a hint with a limit."""
+    return np.asarray((hints[2] > 0) & (hints[3] < hints[2] * (ANYWHERE / 2)))
+
+
+def _within(shape: tuple[int, ...], begin: _Pixels, reach: FloatArray) -> FloatArray:
+    """(h, w), 1 near some pixels, 0 farther from each than its reach (n,), in pixels."""
+    if reach.max(initial=0) > max(shape) / (1 - _SOFT_END):
+        return np.ones(shape, np.float32)
+    within = np.zeros(shape, np.float32)
+    down, right = (np.arange(side, dtype=np.float32) for side in shape)
+    for row, column, far in zip(*begin, reach, strict=True):
+        distance = np.hypot((down - row)[:, None], right - column)
+        np.maximum(within, ramp(-distance, -far, -_SOFT_END * far), out=within)
+    return within
 
 
 def _shrunk(channels: FloatArray, shape: tuple[int, ...]) -> FloatArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ _SPREAD = 3.0  # px, standard deviation of that
 _SAME_LIGHT = 0.1  # in units of l: what differs by more from the hint's lightness is another object
 _OPAQUE = 0.5  # a mask's mean alpha from which on a pixel of the network has a hint
 
+ANYWHERE = 1e5  # px, as a reach in arrays: farther than any picture is wide
+
 
 @takes_former_names
 @dataclass(frozen=True)
@@ -36,12 +39,16 @@ class Hint:
     x: float  # pixels from the left edge of the upright photo
     y: float  # from its top
     color: str | tuple[int, int, int]  # "#rrggbb", "#rgb" or a name of CSS; or red, green and blue from 0 to 255
+    reach: float | None = None  # pixels of the photo beyond which nothing changes; None: what is alike, wherever it is
 
     def __post_init__(self) -> None:
         places: tuple[tuple[str, object], ...] = (("x", self.x), ("y", self.y))
         for name, value in places:
             if isinstance(value, bool) or not isinstance(value, Real):
                 raise ConfigError(f"a hint's {name} must be a number of pixels, got {value!r}")
+        reach: object = self.reach
+        if reach is not None and (isinstance(reach, bool) or not isinstance(reach, Real) or not float(reach) > 0):
+            raise ConfigError(f"a hint's reach must be a number of pixels above 0, got {reach!r}")
         self.rgb()
 
     @property
@@ -73,12 +80,13 @@ def rgb_of(color: object) -> tuple[int, int, int]:
 
 
 def parse_hint(text: str) -> Hint:
-    """The hint that "X,Y,#rrggbb" or "X,Y,red" stands for. Raises `ConfigError`."""
-    x, y, color = (part.strip() for part in (text.split(",") if text.count(",") == 2 else ("", "", text)))
+    """The hint that "X,Y,#rrggbb", "X,Y,red" or "X,Y,red,REACH" stands for. Raises `ConfigError`."""
+    parts = [part.strip() for part in text.split(",")]
     try:
-        return Hint(float(x), float(y), color)
-    except ValueError as error:
-        raise ConfigError(f"a hint must be X,Y,COLOR with X and Y in pixels, got {text!r}") from error
+        x, y, color, *reach = parts
+        return Hint(float(x), float(y), color, *map(float, reach))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"a hint must be X,Y,COLOR or X,Y,COLOR,REACH in pixels, got {text!r}") from error
 
 
 def read_mask(path: str | os.PathLike[str]) -> Image.Image:
@@ -105,36 +113,41 @@ def hint_array(hints: Hints, photo_size: tuple[int, int], shape: tuple[int, ...]
         shape: (h, w) of what the network sees of it.
 
     Returns:
-        (3, h, w): `ab` of the hinted pixels, then a mask of 0 and 1.
+        (4, h, w): `ab` of the hinted pixels, a mask of 0 and 1, and the reach of each in pixels (h, w), which is
+        `ANYWHERE` if there is no limit.
 
     Raises:
         ConfigError: a point is outside the photo, or a mask has another size or no transparency.
     """
     if isinstance(hints, Image.Image):
         return _of_mask(hints, photo_size, shape)
-    array = np.zeros((3, *shape), np.float32)
+    array = np.zeros((4, *shape), np.float32)
     width, height = photo_size
+    scale = math.sqrt(shape[0] * shape[1] / (width * height))
     for hint in hints:
         if not (0 <= hint.x < width and 0 <= hint.y < height):
             raise ConfigError(f"a hint must lie within the photo's {width}×{height} px, got ({hint.x:g}, {hint.y:g})")
         row, column = int(hint.y / height * shape[0]), int(hint.x / width * shape[1])
-        place(array, row, column, ab_of(np.array(hint.rgb(), np.uint8)), _RADIUS)
+        reach = ANYWHERE if hint.reach is None else min(hint.reach * scale, ANYWHERE)
+        place(array, row, column, ab_of(np.array(hint.rgb(), np.uint8)), _RADIUS, reach)
     return array
 
 
-def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int) -> None:
+def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int, reach: float = ANYWHERE) -> None:
     """Write a hint into an array, at all pixels near a place.
 
     Args:
-        array: (3, h, w), as of `hint_array`.
+        array: (4, h, w), as of `hint_array`, or without reach.
         row: of the place.
         column: of the place.
         ab: the hint (2,).
         radius: how near, in pixels along each axis.
+        reach: as of `hint_array`.
     """
     window = (slice(max(row - radius, 0), row + radius + 1), slice(max(column - radius, 0), column + radius + 1))
     array[:2, *window] = ab[:, None, None]
     array[2, *window] = 1
+    array[3:, *window] = reach
 
 
 def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, ...]) -> FloatArray:
@@ -147,7 +160,7 @@ def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, .
     alpha = np.asarray(small)[..., 3]
     colors = np.asarray(small.convert("RGBA"))[..., :3]
     given = (alpha >= _OPAQUE * LAST_LEVEL).astype(np.float32)
-    return np.concatenate([ab_of(colors).transpose(2, 0, 1) * given, given[None]])
+    return np.concatenate([ab_of(colors).transpose(2, 0, 1) * given, given[None], given[None] * np.float32(ANYWHERE)])
 
 
 def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArray:
@@ -158,7 +171,7 @@ def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArra
 
     Args:
         ab: (2, h, w), predicted.
-        hints: (3, h, w), as of `hint_array`.
+        hints: (4, h, w), as of `hint_array`.
         l: (h, w).
 
     Returns:
@@ -166,6 +179,7 @@ def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArra
     """
     mask = hints[2]
     missing = np.concatenate([(hints[:2] - ab) * mask, mask[None]])  # (3, h, w)
+    reach = hints[3]
     height, width = l.shape
     total = np.zeros_like(missing)
     for down in range(-_REACH, _REACH + 1):
@@ -176,6 +190,7 @@ def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArra
                 continue
             difference = (l[to] - l[of]) / np.float32(_SAME_LIGHT)
             distance = np.float32((down * down + right * right) / _SPREAD**2)
-            total[:, *to] += np.exp((difference * difference + distance) / -2) * missing[:, *of]
+            share = np.exp((difference * difference + distance) / -2) * (math.hypot(down, right) <= reach[of])
+            total[:, *to] += share * missing[:, *of]
     obeyed: FloatArray = ab + total[:2] / np.maximum(total[2], 1)
     return obeyed

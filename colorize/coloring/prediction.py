@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +14,8 @@ from PIL import Image
 from colorize.color.lightness import ab_of, levels_to_l, to_levels
 from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
-from colorize.coloring.engine import Engine, Features, NetworkConditions
-from colorize.coloring.filling import fill
+from colorize.coloring.engine import Engine, NetworkConditions
+from colorize.coloring.filling import fill, has_limits, limit
 from colorize.coloring.hints import enforce_hints, hint_array
 from colorize.coloring.own_colors import keep_own_colors
 from colorize.coloring.reference import Match, follow
@@ -31,7 +31,7 @@ class View(NamedTuple):
     """A photo and its conditions, as the network sees them."""
 
     levels: NDArray[np.uint8]  # (h, w), gray
-    hints: FloatArray | None  # (3, h, w)
+    hints: FloatArray | None  # (4, h, w), as of `hint_array`
     seed: int | None
     own: FloatArray | None = None  # (2, h, w), the photo's own ab, if it is to be kept where it is sure
     match: Match | None = None  # what references have of it
@@ -92,15 +92,12 @@ def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:
 
 def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray]:
     l, conditions = stack(views, engine.stride)
-    hints = conditions.hints  # of a person
-    is_variant = conditions.seed is not None and engine.bins is not None
-    if is_variant:
+    if conditions.seed is not None and engine.bins is not None:
         conditions = draw_hints(engine, l, conditions)
     answers = engine.predict(l, conditions)
-    if hints is not None and "reference" in engine.takes:  # then it has features
-        features = engine.predict_features(l)
-        plain = answers if is_variant else features.ab  # a variant without its hints is another one
-        answers = _filled(answers, plain, hints, l[:, 0], features)
+    hints = _stack_hints(views, l.shape[2:])
+    if hints is not None:
+        answers = _obeyed(engine, l, hints, conditions, answers)
     for each, ab, its_l in zip(views, answers, l[:, 0], strict=True):
         height, width = each.levels.shape
         ab, its_l = ab[:, :height, :width], its_l[:height, :width]
@@ -113,10 +110,26 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
         yield obey(ab, each.regions)
 
 
-def _filled(answers: FloatArray, plain: FloatArray, hints: FloatArray, l: FloatArray, features: Features) -> FloatArray:
-    """`fill` of each photo that has hints."""
-    each_photo = zip(answers, plain, hints, l, features.things, features.places, strict=True)
-    return np.stack([fill(*its) if its[2][2].any() else its[0] for its in each_photo])
+def _obeyed(
+    engine: Engine, l: FloatArray, hints: FloatArray, conditions: NetworkConditions, answers: FloatArray
+) -> FloatArray:
+    """Answers (B, 2, h, w) to conditions, with a person's hints (B, 4, h, w) filled in, within their reach."""
+    is_limited = any(map(has_limits, hints))
+    assert conditions.hints is not None
+    drawn = conditions.hints * (hints[:, 2:3] == 0)  # of a variant
+    others = NetworkConditions(drawn, conditions.seed)
+    if "reference" not in engine.takes:  # it has no features
+        return _each_hinted(limit, answers, engine.predict(l, others), hints) if is_limited else answers
+    plain, things, places = engine.predict_features(l)
+    if drawn.any():  # without the person's hints a variant is another one
+        plain = engine.predict(l, others) if is_limited else answers
+    return _each_hinted(fill, answers, plain, hints, l[:, 0], things, places)
+
+
+def _each_hinted(change: Callable[..., FloatArray], answers: FloatArray, *others: FloatArray) -> FloatArray:
+    """`change` of the answers (B, 2, h, w) of photos that have hints; of the other arrays, the second is the hints."""
+    each_photo = zip(answers, *others, strict=True)
+    return np.stack([change(*its) if its[2][2].any() else its[0] for its in each_photo])
 
 
 def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkConditions]:
@@ -135,13 +148,19 @@ def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkCondit
         beyond = [(0, whole - side) for side, whole in zip(each.levels.shape, shape, strict=True)]
         padded.append(np.pad(each.levels, beyond, mode="edge"))
     l = levels_to_l(np.stack(padded))[:, None]  # (B, 1, h', w')
+    hints = _stack_hints(views, shape)
+    return l, NetworkConditions(None if hints is None else hints[:, :3], views[0].seed)
+
+
+def _stack_hints(views: Sequence[View], shape: tuple[int, ...]) -> FloatArray | None:
+    """Hints (B, 4, *shape), as of `hint_array`, if there are any."""
     if all(each.hints is None for each in views):
-        return l, NetworkConditions(seed=views[0].seed)
-    hints = np.zeros((len(l), 3, *shape), np.float32)
+        return None
+    hints = np.zeros((len(views), 4, *shape), np.float32)
     for array, each in zip(hints, views, strict=True):
         if each.hints is not None:
             array[:, : each.hints.shape[1], : each.hints.shape[2]] = each.hints
-    return l, NetworkConditions(hints, views[0].seed)
+    return hints
 
 
 def _padded(shape: tuple[int, ...], stride: int) -> tuple[int, ...]:

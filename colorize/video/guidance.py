@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -46,7 +46,7 @@ _OTHER = 32.0  # gray levels by which a point may differ from where it began, be
 class Said(NamedTuple):
     """What a person says of a frame, at the size of the small frames (h, w), as they are stored."""
 
-    hints: FloatArray | None  # (3, h, w), as of `hint_array`
+    hints: FloatArray | None  # (4, h, w), as of `hint_array`
     colors: FloatArray | None  # (2, h, w)
     number: int  # of the picture that the colors are from
 
@@ -170,16 +170,18 @@ class Points:
 
     places: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # (n, 2): columns and rows
     ab: FloatArray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # (n, 2)
+    reach: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,), as of `hint_array`
     levels: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,): where they began, less the mean
 
     def with_hints(self, hints: FloatArray, levels: NDArray[np.uint8]) -> Points:
-        """With more of them, (3, h, w), which take the place of those at the same pixels."""
+        """With more of them, (4, h, w), which take the place of those at the same pixels."""
         rows, columns = np.nonzero(hints[2])
         rest = self._chosen(hints[2][self._pixels] == 0)
         places = np.stack([columns, rows], axis=1).astype(np.float32)
         return Points(
             np.concatenate([rest.places, places]),
             np.concatenate([rest.ab, hints[:2, rows, columns].T]),
+            np.concatenate([rest.reach, hints[3, rows, columns]]),
             np.concatenate([rest.levels, levels[rows, columns] - np.float32(levels.mean())]),
         )
 
@@ -189,7 +191,7 @@ class Points:
             return self
         height, width = levels.shape
         row, column = self._pixels
-        moved = Points(self.places + motion.flow[row, column], self.ab, self.levels)
+        moved = replace(self, places=self.places + motion.flow[row, column])
         right, down = moved.places.T
         inside = (right > -0.5) & (down > -0.5) & (right < width - 0.5) & (down < height - 0.5)
         moved, confidence = moved._chosen(inside), motion.confidence[row, column][inside]
@@ -197,12 +199,13 @@ class Points:
         return moved._chosen((confidence > _LOST) & (np.abs(now - moved.levels) < _OTHER))
 
     def hints(self, shape: tuple[int, ...]) -> FloatArray | None:
-        """(3, h, w), as of `hint_array`; None without any."""
+        """(4, h, w), as of `hint_array`; None without any."""
         if not len(self.places):
             return None
-        array = np.zeros((3, *shape), np.float32)
+        array = np.zeros((4, *shape), np.float32)
         array[:2, *self._pixels] = self.ab.T
         array[2, *self._pixels] = 1
+        array[3, *self._pixels] = self.reach
         return array
 
     @property
@@ -211,7 +214,7 @@ class Points:
         return rows, columns
 
     def _chosen(self, which: NDArray[np.bool_]) -> Points:
-        return Points(self.places[which], self.ab[which], self.levels[which])
+        return Points(self.places[which], self.ab[which], self.reach[which], self.levels[which])
 
 
 def _check_shape(size: tuple[int, int], *wanted: tuple[int, int]) -> None:

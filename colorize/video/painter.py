@@ -70,7 +70,7 @@ class FramePainter:
 
         Args:
             levels: of a frame (h, w).
-            hints: (3, h, w), as of `hint_array`.
+            hints: (4, h, w), as of `hint_array`.
             pictures: numbers of those frames in color whose colors are looked for in it.
         """
         turns = self._layout.turns

@@ -186,6 +186,7 @@ def _segment(values: Mapping[str, Any]) -> Segment:
 
 
 def _guided(values: Mapping[str, Any]) -> Guided:
-    places, ab, levels = (np.array(values["points"][name], np.float32) for name in ("places", "ab", "levels"))
-    points = Points(places.reshape(-1, 2), ab.reshape(-1, 2), levels)
+    names = ("places", "ab", "reach", "levels")
+    places, ab, reach, levels = (np.array(values["points"][name], np.float32) for name in names)
+    points = Points(places.reshape(-1, 2), ab.reshape(-1, 2), reach, levels)
     return Guided(values["settled"], values["faded"], points, tuple(values["pictures"]))

@@ -30,7 +30,7 @@ _HINTED = 4.0  # how much more a key frame counts that knows hints
 _ROOT = 4  # of the trust in a person's colors: that of many frames is a product
 
 T = TypeVar("T")
-# Levels (h, w) → ab (2, h, w). Where a person has said something: levels, hints (3, h, w) or None, numbers of pictures.
+# Levels (h, w) → ab (2, h, w). Where a person has said something: levels, hints (4, h, w) or None, numbers of pictures.
 Predict = Callable[..., FloatArray]
 Say = Callable[[T], list[Said]]
 

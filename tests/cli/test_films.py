@@ -285,6 +285,12 @@ def test_frames_in_color_and_hints_come_from_folders(
     assert main([*call, "--hints", str(tmp_path / "hints")]) == 0
     hinted = planes(tmp_path / "film-color.mkv")
     assert hinted[0][2][16:18, 21:23].mean() > ours[0][2][16:18, 21:23].mean() + 15  # Cr
+    (tmp_path / "hints" / "frame-0000.png").unlink()
+    (tmp_path / "hints" / "0-00.json").write_text('{"hints": [{"x": 44, "y": 34, "color": "#e61e1e", "reach": 12}]}')
+    assert main([*call, "--hints", str(tmp_path / "hints")]) == 0
+    near = planes(tmp_path / "film-color.mkv")
+    assert near[0][2][16:18, 21:23].mean() > ours[0][2][16:18, 21:23].mean() + 15
+    assert np.abs(near[0][2].astype(int) - ours[0][2])[28:].max() <= 1  # beyond its reach
     capfd.readouterr()
     (tmp_path / "painted" / "9000.png").write_bytes((tmp_path / "painted" / "0-00.png").read_bytes())
     assert main([*call, "--reference", str(tmp_path / "painted")]) == 0

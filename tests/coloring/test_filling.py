@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,7 +14,7 @@ from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions
 from colorize.coloring.filling import fill
-from colorize.coloring.hints import place
+from colorize.coloring.hints import ANYWHERE, place
 from colorize.photo import to_photo
 from tests.stand_ins import StandInEngine, one_color
 
@@ -32,9 +34,9 @@ def little_alike() -> FloatArray:
     return np.concatenate([two_things(), different.astype(np.float32)])
 
 
-def hinted(row: int, column: int, color: FloatArray = RED) -> FloatArray:
-    hints = np.zeros((3, 128, 128), np.float32)
-    place(hints, row, column, color, 1)
+def hinted(row: int, column: int, color: FloatArray = RED, reach: float = ANYWHERE) -> FloatArray:
+    hints = np.zeros((4, 128, 128), np.float32)
+    place(hints, row, column, color, 1, reach)
     return hints
 
 
@@ -80,21 +82,43 @@ def test_what_has_another_color_without_hints_is_less_meant() -> None:
     assert below.mean() < 0.9 * alike.mean()
 
 
+def test_beyond_its_reach_a_hint_changes_nothing() -> None:
+    everywhere = np.full((2, 128, 128), 0.2, np.float32)  # what the network makes of the hint
+    result = filled(hinted(60, 30, reach=20), ab=everywhere)
+    away = np.hypot(*(each - middle for each, middle in zip(np.indices((128, 128)), (60, 30), strict=True)))
+    assert np.abs(result[:, away > 22]).max() == 0
+    assert result[0, away < 12].min() > 0.95 * RED[0]
+
+
+def test_a_hint_beyond_its_reach_leaves_the_thing_to_another() -> None:
+    near, far = hinted(20, 30, reach=20), hinted(110, 30, -RED)
+    result = filled(near + far)[0, :, 30]
+    assert result[20] > 0.9 * RED[0]
+    np.testing.assert_allclose(result[48:], -RED[0], atol=0.02)
+
+
+def test_hints_of_one_color_keep_their_own_reach() -> None:
+    near, far = hinted(20, 30, reach=20), hinted(64, 110)
+    result = filled(near + far)[0]
+    assert result[20, 30] > 0.9 * RED[0] > 0.05 > abs(result[100, 30])
+    assert result[10, 110] > 0.9 * RED[0]
+
+
 def test_hints_of_one_thing_share_it() -> None:
     red = filled(hinted(10, 30) + hinted(118, 30, -RED))[0, :, 30]
     assert red[10] > 0.4 > 0.1 > abs(red[64]) > -0.1 > -0.4 > red[118]
 
 
 def test_a_large_painted_mask_is_filled_as_a_point_is() -> None:
-    hints = np.zeros((3, 128, 128), np.float32)
-    hints[:2, :, :64], hints[2, :, :64] = RED[:, None, None], 1
+    hints = np.zeros((4, 128, 128), np.float32)
+    hints[:2, :, :64], hints[2, :, :64], hints[3, :, :64] = RED[:, None, None], 1, ANYWHERE
     result = filled(hints)
     np.testing.assert_allclose(result[0, :, :56], RED[0], atol=0.05)
     assert np.abs(result[0, :, 72:]).max() < 0.05
 
 
 def test_a_mask_of_many_colors_is_taken_in_as_few_as_can_be_compared() -> None:
-    hints = np.zeros((3, 128, 128), np.float32)
+    hints = np.full((4, 128, 128), np.float32(ANYWHERE))
     hints[:2] = np.stack(np.meshgrid(np.linspace(-0.5, 0.5, 128), np.linspace(-0.5, 0.5, 128)))
     hints[2] = 1
     assert np.isfinite(filled(hints)).all()
@@ -102,7 +126,7 @@ def test_a_mask_of_many_colors_is_taken_in_as_few_as_can_be_compared() -> None:
 
 @pytest.mark.parametrize("shape", [(32, 32), (32, 256), (256, 64)])
 def test_any_shape_is_filled(shape: tuple[int, int]) -> None:
-    hints = np.zeros((3, *shape), np.float32)
+    hints = np.zeros((4, *shape), np.float32)
     place(hints, 10, 10, RED, 1)
     plain, rng = np.zeros((2, *shape), np.float32), np.random.default_rng(0)
     places = rng.normal(size=(3, shape[0] // 8, shape[1] // 8)).astype(np.float32)
@@ -128,6 +152,45 @@ class HalvesOfFeatures(StandInEngine):
             middle = features.shape[3] // 2
             features[:, 0, :, :middle] = features[:, 1, :, middle:] = 1
         return Features(self.predict(l), things, places)
+
+
+def reached(colorizer: Colorizer, **more: Any) -> FloatArray:
+    """How far each pixel of an even photo moves for a hint with a reach of 40 px, over how far it would without."""
+    gray = Image.new("L", (128, 128), 120)
+    plain, limited, unlimited = (
+        ab_of(np.asarray(colorizer(gray, hints=each, **more)))
+        for each in (None, [Hint(30, 64, "#b03020", 40)], [Hint(30, 64, "#b03020")])
+    )
+    return np.asarray((limited - plain)[..., 0] / np.abs(unlimited - plain)[..., 0].max())
+
+
+class WithoutFeatures(HalvesOfFeatures):
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes = frozenset({"hints"})
+
+
+@pytest.mark.parametrize("engine", [HalvesOfFeatures(), WithoutFeatures()])
+def test_a_reach_is_in_pixels_of_the_photo_for_any_model(engine: StandInEngine) -> None:
+    moved = reached(Colorizer(engine), size=64)  # a pixel of the network is two of the photo
+    away = np.hypot(*(each - middle for each, middle in zip(np.indices((128, 128)), (64, 30), strict=True)))
+    assert np.abs(moved[away > 48]).max() < 0.04  # a level of 8 bit is .03
+    assert moved[away < 20].min() > 0.9
+
+
+class DrawsGray(HalvesOfFeatures):
+    """Of which a variant is one with further hints, all gray."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bins = np.zeros((1, 2), np.float32)
+
+    def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
+        return np.ones((len(l), 1, 4, 4), np.float32)
+
+
+def test_in_a_variant_a_hint_keeps_to_its_reach_too() -> None:
+    assert np.abs(reached(Colorizer(DrawsGray()), seed=1)[:, 72:]).max() < 0.03
 
 
 def test_photos_that_are_colored_together_are_each_filled_by_their_own_hints() -> None:

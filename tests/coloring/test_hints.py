@@ -13,7 +13,7 @@ from colorize import ConfigError, Hint, photo
 from colorize.color.lightness import ab_of
 from colorize.color.tensors import rgb_to_lab
 from colorize.color.units import AB_RANGE
-from colorize.coloring.hints import enforce_hints, hint_array, read_mask
+from colorize.coloring.hints import ANYWHERE, enforce_hints, hint_array, parse_hint, read_mask
 from colorize.photo import Photo
 
 RED = ab_of(np.array([200, 40, 30], np.uint8))
@@ -58,6 +58,37 @@ def test_what_is_no_color_is_refused(color: object) -> None:
 @pytest.mark.parametrize("color", ["#ff0000", "#F00", "ff0000", "f00", "red", "RED", (255, 0, 0)])
 def test_a_color_is_written_as_people_write_colors(color: str | tuple[int, int, int]) -> None:
     assert Hint(0, 0, color).rgb() == (255, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("12,7.5,red", Hint(12, 7.5, "red")),
+        ("12, 7, #c8281e, 40", Hint(12, 7, "#c8281e", 40)),
+        ("12,7,red,inf", Hint(12, 7, "red", float("inf"))),
+    ],
+)
+def test_a_hint_is_written_in_one_line(text: str, hint: Hint) -> None:
+    assert parse_hint(text) == hint
+
+
+@pytest.mark.parametrize("text", ["1,2", "1,2,red,3,4", "1,2,red,far", "red", "1,2,red,"])
+def test_what_is_no_hint_is_told(text: str) -> None:
+    with pytest.raises(ConfigError, match="a hint must be X,Y,COLOR or X,Y,COLOR,REACH in pixels, got '"):
+        parse_hint(text)
+
+
+@pytest.mark.parametrize("reach", [0, -3, float("nan"), "40", True])
+def test_what_is_no_reach_is_told(reach: object) -> None:
+    with pytest.raises(ConfigError, match="a hint's reach must be a number of pixels above 0, got"):
+        Hint(0, 0, "red", reach)  # type: ignore[arg-type]
+
+
+def test_a_reach_is_in_pixels_of_the_photo() -> None:
+    array = hint_array([Hint(300, 100, "red", 40), Hint(20, 20, "red")], (400, 200), (50, 100))
+    assert array[3, 25, 75] == 10
+    assert array[3, 5, 5] == ANYWHERE
+    assert not array[3, array[2] == 0].any()
 
 
 def test_a_mask_gives_its_colors_where_it_is_opaque() -> None:

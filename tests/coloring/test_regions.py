@@ -89,12 +89,67 @@ def test_a_file_of_hints_and_regions_on_the_command_line_is_that_of_python(tmp_p
         np.testing.assert_array_equal(np.asarray(result), np.asarray(expected))
 
 
+def test_regions_on_the_command_line_are_those_of_python(tmp_path: Path) -> None:
+    mask = Image.new("L", GRAY.size)
+    ImageDraw.Draw(mask).ellipse((60, 10, 90, 40), fill=255)
+    mask.save(tmp_path / "a coat.png")
+    (tmp_path / "said.json").write_text(
+        json.dumps(
+            {
+                "hints": [{"x": 80, "y": 30, "color": "#7a2b1d", "reach": 9}],
+                "regions": [{"mask": "a coat.png", "color": "red"}],
+            }
+        )
+    )
+    GRAY.save(tmp_path / "gray.png")
+    call = [str(tmp_path / "gray.png"), "--device", "cpu", "--overwrite"]
+    colorizer = Colorizer.load(device="cpu")
+    corners = "0,0 48,0 48,64 0,64"
+    for options, hints, regions in (
+        (["--region", f"{corners} steelblue", "--region", f"{corners} x0.5"], None, [("steelblue", 1), (None, 0.5)]),
+        (["--region", f"{corners} gray", "--hint", "80,30,red"], [Hint(80, 30, "red")], [("gray", 1)]),
+        (["--region", f"{tmp_path / 'a coat.png'} red"], None, [("red", None)]),
+        (["--hints", str(tmp_path / "said.json")], [Hint(80, 30, "#7a2b1d", 9)], [("red", None)]),
+    ):
+        assert main([*call, *options]) == 0
+        meant = [
+            Region(mask, color) if strength is None else Region(LEFT, color, strength) for color, strength in regions
+        ]
+        expected = colorizer(GRAY, hints=hints, regions=meant)
+        with Image.open(tmp_path / "gray-color.png") as result:
+            np.testing.assert_array_equal(np.asarray(result), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "a region must be X,Y X,Y X,Y COLOR or MASK COLOR, got ''"),
+        ("red", "got 'red'"),
+        ("0,0 1,1 red", "three or more corners"),
+        ("0,0 9,9 9,0 reddish", "got 'reddish'"),
+        ("0,0 9,9 9,0 xtwo", "after x, such as x1.4, got xtwo"),
+        ("0,0 9,9 9,0 x7", "a region's strength must be a number from 0 to 2, got 7.0"),
+        ("missing.png red", "missing.png"),
+    ],
+)
+def test_a_wrong_region_is_one_line(tmp_path: Path, text: str, told: str, capfd: pytest.CaptureFixture[str]) -> None:
+    GRAY.save(tmp_path / "gray.png")
+    assert main([str(tmp_path / "gray.png"), "--region", text]) == 2
+    said = capfd.readouterr().err
+    assert told in said and said.count("\n") == 1
+    assert not (tmp_path / "gray-color.png").exists()
+
+
 @pytest.mark.parametrize(
     ("content", "told"),
     [
         ("[]", "expected an object of hints and regions, got []"),
         ('{"points": []}', "expected an object of hints and regions"),
         ('{"hints": {}}', "hints must be a list, got {}"),
+        (
+            '{"hints": [{"x": 1, "y": 1, "color": "red", "reach": 0}]}',
+            "reach must be a number of pixels above 0, got 0",
+        ),
         ('{"hints": [{"x": 1}]}', 'hints, the 1. one: got {"x": 1}'),
         ('{"regions": [{"outline": [[0, 0]]}]}', "regions, the 1. one: a region's outline must have three"),
         ("{", "expected a JSON file"),

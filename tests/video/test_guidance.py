@@ -79,14 +79,15 @@ def test_a_hint_moves_with_what_it_lies_on_to_the_end_of_its_shot(frames: list[G
 
 def test_a_hint_that_is_lost_from_sight_ends() -> None:
     one, other = (gray_of(each) for each in shot(photo("chelsea"), pan(6), 2, (160, 120)))
-    hints = np.zeros((3, 120, 160), np.float32)
+    hints = np.zeros((4, 120, 160), np.float32)
     for column in (2, 80, 159):
-        hints[:, 60, column] = 0.5, 0.2, 1
+        hints[:, 60, column] = 0.5, 0.2, 1, column + 1
     points = Points().with_hints(hints, one)
     there, _ = motion_between(one, other)
     assert len(points.places) == 3
     moved = points.moved(there, other)
     assert np.allclose(moved.places, [[74, 60], [153, 60]], atol=1.5)  # the first one has left the picture
+    assert list(moved.reach) == [81, 160]
     assert len(points.moved(there, 255 - other).places) < 2  # something else is there
 
 
