@@ -440,7 +440,7 @@ class Colorizer:
         Args:
             pages: of one file.
             options: as of `color`.
-            conditions: of which hints and regions are the first page's.
+            conditions: of which hints, regions and the match are the first page's.
             name: of the file, for messages.
 
         Returns:
@@ -459,7 +459,7 @@ class Colorizer:
                     f"{name}: not enough memory to color {width}×{height} px at size {options.size}; "
                     "a smaller size needs less"
                 ) from error
-            conditions = replace(conditions, hints=None, regions=())
+            conditions = replace(conditions, hints=None, regions=(), match=None)
             yield colored
 
     def match(self, image: Image.Image, reference: References) -> Match:
@@ -484,6 +484,8 @@ class Colorizer:
         seen = view(original, options.size, conditions, keep_colors=options.keep_colors)
         if "reference" not in conditions.kinds:
             return seen
+        if conditions.match is not None:
+            return seen._replace(match=conditions.match)
         references = self._references_for(original.image, conditions)
         return seen._replace(match=match(self.engine, original.image, references))
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from colorize.coloring.album import Album
 from colorize.coloring.hints import Hint, Hints
+from colorize.coloring.reference import Match
 from colorize.coloring.regions import Region
 from colorize.errors import ConfigError
 
@@ -27,6 +28,7 @@ class Conditions:
     reference: References | None = None  # photos in color whose colors are to be used
     seed: int | None = None  # another coloring than the first, the same one each time
     regions: Sequence[Region] = ()  # outlined parts, and their color or how much of it
+    match: Match | None = None  # what the photo finds in `reference`, if that is known already: `Colorizer.match`
 
     def __post_init__(self) -> None:
         hints: object = self.hints
@@ -60,7 +62,7 @@ class Conditions:
     @property
     def is_of_one_photo(self) -> bool:
         """Whether places of one photo are meant."""
-        return self.hints is not None or len(self.regions) > 0
+        return self.hints is not None or len(self.regions) > 0 or self.match is not None
 
     @property
     def kinds(self) -> frozenset[str]:

@@ -50,12 +50,22 @@ class Match(NamedTuple):
 
     ab: FloatArray  # (2, h/8, w/8) of about 256 × 256 px
     confidence: FloatArray  # (h/8, w/8), from 0 to 1
-    likeness: float  # the mean over places of the encoder's best cosine
+    likenesses: tuple[float, ...]  # with each reference: the mean over places of the encoder's best cosine
+
+    @property
+    def likeness(self) -> float:
+        """With the most alike reference."""
+        return max(self.likenesses)
 
     @property
     def same_scene(self) -> float:
-        """From 0, another scene, to 1, the same."""
-        return float(ramp(self.likeness, _OTHER_SCENE, _SAME_SCENE))
+        """From 0, another scene, to 1, the same; of the most alike reference."""
+        return max(self.same_scenes)
+
+    @property
+    def same_scenes(self) -> list[float]:
+        """The same of each reference."""
+        return [float(ramp(each, _OTHER_SCENE, _SAME_SCENE)) for each in self.likenesses]
 
 
 def read_reference(engine: Engine, image: Image.Image) -> Reference:
@@ -104,7 +114,7 @@ def match(engine: Engine, image: Image.Image, references: Sequence[Reference]) -
     each_place = np.arange(len(surest))
     ab = np.stack([ab for ab, _, _ in found])[surest, each_place]
     confidence = np.stack([confidence for _, confidence, _ in found])[surest, each_place]
-    return Match(ab.T.reshape(2, *shape), confidence.reshape(shape), max(likeness for _, _, likeness in found))
+    return Match(ab.T.reshape(2, *shape), confidence.reshape(shape), tuple(likeness for _, _, likeness in found))
 
 
 def follow(ab: FloatArray, found: Match) -> FloatArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -35,7 +37,7 @@ class Region:
         outline: object = self.outline
         is_polygon = isinstance(outline, Sequence) and len(outline) >= 3 and all(map(_is_point, outline))
         if not (is_polygon or isinstance(outline, Image.Image)):
-            raise ConfigError(f"a region's outline must have three or more corners (x, y), got {outline!r}")
+            raise ConfigError(f"a region's outline must have three or more corners (x, y), got {reprlib.repr(outline)}")
         if self.color is not None:
             rgb_of(self.color)
         low, high = STRENGTH_RANGE
@@ -94,8 +96,13 @@ def _even(color: str | tuple[int, int, int]) -> FloatArray:
 
 
 def _is_point(point: object) -> bool:
-    return (
-        isinstance(point, tuple | list)
-        and len(point) == 2
-        and all(isinstance(each, Real) and not isinstance(each, bool) for each in point)
-    )
+    return isinstance(point, tuple | list) and len(point) == 2 and all(map(_is_finite, point))
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False

@@ -124,7 +124,7 @@ class Guidance:
             raise ConfigError("expected the number of a frame or a time in seconds, from 0 up")
         if options.start and isinstance(moment, int):
             raise ConfigError("of a part of a film, frames must be named by their seconds")
-        has_others = conditions.seed is not None or conditions.regions
+        has_others = conditions.seed is not None or conditions.regions or conditions.match is not None
         if has_others or (conditions.reference is not None and len(conditions.references) != 1):
             raise ConfigError("a frame of a film takes hints, and one reference: the frame in color")
         if conditions.hints is not None and "hints" not in self._engine.takes:

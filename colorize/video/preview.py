@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,10 +96,9 @@ def middle_still(
         FilmError: the film cannot be read or colored.
     """
     with open_film(source, film_options) as film:
-        part = replace(film_options, start=float(film.start + (film.length or 0) / 2))
-    with open_film(source, part) as film:
+        film.start += (film.length or Fraction(0)) / 2
         gray = _image(next(film.frames()), film, width).convert("L")
-    with open_film(source, part) as film:
+        part = replace(film_options, start=float(film.start))
         return gray, _image(next(Coloring(film, options, part, colorizer).frames()).frame, film, width)
 
 

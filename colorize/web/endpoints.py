@@ -42,6 +42,7 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
         hints: list[dict[str, Any]] | None = None,
         variant: int = 0,
         references: list[FileData] | None = None,
+        regions: list[dict[str, Any]] | None = None,
     ) -> FileData:
         """Colorize a grayscale photo in full size and keep its metadata.
 
@@ -53,13 +54,15 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
             hints: colors of places, each {"x": …, "y": …, "color": "#rrggbb"} in pixels from the upper left corner
             variant: 0 for the most likely coloring, 1 to 99 for other possible ones
             references: up to 4 uploaded photos in color; what looks like something in them takes its color
+            regions: outlined parts, each {"outline": [[x, y], …]} with a "color", a "strength" (0 keeps gray), or both
 
         Returns:
             the colorized photo
         """
         texts = texts_of(request.headers)
         with user_errors():
-            color_request = parse_color_request(hints or [], variant, texts, _all_given(references or []))
+            given = _all_given(references or [])
+            color_request = parse_color_request(hints or [], variant, texts, given, regions or [])
             done = await work.colorize(request, _path(photo), strength, size, format, texts, color_request)
         return _file(done.download)
 

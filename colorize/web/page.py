@@ -183,6 +183,7 @@ class _PageRequest(NamedTuple):
     hints: Any
     variant: Any
     references: list[Given]
+    regions: Any
     tiles: bool
     refused: list[dict[str, str]]  # photos whose upload was refused
 
@@ -201,7 +202,13 @@ def _parse_page_request(value: object, texts: Texts, *, single: bool = False) ->
         refused = [{"name": str(each["name"]), "reason": str(each["reason"])} for each in value.get("refused", [])]
         choices = {key: value[key] for key in ("strength", "size", "format", "hints", "variant")}
         return _PageRequest(
-            value["time"], photos, **choices, references=references, tiles=bool(value.get("tiles")), refused=refused
+            value["time"],
+            photos,
+            **choices,
+            references=references,
+            regions=value.get("regions", []),
+            tiles=bool(value.get("tiles")),
+            refused=refused,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(texts["wrong_request"]) from error
@@ -220,7 +227,7 @@ class _Page:
             asked = _parse_page_request(photos, texts, single=True)
         path, name = asked.photos[0]
         try:
-            color_request = parse_color_request(asked.hints, asked.variant, texts, asked.references)
+            color_request = parse_color_request(asked.hints, asked.variant, texts, asked.references, asked.regions)
             done = await self._work.colorize(
                 request, path, asked.strength, asked.size, asked.format, texts, color_request
             )
@@ -237,6 +244,7 @@ class _Page:
             "hints": asked.hints,
             "variant": asked.variant,
             "references": [str(path) for path, _ in asked.references],
+            "regions": asked.regions,
             "notes": list(done.notes),
             "format": asked.format,
             "width": width,
@@ -251,10 +259,10 @@ class _Page:
             asked = _parse_page_request(photos, texts, single=True)
         path = asked.photos[0].path
         own = {"time": asked.time, "photo": str(path), "hints": asked.hints}
-        own |= {"references": [str(each.path) for each in asked.references]}
+        own |= {"references": [str(each.path) for each in asked.references], "regions": asked.regions}
         shown: _Value = {}
         try:
-            color_request = parse_color_request(asked.hints, asked.variant, texts, asked.references)
+            color_request = parse_color_request(asked.hints, asked.variant, texts, asked.references, asked.regions)
             async for others in self._work.others(
                 request, path, asked.strength, asked.size, texts, color_request, tiles=asked.tiles
             ):

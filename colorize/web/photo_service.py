@@ -21,6 +21,7 @@ from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.hints import Hint
 from colorize.coloring.reference import SHORTEST
+from colorize.coloring.regions import Region
 from colorize.coloring.tint import Original, recognize
 from colorize.errors import ColorizeError, ConfigError, PhotoError
 from colorize.former_names import with_new_names
@@ -38,6 +39,7 @@ _MILLION = 1_000_000
 _BYTES_A_PIXEL = {"JPEG": 2, "PNG": 4, "TIFF": 4}  # upper bound for a result with its previews
 _TILE = 480  # px, long side of thumbnails
 _MAX_HINTS = 2000
+_MAX_REGIONS, _MAX_CORNERS = 100, 10_000  # corners of all regions together
 MAX_REFERENCES = 4
 _REFERENCE_PIXELS = 1_000_000  # larger references are reduced: they are compared at fewer pixels
 _UNRELATED = 0.2  # of `Match.same_scene`; below it, little of a reference's color is used
@@ -71,6 +73,7 @@ class ColorRequest(NamedTuple):
     hints: tuple[Hint, ...] = ()  # colors of places in the photo
     variant: int = 0  # 0 is the most likely coloring; every other number is a seed of another one
     references: tuple[Given, ...] = ()  # photos in color to follow
+    regions: tuple[Region, ...] = ()  # outlined parts of the photo
 
 
 _AUTOMATIC = ColorRequest()
@@ -102,8 +105,10 @@ class Progress:
     zip: Path | None = None  # all results, once the last is done
 
 
-def parse_color_request(hints: object, variant: object, texts: Texts, references: Sequence[Given] = ()) -> ColorRequest:
-    """Parse hints and variant as a client sends them, which may be anything.
+def parse_color_request(
+    hints: object, variant: object, texts: Texts, references: Sequence[Given] = (), regions: object = ()
+) -> ColorRequest:
+    """Parse hints, variant and regions as a client sends them, which may be anything.
 
     Args:
         hints: a list of objects with x and y (pixels of the upright photo) and color (#rrggbb; for one version also
@@ -111,6 +116,7 @@ def parse_color_request(hints: object, variant: object, texts: Texts, references
         variant: 0 for the most likely coloring, from 1 on others
         texts: of the user's language
         references: photos in color to follow
+        regions: a list of objects with an outline (a list of corners [x, y]), and a color, a strength, or both
 
     Raises:
         ConfigError: in the user's language, for anything else
@@ -123,13 +129,26 @@ def parse_color_request(hints: object, variant: object, texts: Texts, references
     if not isinstance(hints, list) or len(hints) > _MAX_HINTS:
         raise ConfigError(texts["wrong_hints"].format(most=_MAX_HINTS))
     try:
-        return ColorRequest(tuple(map(_parse_hint, hints)), variant, tuple(references))
-    except (KeyError, TypeError, ValueError) as error:
+        parsed = tuple(map(_parse_hint, hints))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ConfigError(texts["wrong_hints"].format(most=_MAX_HINTS)) from error
+    return ColorRequest(parsed, variant, tuple(references), _parse_regions(regions, texts))
+
+
+def _parse_regions(given: object, texts: Texts) -> tuple[Region, ...]:
+    wrong = texts["wrong_regions"].format(most=_MAX_REGIONS, corners=_MAX_CORNERS)
+    try:
+        if not isinstance(given, list | tuple) or len(given) > _MAX_REGIONS:
+            raise TypeError("expected a list")
+        if sum(len(each["outline"]) for each in given) > _MAX_CORNERS:
+            raise ValueError("too many corners")
+        return tuple(Region(**each) for each in given)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(wrong) from error
 
 
 def _parse_hint(given: object) -> Hint:
-    """Raises `KeyError`, `TypeError` or `ValueError` (`ConfigError` among them) for what is no hint."""
+    """Raises `KeyError`, `TypeError`, `ValueError` or `OverflowError` for no hint, `ConfigError` for no color."""
     if not isinstance(given, dict):
         raise TypeError("expected an object")
     values = with_new_names(given)
@@ -187,7 +206,7 @@ class PhotoService:
             size: px; the network sees about size × size pixels
             format_: a key of `FORMATS`
             texts: of the user's language
-            color_request: hints, variant and references
+            color_request: hints, variant, references and regions
             job: its `stop` ends the work between reading, coloring and writing of each page
 
         Raises:
@@ -255,19 +274,23 @@ class PhotoService:
         if color_request.references and not self.takes_references:
             raise ConfigError(texts["no_references"])
         references, notes = [], []
+        names = []  # of `references`
         for path, given_name in color_request.references:
             job.check()
             name = shown_name(given_name)
             try:
-                reference = self._open_reference(path, name, texts).image
+                references.append(self._open_reference(path, name, texts).image)
+                names.append(name)
             except ColorizeError as error:
                 notes.append(self.store.without_paths(str(error)))
-                continue
-            references.append(reference)
-            if self._colorizer.match(original.image, reference).same_scene < _UNRELATED:
+        job.check()
+        match = self._colorizer.match(original.image, references) if references else None
+        for name, same_scene in zip(names, match.same_scenes if match else [], strict=True):
+            if same_scene < _UNRELATED:
                 notes.append(texts["reference_unrelated"].format(name=name))
         job.check()
-        return Conditions(color_request.hints or None, references, color_request.variant or None), notes
+        hints, variant = color_request.hints or None, color_request.variant or None
+        return Conditions(hints, references, variant, color_request.regions, match), notes
 
     def _open_reference(self, path: Path, name: str, texts: Texts) -> Photo:
         """Open a photo in color. Raises `ColorizeError` if it is none, or is too small to be compared."""
@@ -316,16 +339,10 @@ class PhotoService:
                 yield others
                 for variant in range(_OTHERS + 1 if tiles else 0):
                     job.check()
-                    colored = self._colorizer(
-                        image,
-                        strength=options.strength,
-                        size=options.size,
-                        hints=conditions.hints,
-                        reference=conditions.reference,
-                        seed=variant or None,
-                    )
+                    asked = replace(conditions, seed=variant or None)
+                    (colored,) = self._colorizer.color([Photo(image)], options, [asked])
                     others.tiles.append(folder / f"{variant}.jpg")
-                    photo.save_preview(Photo(colored), others.tiles[-1], longest=_TILE)
+                    photo.save_preview(colored, others.tiles[-1], longest=_TILE)
                     yield others
 
     def uncertainty(self, source: Path, size: int, texts: Texts, job: QueuedJob | None = None) -> Path:

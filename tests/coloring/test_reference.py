@@ -154,7 +154,7 @@ def test_detail_of_the_prediction_stays_and_only_what_is_sure_moves() -> None:
     ab = rng.normal(0, 0.1, (2, 64, 64)).astype(np.float32)
     confidence = np.zeros((8, 8), np.float32)
     confidence[:, 4:] = 1
-    moved = follow(ab, Match(np.full((2, 8, 8), 0.5, np.float32), confidence, 0.8))
+    moved = follow(ab, Match(np.full((2, 8, 8), 0.5, np.float32), confidence, (0.8,)))
     np.testing.assert_array_equal(moved[:, :, :28], ab[:, :, :28])
     np.testing.assert_allclose(moved[:, :, 40:].mean(), 0.5, atol=0.02)
     assert np.std(moved[:, :, 40:]) > 0.9 * np.std(ab)

@@ -60,6 +60,8 @@ def test_of_regions_that_overlap_the_last_counts() -> None:
     [
         ({"outline": [(0, 0), (1, 1)]}, "three or more corners"),
         ({"outline": [(0, 0), (1, 1), (2, "3")]}, "three or more corners"),
+        ({"outline": [(0, 0), (1, 1), (2, float("nan"))]}, "three or more corners"),
+        ({"outline": [(0, 0), (1, 1), (10**400, 2)]}, "three or more corners"),
         ({"outline": 7}, "three or more corners"),
         ({"outline": LEFT, "color": "reddish"}, "reddish"),
         ({"outline": LEFT, "strength": 3}, "from 0 to 2, got 3"),

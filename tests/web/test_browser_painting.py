@@ -180,6 +180,88 @@ def test_a_marker_is_moved_recolored_and_removed(guide: Visit) -> None:
     assert "rgb(37, 33, 28)" in marker.evaluate("each => getComputedStyle(each).boxShadow")
 
 
+def outline(visit: Visit) -> None:
+    """Choose to outline."""
+    visit.page.get_by_text(T["tool_outline"], exact=True).locator("xpath=..").click()
+    assert visit.page.get_by_role("radio", name=T["tool_outline"]).is_checked()
+
+
+def test_what_is_outlined_gets_the_color_and_nothing_beside_it(guide: Visit) -> None:
+    page = guide.page
+    usual = halves(guide)
+    pick(guide, "green_grass")
+    outline(guide)
+    corners = [(0.02, 0.02), (0.45, 0.05), (0.48, 0.95), (0.02, 0.98)]
+
+    def draw() -> None:
+        page.mouse.move(*at(guide, *corners[0]))
+        page.mouse.down()
+        for corner in [*corners[1:], (0.02, 0.1)]:
+            page.mouse.move(*at(guide, *corner), steps=8)
+        page.mouse.up()
+
+    next_result(guide, draw)
+    left, right = halves(guide)
+    assert left[1] > left[0] > left[2]
+    assert right == pytest.approx(usual[1], abs=1)
+    assert page.locator(".marker").count() == 1
+    assert page.evaluate("colorize.shown.choices.regions[0].outline.length") < 12  # only corners are kept
+    # a second one, kept gray, corner by corner
+    page.get_by_role("button", name=T["gray"]).click()
+    guide.settle()
+    for x, y in ((0.55, 0.02), (0.98, 0.02), (0.98, 0.6), (0.55, 0.6)):
+        page.mouse.click(*at(guide, x, y))
+    assert page.locator(".line").count() == 4
+    guide.check_access()
+    guide.screenshot("outlined")
+    page.locator(".photo-frame").scroll_into_view_if_needed()
+    guide.settle()
+    next_result(guide, lambda: page.mouse.click(*at(guide, 0.55, 0.02)))
+    _, right = halves(guide)
+    assert max(right) - min(right) < 0.7 * (max(usual[1]) - min(usual[1]))
+    next_result(guide, page.get_by_role("button", name=T["undo"]).click)
+    assert halves(guide)[1] == pytest.approx(usual[1], abs=1)
+    # recolored and removed without a drag
+    page.mouse.click(*at(guide, *corners[0]))
+    next_result(guide, lambda: page.get_by_role("button", name=T["sky_blue"], exact=True).click())
+    assert halves(guide)[0][2] > halves(guide)[0][1]
+    assert in_view(guide, ".remove") > 0.75  # it is round
+    next_result(guide, lambda: page.get_by_role("button", name=T["hint_remove"]).click())
+    assert halves(guide)[0] == pytest.approx(usual[0], abs=1)
+    guide.check_layout()
+
+
+@pytest.mark.parametrize("guide", ["desk"], indirect=True)
+def test_an_outline_is_set_by_keys_and_taken_back_corner_by_corner(guide: Visit) -> None:
+    page = guide.page
+    usual = halves(guide)
+    outline(guide)
+    page.get_by_role("button", name=T["green_grass"]).press("Enter")
+    aim = page.get_by_role("button", name=T["outline_aim"])
+    assert aim.evaluate("each => each === document.activeElement")
+    for key, times in ((None, 0), ("ArrowRight", 9), ("ArrowUp", 9), ("ArrowRight", 1)):
+        for _ in range(times):
+            page.keyboard.press(key)
+        page.keyboard.press("Enter")
+    assert page.locator(".task-words").inner_text() == T["outline_corner"].format(number=4)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")  # where the third one is
+    guide.quiet()
+    left, right = halves(guide)
+    assert left == pytest.approx(usual[0], abs=1)
+    assert right[1] > usual[1][1] + 3
+    assert page.locator(".marker").count() == 1
+    # one that is not finished is dropped, and painting goes on
+    aim.press("Enter")
+    assert page.locator("polyline").count() == 2
+    page.keyboard.press("Escape")
+    assert page.locator("polyline").count() == 0
+    assert page.locator("[data-painting]").count() == 1
+    page.keyboard.press("Escape")
+    assert page.locator("[data-painting]").count() == 0
+
+
 @pytest.mark.parametrize("guide", ["desk"], indirect=True)
 def test_from_swatch_to_photo_by_keys_and_back_and_the_focus_is_kept(guide: Visit) -> None:
     page = guide.page

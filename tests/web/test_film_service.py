@@ -52,6 +52,11 @@ def test_first_a_frame_before_and_after_then_the_whole_film(tmp_path: Path, film
         assert before.size == after.size == first.size == (240, 180)
         gray, red = np.asarray(before.convert("RGB"), int), np.asarray(after.convert("RGB"), int)
     assert np.ptp(gray, axis=2).max() == 0
+    of_film: Any = av.open(io.BytesIO(film))
+    off = [np.abs(each.to_ndarray(format="rgb24").astype(int) - gray).mean() for each in of_film.decode(video=0)]
+    assert np.argmin(off) in (12, 13)  # the one in the middle
+    luma = np.array([0.299, 0.587, 0.114])
+    assert np.abs(red @ luma - gray @ luma).mean() < 3  # before and after are the same one
     assert red[..., 0].mean() > red[..., 1].mean() + 20
     assert (last.done, last.result.name if last.result else "") == (25, "pan-color.mkv")
     container: Any = av.open(io.BytesIO(last.result.read_bytes()))  # type: ignore[union-attr]

@@ -151,3 +151,15 @@ def test_more_references_than_allowed_and_a_model_that_follows_none_are_told(tmp
     service = PhotoService(Colorizer(RedEngine()), store, Limits())
     with pytest.raises(PhotoError, match="this model cannot follow a photo in color"):
         service.colorize(like.path, 1.0, 192, "PNG", T, parse_color_request([], 0, T, [like]))
+
+
+def test_the_network_looks_at_a_photo_once_however_many_photos_it_is_compared_with(tmp_path: Path) -> None:
+    store, engine = Store(tmp_path), ByLightness()
+    service = PhotoService(Colorizer(engine), store, Limits())
+    photo = upload(store, "gray.png", two_halves(DARK_RED, LIGHT_BLUE).convert("L"))
+    references = [
+        upload(store, f"{number}.png", two_halves(DARK_RED, LIGHT_BLUE, turned=number > 0)) for number in range(3)
+    ]
+    request = parse_color_request([], 0, T, references)
+    service.colorize(photo.path, 1.0, 192, "PNG", T, request)
+    assert engine.looked == 1 + len(references)

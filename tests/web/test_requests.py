@@ -27,9 +27,9 @@ def quiet(server: Running, capsys: pytest.CaptureFixture[str], caplog: pytest.Lo
         ("call/v2/nothing", {"photo": "FILE"}, 404, "There is no endpoint nothing: expected one of colorize, "),
         ("call/nothing", {"data": ["FILE"]}, 404, "There is no endpoint nothing: expected one of colorize, "),
         ("call/others", {"data": ["FILE"]}, 404, "There is no endpoint others: "),
-        ("call/colorize", {"data": []}, 422, "Expected a list of 7 values as data."),
-        ("call/colorize", {}, 422, "Expected a list of 7 values as data."),
-        ("call/colorize", {"data": {"0": 1}}, 422, "Expected a list of 7 values as data."),
+        ("call/colorize", {"data": []}, 422, "Expected a list of 8 values as data."),
+        ("call/colorize", {}, 422, "Expected a list of 8 values as data."),
+        ("call/colorize", {"data": {"0": 1}}, 422, "Expected a list of 8 values as data."),
         (
             "queue/join",
             {"data": ["FILE"], "fn_index": 999, "session_hash": "a"},
@@ -45,7 +45,7 @@ def quiet(server: Running, capsys: pytest.CaptureFixture[str], caplog: pytest.Lo
         ("queue/join", {"data": ["FILE"], "session_hash": "a"}, 404, "There is no endpoint fn_index None"),
         ("queue/join", {"data": [1] * 6, "fn_index": 0}, 422, "This is not what the page sends."),
         ("queue/join", {"data": [1] * 6, "fn_index": 0, "session_hash": 7}, 422, "This is not what the page sends."),
-        ("queue/join", {"data": [1], "fn_index": 0, "session_hash": "a"}, 422, "Expected a list of 7 values as data."),
+        ("queue/join", {"data": [1], "fn_index": 0, "session_hash": "a"}, 422, "Expected a list of 8 values as data."),
         ("cancel", {"session_hash": 1, "fn_index": 0, "event_id": "b"}, 422, "This is not what the page sends."),
     ],
 )

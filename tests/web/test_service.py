@@ -121,11 +121,14 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
     for endpoint in named.values():
         assert endpoint["description"]
     parameters = {each["parameter_name"]: each for each in named["/colorize"]["parameters"]}
-    assert list(parameters) == ["photo", "strength", "size", "format", "hints", "variant", "references"]
+    assert list(parameters) == ["photo", "strength", "size", "format", "hints", "variant", "references", "regions"]
     assert parameters["strength"]["label"] == "strength of the colors, from 0 (gray) to 2"
     assert named["/colorize"]["returns"][0]["label"] == "the colorized photo"
     assert parameters["format"]["type"]["enum"] == ["JPEG", "PNG", "TIFF"]
     assert parameters["strength"]["parameter_default"] == 1.0
+
+
+SQUARE = [[0, 0], [9, 0], [9, 9], [0, 9]]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +153,15 @@ def test_the_endpoints_are_documented_with_their_types(server: Running) -> None:
         ("a.png", gray(), {"hints": ["x"]}, "hints must be a list of at most 2000 places"),
         ("a.png", gray(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),
         ("a.png", gray(), {"hints": 7}, "hints must be a list of at most 2000 places"),
+        ("a.png", gray(), {"hints": [{"x": 10**400, "y": 1, "color": "#112233"}]}, "hints must be a list of at most"),
+        ("a.png", gray(), {"regions": 7}, "regions must be a list of at most 100 outlines of 10000 corners in all"),
+        ("a.png", gray(), {"regions": [{"color": "red"}]}, "regions must be a list of at most 100 outlines"),
+        ("a.png", gray(), {"regions": [{"outline": SQUARE, "hue": 3}]}, "regions must be a list of at most 100"),
+        ("a.png", gray(), {"regions": [{"outline": SQUARE}] * 101}, "regions must be a list of at most 100 outlines"),
+        ("a.png", gray(), {"regions": [{"outline": SQUARE * 2501}]}, "regions must be a list of at most 100 outlines"),
+        ("a.png", gray(), {"regions": [{"outline": [[0, 0]]}]}, "a region's outline must have three or more corners"),
+        ("a.png", gray(), {"regions": [{"outline": SQUARE, "color": "rod"}]}, "a hint's color must be #rrggbb"),
+        ("a.png", gray(), {"regions": [{"outline": SQUARE, "strength": -1}]}, "a region's strength must be a number"),
         ("a.png", gray(), {"references": 7}, "expected a list of uploaded files"),
         ("a.png", gray(), {"references": [{}]}, "expected an uploaded file: an object with its path"),
         ("a.png", gray(), {"variant": 1}, "this model knows one coloring only"),
@@ -190,7 +202,7 @@ def guided(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield there
 
 
-def test_hints_and_variants_are_parameters(guided: Running) -> None:
+def test_hints_variants_and_regions_are_parameters(guided: Running) -> None:
     with gradio_client(guided) as client:
         photo = handle_upload(guided, gray(64, 64), "a.png")
         green = [{"x": 10, "y": 30, "color": "#1e8c3c"}]
@@ -211,6 +223,10 @@ def test_hints_and_variants_are_parameters(guided: Running) -> None:
             assert np.asarray(image).min() > 100
         former = [{"x": 10, "y": 30, "colour": "#1e8c3c"}]
         np.testing.assert_array_equal(halves(hints=former), halves(hints=green))
+        outlined = [{"outline": [[0, 0], [32, 0], [32, 64], [0, 64]], "strength": 0}]
+        left, right = halves(regions=outlined)
+        assert np.ptp(left) < 0.1 * np.ptp(purple[0])
+        np.testing.assert_allclose(right, purple[1], atol=1)
     outside = [{"x": 64, "y": 0, "color": "#1e8c3c"}]
     _, answer = guided.result("colorize", guided.call("colorize", photo=guided.file(gray(64, 64)), hints=outside))
     assert answer["error"] == "a hint must lie within the photo's 64×64 px, got (64, 0)"

@@ -65,7 +65,7 @@ class Visit:
         wrong, asked = self.wrong[:], self.asked[:]
         self.wrong.clear()
         self.asked.clear()
-        assert wrong == []
+        assert not wrong, "\n".join(wrong)
         assert [url for url in asked if not url.startswith((self.url, "data:", "blob:"))] == []
 
     def choose(self, *photos: tuple[str, bytes]) -> None:
@@ -135,7 +135,7 @@ class Visit:
             if each["impact"] in SERIOUS
             for node in each["nodes"]
         ]
-        assert serious == []
+        assert not serious, "\n".join(serious)
 
     def check_layout(self) -> None:
         """Nothing sticks out to the side."""

@@ -1,15 +1,20 @@
-// Color hints: the user puts the picked color on the photo by click, brush or keys. A stroke is {color, points}, points
-// in pixels of the photo, and is never changed: a change makes a new list of strokes, so that each can be undone. The
-// network gets all points. The first point of a stroke has a marker, by which it is moved, recolored and removed.
-const APART = 0.015;  // of the photo's longer side, between points of a stroke: some pixels of the network
-const MOST = 1000;  // points of one photo at most
+// Color hints: the user puts the picked color on the photo by click, brush or keys, or outlines what is to have it. A
+// stroke is {color, points, outline}, points in pixels of the photo, and is never changed once it is drawn: a change makes
+// a new list of strokes, so that each can be undone. The network gets all points of the brush; an outline, which is true
+// for a region, is filled. The first point of a stroke has a marker, by which it is moved, recolored and removed.
+const APART = 0.015;  // of the photo's longer side, between points of the brush: some pixels of the network
+const MOST = 1000;  // points of the brush on one photo at most
+const MOST_OUTLINES = 100;  // of one photo
+const FINE = 0.7;  // px; corners of an outline that are nearer to the line without them are left out
+const CLOSE = 14;  // px around the first and the last corner in which another one closes the outline
 const SOON = 400;  // ms; changes within this time become one request
 const STILL = 4;  // px that a pointer may move and still clicks
 const undo = find('.undo'), clear = find('.clear');
 const layer = make('div', {className: 'dots'});
 const remove = make('button', {type: 'button', className: 'remove', textContent: '×'});
 let photo = null;  // the shown photo, once it is in color
-let stroke = null;  // the stroke that is drawn
+let stroke = null;  // the stroke that is drawn; an outline may stay so for several clicks
+let drawing = null;  // {from, corners} while a pointer draws an outline: its event, and how many there were before
 let selected = null;  // the stroke whose marker is selected
 let moving = null;  // {stroke, from, by} while a marker is dragged
 
@@ -17,9 +22,12 @@ remove.setAttribute('aria-label', t('hint_remove'));
 remove.title = t('hint_remove');
 page.view.canvas.append(layer);
 const aim = cross(page.view.canvas, 'hint_aim', at => {
-  begin(at);
-  finish();
+  if (stroke) setCorner(at);
+  else begin(at);
+  if (stroke && !stroke.outline) finish();
 }, page.view.reveal);
+const tools = [...element.querySelectorAll('[name=hint-tool]')];
+const outlines = () => tools[1].checked;
 
 // -- changes -----------------------------------------------------------------------------------------------------------
 
@@ -41,8 +49,12 @@ function follow(photo) {
   clearTimeout(photo.soon);
   photo.soon = setTimeout(() => {
     photo.soon = null;
-    if (stroke && photo === page.shown) return;  // asked for when the stroke ends
-    photo.choices.hints = photo.strokes.flatMap(({color, points}) => points.map(point => ({...point, color})));
+    if (stroke && !stroke.outline && photo === page.shown) return;  // asked for when the stroke ends
+    if (photo.asked === photo.strokes) return;
+    photo.asked = photo.strokes;
+    const [outlined, brushed] = [true, false].map(is => photo.strokes.filter(({outline}) => Boolean(outline) === is));
+    photo.choices.hints = brushed.flatMap(({color, points}) => points.map(point => ({...point, color})));
+    photo.choices.regions = outlined.map(({color, points}) => ({color, outline: points.map(({x, y}) => [x, y])}));
     page.color(photo);
   }, SOON);
 }
@@ -52,8 +64,13 @@ function replace(old, changed) {
   change(photo.strokes.map(each => each === old ? changed : each));
 }
 
-// Give the selected stroke another color. Gives false if none is selected.
+// Give the selected stroke, or the outline that is drawn, another color. Gives false if there is none.
 function recolor(hex) {
+  if (stroke?.outline) {
+    stroke.color = hex;
+    draw();
+    return true;
+  }
   if (!selected) return false;
   replace(selected, {...selected, color: hex});
   return true;
@@ -66,6 +83,7 @@ function take(old) {
 }
 
 function step(from, to) {
+  if (stroke?.outline && from === 'past') return cut(stroke.points.length - 1);
   if (!photo?.[from].length) return;
   photo[to].push(photo.strokes);
   put(photo[from].pop());
@@ -77,7 +95,9 @@ const inside = ({x, y}) => x >= 0 && x < photo.value.width && y >= 0 && y < phot
 function begin(place) {
   selected = null;
   stroke = {color, points: []};
-  add(place);
+  if (!outlines()) return add(place);
+  stroke.outline = true;
+  setCorner(place);
 }
 
 function add(place) {
@@ -98,8 +118,86 @@ function finish() {
 }
 
 function moved({stroke, by}) {
-  const points = stroke.points.map(({x, y}) => ({x: x + by.x, y: y + by.y})).filter(inside);
-  return points.length ? {...stroke, points} : stroke;
+  const all = stroke.points.map(({x, y}) => ({x: x + by.x, y: y + by.y})), there = all.filter(inside);
+  if (stroke.outline) return inside(all[0]) ? {...stroke, points: all} : stroke;
+  return there.length ? {...stroke, points: there} : stroke;
+}
+
+// -- outlines ----------------------------------------------------------------------------------------------------------
+
+const distance = (one, other) => Math.hypot(one.x - other.x, one.y - other.y);
+const onScreen = () => page.view.canvas.clientWidth / photo.value.width;  // px for a pixel of the photo
+
+// Add a corner to the outline that is drawn. One at the first or the last corner closes it.
+function setCorner(place) {
+  const {points} = stroke, corner = cornerAt(place);
+  const closes = [points[0], points.at(-1)].some(each => each && distance(each, corner) * onScreen() < CLOSE);
+  if (closes && points.length > 2) return closeOutline();
+  if (!closes) points.push(corner);
+  page.say(t('outline_corner', {number: points.length}));
+  draw();
+}
+
+function cornerAt(place) {
+  const [x, y] = [place.x, place.y].map(each => Math.min(1 - 1e-6, Math.max(0, each)));
+  return pixels({x, y});
+}
+
+// Go on with a line. A single corner before it was a click in passing.
+function drawOn(place) {
+  const corner = cornerAt(place);
+  if (drawing.corners === 1 && stroke.points.length > 1) {
+    stroke.points.shift();
+    drawing.corners = 0;
+  }
+  if (distance(stroke.points.at(-1), corner) * onScreen() < STILL) return;
+  stroke.points.push(corner);
+  draw();
+}
+
+function closeOutline() {
+  stroke.points = simplify(stroke.points, FINE / onScreen())
+    .map(({x, y}) => ({x: Math.round(10 * x) / 10, y: Math.round(10 * y) / 10}));
+  const enough = photo.strokes.filter(({outline}) => outline).length < MOST_OUTLINES;
+  if (stroke.points.length > 2 && enough) return finish();
+  stroke = null;
+  draw();
+}
+
+// A line without the points that lie within `near` of what is left (Douglas and Peucker 1973).
+function simplify(points, near) {
+  const [first, last] = [points[0], points.at(-1)];
+  let most = near, at = 0;
+  for (let index = 1; index < points.length - 1; index++) {
+    const off = offLine(points[index], first, last);
+    if (off > most) [most, at] = [off, index];
+  }
+  if (!at) return [first, last];
+  return [...simplify(points.slice(0, at + 1), near), ...simplify(points.slice(at), near).slice(1)];
+}
+
+// From a point to the line between two others.
+function offLine(point, {x, y}, end) {
+  const [dx, dy] = [end.x - x, end.y - y];
+  const along = ((point.x - x) * dx + (point.y - y) * dy) / (dx * dx + dy * dy || 1);
+  const part = Math.min(1, Math.max(0, along));
+  return distance(point, {x: x + part * dx, y: y + part * dy});
+}
+
+// Keep so many corners of the outline that is drawn.
+function cut(corners) {
+  if (corners) stroke.points.length = corners;
+  else stroke = null;
+  draw();
+  follow(photo);  // what waited for the outline
+}
+
+for (const tool of tools) {
+  tool.addEventListener('change', () => {
+    find('.hints-about .facts').textContent = t(outlines() ? 'outline_info' : touch ? 'hints_info_touch' : 'hints_info');
+    aim.setAttribute('aria-label', t(outlines() ? 'outline_aim' : 'hint_aim'));
+    if (stroke) cut(0);
+  });
 }
 
 // -- markers -----------------------------------------------------------------------------------------------------------
@@ -112,16 +210,26 @@ function place(dot, {x, y}) {
 
 function draw() {
   const focused = [...layer.querySelectorAll('.marker')].indexOf(document.activeElement);
-  for (const [button, there] of [[undo, photo.past.length], [clear, photo.strokes.length]]) {
+  for (const [button, there] of [[undo, photo.past.length || stroke?.outline], [clear, photo.strokes.length || stroke?.outline]]) {
     button.setAttribute('aria-disabled', !there);
   }
   const all = [...photo.strokes, ...stroke ? [stroke] : []];
-  layer.replaceChildren(...all.flatMap((each, index) => {
-    const now = moving?.stroke === each ? moved(moving) : each;
-    return now.points.map((point, number) => number ? dot(now, point) : marker(each, now, index));
+  const now = all.map(each => moving?.stroke === each ? moved(moving) : each);
+  layer.replaceChildren(lines(now.filter(({outline}) => outline)), ...all.flatMap((each, index) => {
+    const {outline, points} = now[index];
+    if (outline) return each === stroke ? [dot(each, points.at(-1)), firstDot(each)] : [marker(each, now[index], index)];
+    return points.map((point, number) => number ? dot(now[index], point) : marker(each, now[index], index));
   }));
-  if (selected && !moving) layer.append(place(remove, selected.points[0]));
+  if (selected && !moving) layer.append(placeRemove(selected.points[0]));
   layer.querySelectorAll('.marker')[focused]?.focus();
+}
+
+// Beside a marker, within the photo.
+function placeRemove(point) {
+  const {x, y} = point, room = 48 / onScreen();
+  remove.classList.toggle('below', y < room);
+  remove.classList.toggle('to-left', x > photo.value.width - room);
+  return place(remove, point);
 }
 
 function dot({color}, point) {
@@ -130,17 +238,41 @@ function dot({color}, point) {
   return place(made, point);
 }
 
-function marker(each, {color, points}, index) {
+// Where another corner closes the outline.
+function firstDot(stroke) {
+  const made = dot(stroke, stroke.points[0]);
+  made.classList.add('start');
+  return made;
+}
+
+// The outlines; the one that is drawn is still open.
+function lines(outlined) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  svg.setAttribute('viewBox', `0 0 ${photo.value.width} ${photo.value.height}`);
+  svg.setAttribute('preserveAspectRatio', 'none');
+  for (const {points} of outlined) {
+    const open = points === stroke?.points;
+    for (const name of ['line under', 'line']) {
+      const line = document.createElementNS(svg.namespaceURI, open ? 'polyline' : 'polygon');
+      line.setAttribute('points', points.map(({x, y}) => `${x},${y}`).join(' '));
+      line.setAttribute('class', name);
+      svg.append(line);
+    }
+  }
+  return svg;
+}
+
+function marker(each, {color, points, outline}, index) {
   const made = make('button', {type: 'button', className: 'marker', stroke: each});
   made.style.setProperty('--hint-color', color);
-  made.setAttribute('aria-label', t('hint_marker', {number: index + 1, color: nameOf(color)}));
+  made.setAttribute('aria-label', t(outline ? 'outline_marker' : 'hint_marker', {number: index + 1, color: nameOf(color)}));
   made.setAttribute('aria-pressed', each === selected);
   made.addEventListener('click', event => event.detail || select(each));  // by Enter and space bar; pointers: `brush`
   made.addEventListener('keydown', event => onKey(event, each));
   return points.length ? place(made, points[0]) : made;
 }
 
-const nameOf = hex => swatches.find(each => each.dataset.color === hex)?.title ?? hex;
+const nameOf = hex => hex === GRAY ? t('gray') : swatches.find(each => each.dataset.color === hex)?.title ?? hex;
 
 function select(each) {
   selected = selected === each ? null : each;
@@ -157,7 +289,10 @@ function onKey(event, each) {
 
 remove.addEventListener('click', event => event.detail || take(selected));
 undo.addEventListener('click', () => step('past', 'future'));
-clear.addEventListener('click', () => photo?.strokes.length && change([]));
+clear.addEventListener('click', () => {
+  if (stroke) cut(0);
+  if (photo?.strokes.length) change([]);
+});
 
 // -- painting ----------------------------------------------------------------------------------------------------------
 
@@ -165,8 +300,11 @@ const brush = {
   down(event) {
     const on = event.target.closest('.marker, .remove');
     if (on?.matches('.remove')) return take(selected);
-    if (on) moving = {stroke: on.stroke, from: event, by: {x: 0, y: 0}};
-    else if (color) begin(page.view.inPhoto(event));
+    if (on && !stroke) moving = {stroke: on.stroke, from: event, by: {x: 0, y: 0}};
+    else if (outlines()) drawing = {from: event, corners: stroke?.points.length ?? 0};
+    if (moving || !color) return;
+    if (stroke) setCorner(page.view.inPhoto(event));
+    else begin(page.view.inPhoto(event));
   },
   move(event) {
     if (moving) {
@@ -174,7 +312,8 @@ const brush = {
       moving.by = {x: now.x - then.x, y: now.y - then.y};
       draw();
     }
-    if (stroke) add(page.view.inPhoto(event));
+    if (stroke?.outline) drawing && isDragged(event) && drawOn(page.view.inPhoto(event));
+    else if (stroke) add(page.view.inPhoto(event));
   },
   up(event) {
     if (moving) {
@@ -185,19 +324,27 @@ const brush = {
       else replace(stroke, changed);
       [...layer.querySelectorAll('.marker')].find(each => [stroke, changed].includes(each.stroke))?.focus({preventScroll: true});
     }
-    if (stroke) finish();
+    const drawn = drawing && isDragged(event);
+    drawing = null;
+    if (!stroke?.outline) stroke && finish();
+    else if (drawn && stroke.points.length > 2) closeOutline();
   },
   cancel() {
-    moving = stroke = null;
+    moving = null;
+    if (stroke) cut(stroke.outline ? drawing?.corners : 0);
+    drawing = null;
     draw();
   },
 };
+
+const isDragged = ({clientX, clientY}) => Math.hypot(clientX - drawing.from.clientX, clientY - drawing.from.clientY) >= STILL;
 
 function setPainting(on) {
   if (on && !photo) return;
   document.body.toggleAttribute('data-painting', on);
   page.view.setTool(on ? brush : null);
   if (!on) selected = null;
+  if (!on && stroke?.outline) cut(0);
   if (photo) draw();
 }
 
@@ -218,7 +365,7 @@ function stop() {
 }
 
 document.addEventListener('keydown', event => {
-  if (event.key === 'Escape' && color && !document.fullscreenElement) return stop();
+  if (event.key === 'Escape' && color && !document.fullscreenElement) return stroke?.outline ? cut(0) : stop();
   if (!(event.ctrlKey || event.metaKey) || event.altKey || !photo || event.target.matches('input:not([type=range])')) return;
   const key = event.key.toLowerCase();
   const redo = key === 'y' || key === 'z' && event.shiftKey;
@@ -229,12 +376,13 @@ document.addEventListener('keydown', event => {
 
 hear('shown', shown => {
   if (photo !== shown) {
-    stroke = selected = moving = null;
+    stroke = drawing = selected = moving = null;
     if (color) pick(null);
   }
   photo = shown.value ? shown : null;
   if (!photo) return;
   photo.strokes ??= [];
+  photo.asked ??= photo.strokes;
   photo.past ??= [];
   photo.future ??= [];
   if (!stroke && !moving) draw();

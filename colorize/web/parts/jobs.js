@@ -49,10 +49,10 @@ function next(lane) {
 
 function request({time, photo, batch, paths, tiles = false}) {
   if (paths) return {time, forget: paths};
-  const {strength, size, format, hints, variant} = (photo ?? batch).choices;
+  const {strength, size, format, hints, regions, variant} = (photo ?? batch).choices;
   const references = filesOf(photo?.choices.references ?? []);
   const photos = filesOf(batch?.photos ?? [photo]);
-  return {time, photos, strength, size, format, hints, variant, references, tiles, refused: batch?.refused ?? []};
+  return {time, photos, strength, size, format, hints, regions, variant, references, tiles, refused: batch?.refused ?? []};
 }
 
 // What the server is told of uploads; not of those that are still on their way.

@@ -5,7 +5,7 @@ const veil = make('div', {className: 'veil', hidden: true});
 let shown = null;
 let known = {};  // what is known of the shown photo with its hints
 
-const what = ({photo, hints, references}) => JSON.stringify([photo, hints, references]);
+const what = ({photo, hints, regions, references}) => JSON.stringify([photo, hints, regions, references]);
 
 function lay() {
   veil.hidden = legend.hidden = !(known.mask && known.veiled);
@@ -59,8 +59,8 @@ unsure.addEventListener('click', () => {
 hear('shown', photo => {
   if (!veil.isConnected) page.view.canvas.append(veil);
   if (!photo.value || !shown?.value || what(known) !== what(photo.value)) {
-    const {photo: path, hints, references} = photo.value ?? {};
-    known = photo.value ? {photo: path, hints, references} : {};
+    const {photo: path, hints, regions, references} = photo.value ?? {};
+    known = photo.value ? {photo: path, hints, regions, references} : {};
   }
   shown = photo;
   lay();

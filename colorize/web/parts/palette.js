@@ -5,7 +5,8 @@ const PALETTE = {
   'tones_foliage': {'green_young': '#a8bf5f', 'green_grass': '#6f9440', 'green_fir': '#3f6b34', 'green_olive': '#80804a'},
   'tones_other': {'wood_light': '#b08a5c', 'wood_dark': '#7d5233', 'brick': '#a8423a', 'navy': '#2f4a7d', 'straw': '#c9a23f', 'white': '#f4f2ee'},
 };
-const own = find('.own input'), dropper = find('.dropper');
+const GRAY = '#808080';  // no color
+const own = find('.own input'), gray = find('.gray'), dropper = find('.dropper');
 let color = null;  // the picked color; null: not painting
 
 for (const [key, colors] of Object.entries(PALETTE)) {
@@ -25,12 +26,15 @@ function swatch(hex, label) {
   button.dataset.color = hex;
   button.setAttribute('aria-label', label);
   button.setAttribute('aria-pressed', false);
-  button.addEventListener('click', event => {
-    if (recolor(hex)) return pick(hex);
-    pick(color === hex ? null : hex);
-    if (color && event.detail === 0) aim.focus();  // by keys: go on in the photo
-  });
+  button.addEventListener('click', event => choose(hex, event));
   return button;
+}
+gray.addEventListener('click', event => choose(GRAY, event));
+
+function choose(hex, event) {
+  if (recolor(hex)) return pick(hex);
+  pick(color === hex ? null : hex);
+  if (color && event.detail === 0) aim.focus();  // by keys: go on in the photo
 }
 
 find('.palette').addEventListener('keydown', event => {
@@ -45,6 +49,7 @@ find('.palette').addEventListener('keydown', event => {
 function pick(hex) {
   color = hex;
   for (const each of swatches) each.setAttribute('aria-pressed', each.dataset.color === hex);
+  gray.setAttribute('aria-pressed', hex === GRAY);
   find('.own').classList.toggle('picked', Boolean(hex) && own.value === hex);
   page.view.canvas.style.setProperty('--hint-color', hex);
   setPainting(Boolean(hex));

@@ -4,7 +4,7 @@ const ranges = ['strength', 'size'].map(name => form.elements[name]);
 let subject = null;  // the shown photo or batch
 let last = {...props.defaults};
 
-page.newChoices = () => ({...last, hints: [], variant: 0, references: []});
+page.newChoices = () => ({...last, hints: [], regions: [], variant: 0, references: []});
 
 for (const range of ranges) [range.min, range.max] = props.ranges[range.name];
 for (const format of props.formats) {
