@@ -4,7 +4,7 @@ WORKDIR /source
 COPY pyproject.toml README.md LICENSE ./
 COPY colorize colorize
 COPY docs/learned-loss docs/learned-loss
-RUN python -m venv /venv && /venv/bin/python -m pip install --no-cache-dir '.[web]'
+RUN python -m venv /venv && /venv/bin/python -m pip install --no-cache-dir '.[web,video]'
 
 FROM python:3.13-slim
 RUN useradd --uid 10001 --create-home colorize

@@ -51,7 +51,7 @@ def add_endpoints(page: gr.Blocks, work: Work) -> None:
             strength: strength of the colors, from 0 (gray) to 2
             size: the network sees the photo at about size × size pixels, from 64 to 512
             format: JPEG, PNG or TIFF
-            hints: colors of places, each {"x": …, "y": …, "color": "#rrggbb"} in pixels from the upper left corner
+            hints: colors of places, each {"x": …, "y": …, "color": "#rrggbb", "reach": …} in pixels of the photo
             variant: 0 for the most likely coloring, 1 to 99 for other possible ones
             references: up to 4 uploaded photos in color; what looks like something in them takes its color
             regions: outlined parts, each {"outline": [[x, y], …]} with a "color", a "strength" (0 keeps gray), or both

@@ -112,7 +112,7 @@ def parse_color_request(
 
     Args:
         hints: a list of objects with x and y (pixels of the upright photo) and color (#rrggbb; for one version also
-            under its former name, colour)
+            under its former name, colour), and maybe a reach
         variant: 0 for the most likely coloring, from 1 on others
         texts: of the user's language
         references: photos in color to follow
@@ -152,7 +152,7 @@ def _parse_hint(given: object) -> Hint:
     if not isinstance(given, dict):
         raise TypeError("expected an object")
     values = with_new_names(given)
-    return Hint(float(values["x"]), float(values["y"]), values["color"])
+    return Hint(float(values["x"]), float(values["y"]), values["color"], values.get("reach"))
 
 
 class PhotoService:

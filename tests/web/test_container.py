@@ -50,7 +50,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 
 def test_it_installs_what_the_page_needs_and_no_more() -> None:
     (install,) = (rest for rest in of("RUN") if "pip install" in rest)
-    assert shlex.split(install)[-1] == ".[web]"
+    assert shlex.split(install)[-1] == ".[web,video]"
 
 
 def test_it_runs_as_nobody_in_particular_and_starts_the_program_that_the_package_installs() -> None:

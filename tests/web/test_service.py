@@ -154,6 +154,7 @@ SQUARE = [[0, 0], [9, 0], [9, 9], [0, 9]]
         ("a.png", gray(), {"hints": [{}] * 2001}, "hints must be a list of at most 2000 places"),
         ("a.png", gray(), {"hints": 7}, "hints must be a list of at most 2000 places"),
         ("a.png", gray(), {"hints": [{"x": 10**400, "y": 1, "color": "#112233"}]}, "hints must be a list of at most"),
+        ("a.png", gray(), {"hints": [{"x": 1, "y": 1, "color": "red", "reach": -2}]}, "a hint's reach must be a"),
         ("a.png", gray(), {"regions": 7}, "regions must be a list of at most 100 outlines of 10000 corners in all"),
         ("a.png", gray(), {"regions": [{"color": "red"}]}, "regions must be a list of at most 100 outlines"),
         ("a.png", gray(), {"regions": [{"outline": SQUARE, "hue": 3}]}, "regions must be a list of at most 100"),
