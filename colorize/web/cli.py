@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any, NamedTuple
 
 from colorize.errors import ColorizeError, ConfigError
@@ -169,10 +171,12 @@ def _serve(options: argparse.Namespace) -> None:
         print(f"Colorize is at http://{host}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)
         _allow_many_files()
 
-        def end_at_once(signal: int) -> None:  # without waiting for threads
+        def end_at_once(number: int, _frame: FrameType | None = None) -> None:  # without waiting for threads
             delete(folder)
-            os._exit(128 + signal)
+            os._exit(128 + number)
 
+        for each in (signal.SIGINT, signal.SIGTERM):  # while the folder is deleted, too: the server gives them back
+            signal.signal(each, end_at_once)
         Server(service, end_at_once, log_config=None).run(sockets=[listener])
 
 

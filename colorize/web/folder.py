@@ -39,9 +39,16 @@ def own_folder() -> Iterator[Path]:
 
 
 def delete(folder: Path) -> None:
-    """Delete a folder, even while a thread still writes into it."""
+    """Delete a folder, even while a thread still writes into it.
+
+    The lock goes last: if this is cut short, the next start goes on with it.
+    """
     end = time.monotonic() + _DELETE_TIMEOUT_S
     while True:
+        with suppress(OSError):  # some are gone already
+            for each in folder.iterdir():
+                if each.is_dir():
+                    shutil.rmtree(each, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
         if not folder.exists() or time.monotonic() > end:
             return

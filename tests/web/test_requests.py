@@ -19,6 +19,13 @@ def quiet(server: Running, capsys: pytest.CaptureFixture[str], caplog: pytest.Lo
     assert "Traceback" not in capsys.readouterr().err + caplog.text
 
 
+def test_json_is_json_whatever_it_is_called(quiet: Running) -> None:
+    body = json.dumps({"photo": quiet.file(gray()), "strength": 5})
+    for kind in ({}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "text/plain"}):
+        call = quiet.http.post("/gradio_api/call/v2/colorize", content=body, headers=kind)
+        assert quiet.result("colorize", call)[1]["error"] == "strength must be a number from 0 to 2, got 5"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "expected"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ import time
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -213,6 +215,31 @@ def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_
         )
         assert own.stat().st_mode & 0o077 == 0
     assert not own.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_deleting_that_was_cut_short_goes_on_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rmtree = shutil.rmtree
+    deleted: list[Path] = []
+
+    def killed_soon(path: Path, **options: Any) -> None:
+        if deleted:
+            raise KeyboardInterrupt
+        deleted.append(path)
+        rmtree(path, **options)
+
+    ending = own_folder()
+    folder = ending.__enter__()
+    for number in range(3):
+        (folder / f"photo {number}").mkdir()
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "rmtree", killed_soon)
+        with pytest.raises(KeyboardInterrupt):
+            ending.__exit__(None, None, None)
+    assert len(list(folder.glob("photo *"))) == 2
+    with own_folder() as own:
+        assert list(tmp_path.iterdir()) == [own]
 
 
 @contextlib.contextmanager
