@@ -44,7 +44,7 @@ _LONGEST_WAIT = 600  # seconds for one photo, its refusals among them
 _FILE = {"_type": "gradio.FileData"}
 
 
-class Answer(NamedTuple):
+class TimedResponse(NamedTuple):
     kind: str  # of photo
     seconds: float  # from the first byte sent to the last received
     problem: str = ""
@@ -84,17 +84,17 @@ def main() -> int:
             f"after 100 small ones in a row {early:.0f} MB, after {options.row} {late:.0f} MB ({late / early - 1:+.1%})"
         )
         print(f"canceled: {canceled.count}; connections that said nothing: {opened.count}")
-        answers = many[0] + alone[0] + in_a_row[0]
-        print("answers:", dict(sorted(Counter(answer.kind for answer in answers).items())))
-        print(f"told to wait and tried again: {sum(answer.refused for answer in answers)}")
-        problems = [answer for answer in answers if answer.problem]
-        for answer in problems[:20]:
-            print(f"{answer.kind}: {answer.problem}", file=sys.stderr)
-        print(f"lost, mixed up or answered wrongly: {len(problems)} of {len(answers)}")
+        responses = many[0] + alone[0] + in_a_row[0]
+        print("responses:", dict(sorted(Counter(response.kind for response in responses).items())))
+        print(f"told to wait and tried again: {sum(response.refused for response in responses)}")
+        problems = [response for response in responses if response.problem]
+        for response in problems[:20]:
+            print(f"{response.kind}: {response.problem}", file=sys.stderr)
+        print(f"lost, mixed up or answered wrongly: {len(problems)} of {len(responses)}")
         health = httpx.get(f"{url}/healthz", trust_env=False).json()["status"]
         print(f"the server afterwards: {health}")
         sent = options.photos + options.alone + options.row
-        return 0 if not problems and health == "ok" and len(answers) == sent else 1
+        return 0 if not problems and health == "ok" and len(responses) == sent else 1
 
 
 class served:  # noqa: N801 (a context manager, written as a function is)
@@ -148,11 +148,11 @@ def small(count: int, seed: int) -> list[tuple[str, int]]:
     return [("small", 1_000_000 * seed + number) for number in range(count)]
 
 
-def run(url: str, work: list[tuple[str, int]], clients: int) -> tuple[list[Answer], float]:
-    """Send it all; the answers, and the seconds that it took together."""
+def run(url: str, work: list[tuple[str, int]], clients: int) -> tuple[list[TimedResponse], float]:
+    """Send it all; the responses, and the seconds that it took together."""
     left: Iterator[tuple[str, int]] = iter(work)
     lock = threading.Lock()
-    answers: list[Answer] = []
+    responses: list[TimedResponse] = []
 
     def client(number: int) -> None:
         transport = httpx.HTTPTransport(local_address=f"127.0.1.{number + 1}")
@@ -165,20 +165,20 @@ def run(url: str, work: list[tuple[str, int]], clients: int) -> tuple[list[Answe
                 kind, seed = task
                 start = time.perf_counter()
                 try:
-                    answer = HOSTILE[kind](http) if kind in HOSTILE else colorize(http, kind, seed)
+                    response = HOSTILE[kind](http) if kind in HOSTILE else colorize(http, kind, seed)
                 except (httpx.HTTPError, KeyError, ValueError, IndexError) as error:
-                    answer = Answer(kind, 0, repr(error))
-                answers.append(answer._replace(kind=kind, seconds=answer.seconds or time.perf_counter() - start))
+                    response = TimedResponse(kind, 0, repr(error))
+                responses.append(response._replace(kind=kind, seconds=response.seconds or time.perf_counter() - start))
 
     start = time.perf_counter()
     with ThreadPoolExecutor(clients) as pool:
         for done in [pool.submit(client, number) for number in range(clients)]:
             done.result()
-    return answers, time.perf_counter() - start
+    return responses, time.perf_counter() - start
 
 
-def row(name: str, answers: list[Answer], seconds: float) -> None:
-    times = sorted(1000 * answer.seconds for answer in answers if answer.kind in SIDES)
+def row(name: str, responses: list[TimedResponse], seconds: float) -> None:
+    times = sorted(1000 * response.seconds for response in responses if response.kind in SIDES)
     p50, p95 = statistics.median(times), times[int(0.95 * (len(times) - 1))]
     print(f"| {name} | {len(times)} | {p50:.0f} | {p95:.0f} | {len(times) / seconds:.1f} |")
 
@@ -296,7 +296,7 @@ def made_up(seed: int, kind: str = "photo") -> bytes:
     return content.getvalue()
 
 
-def colorize(http: httpx.Client, kind: str, seed: int) -> Answer:
+def colorize(http: httpx.Client, kind: str, seed: int) -> TimedResponse:
     """Upload, ask, wait, download; and see whether it is this photo in color."""
     content = made_up(seed, kind)
     start = time.perf_counter()
@@ -305,23 +305,23 @@ def colorize(http: httpx.Client, kind: str, seed: int) -> Answer:
     asked, second = patiently(http, "/gradio_api/call/v2/colorize", json=ask)
     event, data = ended(http, asked.json()["event_id"])
     if event != "complete":
-        return Answer(kind, 0, f"{seed}: {data}")
+        return TimedResponse(kind, 0, f"{seed}: {data}")
     result = http.get(f"/gradio_api/file={data[0]['path']}").content
     seconds = time.perf_counter() - start
     if data[0]["orig_name"] != f"{seed}-color.png":
-        return Answer(kind, seconds, f"{seed}: got {data[0]['orig_name']}")
+        return TimedResponse(kind, seconds, f"{seed}: got {data[0]['orig_name']}")
     own = compare(photo.open(io.BytesIO(content)), photo.open(io.BytesIO(result)))
-    return Answer(kind, seconds, "" if own.kept else f"{seed}: another lightness, {own}", first + second)
+    return TimedResponse(kind, seconds, "" if own.kept else f"{seed}: another lightness, {own}", first + second)
 
 
 def patiently(http: httpx.Client, path: str, **content: Any) -> tuple[httpx.Response, int]:
-    """The answer to a POST, asked again as long as there is no room; and how often that was."""
+    """The response to a POST, asked again as long as there is no room; and how often that was."""
     end = time.monotonic() + _LONGEST_WAIT
     for refused in range(_LONGEST_WAIT):
-        answer = http.post(path, **content)
-        if answer.status_code not in (429, 503) or time.monotonic() > end:
-            answer.raise_for_status()
-            return answer, refused
+        response = http.post(path, **content)
+        if response.status_code not in (429, 503) or time.monotonic() > end:
+            response.raise_for_status()
+            return response, refused
         time.sleep(1)
     raise ValueError("no room")
 
@@ -335,18 +335,20 @@ def ended(http: httpx.Client, event_id: str) -> tuple[str, Any]:
 # -- hostile ones: each with what the server has to answer -------------------------------------------------------------
 
 
-def refuses(status: int, answer: httpx.Response) -> Answer:
-    right = answer.status_code == status and "Traceback" not in answer.text and "root:" not in answer.text
-    return Answer("", 0, "" if right else f"expected {status}, got {answer.status_code}: {answer.text[:200]}")
+def refuses(status: int, response: httpx.Response) -> TimedResponse:
+    right = response.status_code == status and "Traceback" not in response.text and "root:" not in response.text
+    return TimedResponse(
+        "", 0, "" if right else f"expected {status}, got {response.status_code}: {response.text[:200]}"
+    )
 
 
-def fails(http: httpx.Client, name: str, content: bytes, told: str) -> Answer:
+def fails(http: httpx.Client, name: str, content: bytes, told: str) -> TimedResponse:
     """It is taken, and its error names what is wrong."""
     path = patiently(http, "/gradio_api/upload", files={"files": (name, content)})[0].json()[0]
     asked, refused = patiently(http, "/gradio_api/call/v2/colorize", json={"photo": {"path": path, "meta": _FILE}})
     event, data = ended(http, asked.json()["event_id"])
     right = event == "error" and told in str(data) and str(Path(path).parent) not in str(data)
-    return Answer("", 0, "" if right else f"expected {told!r}, got {event} {data}", refused)
+    return TimedResponse("", 0, "" if right else f"expected {told!r}, got {event} {data}", refused)
 
 
 def bomb(width: int = 30_000, depth: int = 8) -> bytes:

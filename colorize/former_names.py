@@ -1,6 +1,7 @@
 """Names that had another spelling, accepted for one version; then this file goes.
 
-Elsewhere stand the command's option --skip-colour and the note in the EXIF of results, in photo/metadata.py.
+Elsewhere stand the command's option --skip-colour, the note in the EXIF of results, in photo/metadata.py, and "lost" in
+reports, in batch/report.py.
 """
 
 from __future__ import annotations

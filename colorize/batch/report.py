@@ -151,12 +151,19 @@ def line_of(result: Result) -> str:
             "height": height,
             "original": result.original.value if result.original else None,
         },
-        {"lost": result.dropped_metadata, "reason": result.message or None},
+        dropped_metadata=result.dropped_metadata,
+        reason=result.message or None,
     )
 
 
 def line_about(
-    source: Path, target: Path, outcome: Outcome, numbers: Mapping[str, object], words: Mapping[str, object]
+    source: Path,
+    target: Path,
+    outcome: Outcome,
+    numbers: Mapping[str, object],
+    *,
+    dropped_metadata: Sequence[str] = (),
+    reason: str | None = None,
 ) -> str:
     """What became of any file, as JSON in one line of ASCII: a name that is not UTF-8 is no different from others.
 
@@ -165,7 +172,8 @@ def line_about(
         target: the result.
         outcome: what became of it.
         numbers: further values, before the sizes of both files.
-        words: further values, behind them.
+        dropped_metadata: what of the source is not kept.
+        reason: why it was not colored.
 
     Returns:
         The line, without its end.
@@ -177,7 +185,9 @@ def line_about(
         **numbers,
         "source_bytes": _bytes(source),
         "target_bytes": _bytes(target) if outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
-        **words,
+        "dropped_metadata": dropped_metadata,
+        "lost": dropped_metadata,  # its former name, for one version
+        "reason": reason,
     }
     return json.dumps(line)
 

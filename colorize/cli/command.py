@@ -213,7 +213,7 @@ def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:
         raise ConfigError("--variants: this model knows one coloring only")
     colorizer.check_can([conditions])
     if isinstance(conditions.reference, Album):
-        conditions.reference.look(colorizer.engine)
+        conditions.reference.prepare(colorizer.engine)
         for line in conditions.reference.left_out:
             print_status(f"no reference: {line}")
     for path, reference in zip(arguments.reference or (), conditions.references, strict=True):

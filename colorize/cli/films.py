@@ -366,7 +366,8 @@ def _line(
             "frames": result.frames if result else None,
             "shots": result.shots if result else None,
         },
-        {"lost": result.left_out if result else (), "reason": reason},
+        dropped_metadata=result.left_out if result else (),
+        reason=reason,
     )
 
 

@@ -35,7 +35,7 @@ class Album:
         self._references: dict[Path, Reference] = {}  # the last ones used, the newest at the end
         self._lock = threading.Lock()
 
-    def look(self, engine: Engine) -> None:
+    def prepare(self, engine: Engine) -> None:
         """Look at all photos. `most_alike` does this by itself.
 
         Args:
@@ -70,10 +70,10 @@ class Album:
             The chosen file, and what the photo is compared with.
 
         Raises:
-            ConfigError: as `look`.
+            ConfigError: as `prepare`.
             PhotoError: the chosen file cannot be read any longer.
         """
-        self.look(engine)
+        self.prepare(engine)
         scene = describe_scene(engine, image)
         path = max(self._scenes, key=lambda each: float(np.max(scene @ self._scenes[each].T, axis=1).mean()))
         with self._lock:

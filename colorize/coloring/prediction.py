@@ -19,7 +19,7 @@ from colorize.coloring.filling import fill, has_limits, limit
 from colorize.coloring.hints import enforce_hints, hint_array
 from colorize.coloring.own_colors import keep_own_colors
 from colorize.coloring.reference import Match, follow
-from colorize.coloring.regions import Region, cover, obey
+from colorize.coloring.regions import Region, color_regions, cover
 from colorize.coloring.variants import draw_hints
 from colorize.photo import Photo
 
@@ -107,7 +107,7 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
             ab = keep_own_colors(ab, each.own, its_l)
         if each.hints is not None:
             ab = enforce_hints(ab, each.hints, its_l)
-        yield obey(ab, each.regions)
+        yield color_regions(ab, each.regions)
 
 
 def _obeyed(

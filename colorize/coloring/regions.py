@@ -74,7 +74,7 @@ def cover(region: Region, photo_size: tuple[int, int], shape: tuple[int, ...]) -
     return np.asarray(drawn.resize((width, height), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
-def obey(ab: FloatArray, said: Sequence[tuple[Region, FloatArray]]) -> FloatArray:
+def color_regions(ab: FloatArray, said: Sequence[tuple[Region, FloatArray]]) -> FloatArray:
     """Give regions what is said of them; of those that overlap, the last.
 
     Args:

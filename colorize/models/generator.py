@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +40,16 @@ class GeneratorOutput(NamedTuple):
     places: Tensor | None = None  # (B, C, H/8, W/8), the decoder's features
 
 
+class GeneratorSettings(Protocol):
+    """What the settings of every generator have, a frozen dataclass; each adds its own."""
+
+    __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
+
+    @property
+    def head(self) -> str:
+        """One of `HEADS`."""
+
+
 class Generator(nn.Module):
     """`generator(l, hints=None) -> ab`, all of the same H and W, which are multiples of `stride`.
 
@@ -48,8 +59,9 @@ class Generator(nn.Module):
 
     architecture: ClassVar[str]
     settings_type: ClassVar[type]
+    settings: GeneratorSettings
 
-    def __init__(self, settings: Any) -> None:
+    def __init__(self, settings: GeneratorSettings) -> None:
         super().__init__()
         self.settings = settings
         self.encoder_is_trained = False  # whether it has an encoder that knew photographs before it was trained here
@@ -59,6 +71,19 @@ class Generator(nn.Module):
     def stride(self) -> int:
         """Both sides of the input must be multiples of this."""
         raise NotImplementedError
+
+    @property
+    def decodes_bins(self) -> bool:
+        """Whether `ab` is decoded from the logits of bins."""
+        return self.settings.head == "bins"
+
+    def can_start_from(self, given: GeneratorSettings) -> bool:
+        """Whether one of the settings `given` has all that this one has, but for what is added beside it."""
+        if type(given) is not type(self.settings):
+            return False
+        if (given.head, self.settings.head) == ("ab", "ab+bins"):
+            given = dataclasses.replace(given, head="ab+bins")
+        return given == self.settings
 
     def train(self, mode: bool = True) -> Self:
         """As of `nn.Module`; but a trained encoder's BatchNorm keeps its statistics, which small batches would blur."""
@@ -100,7 +125,7 @@ class Generator(nn.Module):
         Raises `ConfigError` if the last layer does not give ab: what is decoded from bins is what it is.
         """
         head = getattr(self, "head", None)
-        if self.settings.head == "bins" or not isinstance(head, nn.Conv2d):
+        if self.decodes_bins or not isinstance(head, nn.Conv2d):
             raise ConfigError(f"{self.architecture}: only the chroma of a last layer that gives ab can be scaled")
         for parameter in head.parameters():
             parameter.mul_(factor)

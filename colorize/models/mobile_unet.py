@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -14,6 +14,7 @@ from colorize.errors import ConfigError
 from colorize.models.generator import (
     Generator,
     GeneratorOutput,
+    GeneratorSettings,
     HintConv,
     check_head,
     draw_normal,
@@ -79,7 +80,7 @@ class MobileUNet(Generator):
             bin_head = nn.Conv2d(
                 settings.widths[_COARSE] if settings.head == "ab+bins" else incoming, len(self.bins), 1
             )
-            if settings.head == "bins":
+            if self.decodes_bins:
                 self.head = bin_head
                 return
             self.distribution = bin_head
@@ -95,6 +96,11 @@ class MobileUNet(Generator):
     @property
     def has_features(self) -> bool:
         return self.settings.head == "ab+bins"
+
+    def can_start_from(self, given: GeneratorSettings) -> bool:
+        if isinstance(given, MobileUNetSettings):
+            given = replace(given, guided=given.guided or self.settings.guided)
+        return super().can_start_from(given)
 
     def forward(self, l: Tensor, hints: Tensor | None = None, *, logits: bool = False) -> Tensor | GeneratorOutput:
         self.check_input(l, hints, logits)
@@ -113,7 +119,7 @@ class MobileUNet(Generator):
             x = up(x, skip, hints)  # back up to (B, 32, H/2, W/2)
             decoded.append(x)
         x = self.head(x)
-        if self.settings.head == "bins":
+        if self.decodes_bins:
             return GeneratorOutput(self.decode(x), x) if logits else self.decode(x)
         ab = torch.tanh(x)  # (B, 2, H/2, W/2)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)

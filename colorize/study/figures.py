@@ -244,16 +244,16 @@ def draw_saturation(result: dict[str, Any], _data: Path) -> Figure:
 
 def draw_two_colors(result: dict[str, Any], _data: Path) -> Figure:
     """Top: shapes under every loss. Below: the color each shape got, in the plane of a* and b*."""
-    figure = _figure(_WIDE, 2.6 * len(result["worlds"]))
-    worlds = result["worlds"]
-    rows = figure.subfigures(len(worlds), 1, squeeze=False)[:, 0]
-    for row, world in zip(rows, worlds, strict=True):
-        arms = world["arms"]
+    figure = _figure(_WIDE, 2.6 * len(result["cases"]))
+    cases = result["cases"]
+    rows = figure.subfigures(len(cases), 1, squeeze=False)[:, 0]
+    for row, case in zip(rows, cases, strict=True):
+        arms = case["arms"]
         axes = row.subplots(1, len(arms), sharex=True, sharey=True, squeeze=False)[0]
         for ax, (arm, record) in zip(axes, arms.items(), strict=True):
             _color_plane(ax, record, result["colors"], TWO_COLOR_ARMS[arm][1])
             ax.set_title(f"{TWO_COLOR_ARMS[arm][0]}: {record['near']:.0%} exist", fontsize=8)
-        axes[0].set_ylabel(f"red {world['red']:.0%}, blue {1 - world['red']:.0%}\nb*")
+        axes[0].set_ylabel(f"red {case['red']:.0%}, blue {1 - case['red']:.0%}\nb*")
         for ax in axes:
             ax.set_xlabel("a*")
     return figure
@@ -262,7 +262,7 @@ def draw_two_colors(result: dict[str, Any], _data: Path) -> Figure:
 def draw_shapes(result: dict[str, Any], _data: Path) -> Figure:
     """The same gray shapes, what they may be, and what every loss makes of them."""
     rows = []
-    for key, drawn in result["worlds"][0]["pictures"].items():
+    for key, drawn in result["cases"][0]["pictures"].items():
         label = {"gray": "seen", "truth": "one truth"}.get(key) or TWO_COLOR_ARMS[key][0]
         for i, packed in enumerate(drawn):
             rows.append((f"{label}, draw {i + 1}" if len(drawn) > 1 else label, _unpacked(packed)))

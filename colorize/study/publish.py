@@ -86,14 +86,14 @@ def collect(data: Path, out: Path, *, quick: bool = False) -> Path:
                     file.write(buffer.getvalue())
     for name in TOY_PROBLEMS:
         if (data / f"{name}.json").is_file():
-            world = read_json(data / f"{name}.json")
+            result = read_json(data / f"{name}.json")
         elif (kept / f"{name}.json").is_file():
             continue
         else:
             print(f"report: {name}: running this toy problem", file=sys.stderr, flush=True)
-            world = run_toy_problem(name, quick=quick)
+            result = run_toy_problem(name, quick=quick)
         if kept.resolve() != data.resolve() or not (kept / f"{name}.json").is_file():
-            write_json(kept / f"{name}.json", world)
+            write_json(kept / f"{name}.json", result)
     return kept
 
 
@@ -102,8 +102,8 @@ def render(data: Path) -> str:
     from jinja2 import Environment, StrictUndefined, TemplateError
 
     study = read_json(data / f"{STUDY}.json")
-    worlds = {name: read_json(data / f"{name}.json") for name in TOY_PROBLEMS}
-    distribution, two_colors = worlds["distribution"], worlds["two-colors"]
+    results = {name: read_json(data / f"{name}.json") for name in TOY_PROBLEMS}
+    distribution, two_colors = results["distribution"], results["two-colors"]
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
@@ -119,10 +119,10 @@ def render(data: Path) -> str:
             verdicts=Counter(outcome.verdict for outcome in outcomes),
             games={name: game_facts(game) for name, game in distribution["games"].items()},
             distribution=distribution,
-            saturation=saturation_facts(worlds["saturation"]),
-            boltzmann=boltzmann_facts(worlds["boltzmann"]),
-            approximation=approximation_facts(worlds["approximation"]),
-            worlds=two_colors["worlds"],
+            saturation=saturation_facts(results["saturation"]),
+            boltzmann=boltzmann_facts(results["boltzmann"]),
+            approximation=approximation_facts(results["approximation"]),
+            cases=two_colors["cases"],
             two_colors=two_colors,
             two_color_arms={arm: label for arm, (label, _) in TWO_COLOR_ARMS.items()},
             labels=ARM_LABELS,
@@ -196,7 +196,7 @@ def figure_command(name: str) -> str:
 
 
 def source_command(source: str) -> str:
-    """Makes the numbers, and its figures with them if it is a world."""
+    """Makes the numbers, and its figures with them if it is a toy problem."""
     if source == STUDY:
         return "python -m colorize.study --data PHOTOS… --validation PHOTOS… --encoder-start hub --out FOLDER"
     return f"python -m colorize.study.toy_problems {source} --out FOLDER"

@@ -218,16 +218,16 @@ def pictures(generators: dict[str, nn.Module], shapes: Shapes) -> dict[str, list
 def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
     """Every arm, where red is as frequent as blue and where it is three times as frequent."""
     settings = _QUICK if quick else Settings()
-    worlds = []
+    cases = []
     with torch.random.fork_rng(devices=[]):
         for red in (0.5, 0.75):
             shapes = draw_shapes(settings.shapes, red, torch.Generator().manual_seed(_CHANCE))
             generators = {name: train(arm, red, settings, seed) for name, arm in ARMS.items()}
             arms = {name: measure(generators[name], arm, shapes, settings.draws) for name, arm in ARMS.items()}
-            worlds.append(
+            cases.append(
                 {"red": red, "best": best_answers(red), "arms": arms, "pictures": pictures(generators, shapes)}
             )
-    return {"colors": {**COLORS, "near": NEAR}, **asdict(settings), "worlds": worlds}
+    return {"colors": {**COLORS, "near": NEAR}, **asdict(settings), "cases": cases}
 
 
 def _packed(l: Tensor, ab: Tensor) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +11,6 @@ from torch import nn
 from colorize.errors import ConfigError
 from colorize.models.architectures import build_generator
 from colorize.models.generator import Generator
-from colorize.models.mobile_unet import MobileUNetSettings
 from colorize.models.weights import load_generator
 from colorize.training.augment import to_batch, to_float
 from colorize.training.config import TrainConfig
@@ -34,7 +32,7 @@ def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
     """
     by_bins = {"head": "bins"} if "cross-entropy" in config.losses else {}
     generator = build_generator(config.architecture, {**by_bins, **config.generator_settings})
-    if by_bins and generator.settings.head != "bins":
+    if by_bins and not generator.decodes_bins:
         raise ConfigError(
             f"the loss cross-entropy needs the generator's head to be 'bins', got {generator.settings.head!r}"
         )
@@ -51,23 +49,12 @@ def build(config: TrainConfig, *, fresh: bool = True) -> Generator:
 
 def _load_start(generator: Generator, config: TrainConfig) -> None:
     given, info = load_generator(config.start)
-    if info.architecture != config.architecture or not _can_become(given.settings, generator.settings):
+    if info.architecture != config.architecture or not generator.can_start_from(given.settings):
         raise ConfigError(
             f"{config.start}: is {info.architecture} {info.settings}, the run wants {config.architecture} "
             f"{dataclasses.asdict(generator.settings)}"
         )
     generator.load_state_dict({**generator.state_dict(), **given.state_dict()})
-
-
-def _can_become(given: Any, wanted: Any) -> bool:
-    """Whether a generator of settings `given` has all that one of `wanted` has, but for what is added beside it."""
-    if type(given) is not type(wanted):
-        return False
-    if (given.head, wanted.head) == ("ab", "ab+bins"):
-        given = dataclasses.replace(given, head="ab+bins")
-    if isinstance(given, MobileUNetSettings):
-        given = dataclasses.replace(given, guided=given.guided or wanted.guided)
-    return bool(given == wanted)
 
 
 def _freeze(generator: Generator, config: TrainConfig) -> None:

@@ -272,7 +272,7 @@ def test_what_is_not_read_or_not_held_by_the_format_is_told_once_and_reported_fo
         f"colorize: 1 written without {pages}",
     ]
     lines = [json.loads(line) for line in (tmp_path / "report.jsonl").read_text().splitlines()]
-    assert [line["lost"] for line in lines] == [["transparency"], ["transparency"], [], [pictures], [pages]]
+    assert [line["dropped_metadata"] for line in lines] == [["transparency"], ["transparency"], [], [pictures], [pages]]
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -81,7 +81,7 @@ def a_study() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study's folder, and the worlds in their quick form beside it."""
+    """A study's folder, and the toy problems in their quick form beside it."""
     folder = tmp_path_factory.mktemp("study")
     study = a_study()
     (folder / "study.json").write_text(json.dumps(study), encoding="utf-8")
@@ -170,7 +170,7 @@ def test_numbers_of_something_else_are_refused_and_nothing_is_written(data: Path
     assert not (tmp_path / "out").exists()
 
 
-def test_a_world_writes_its_numbers_and_figures(
+def test_a_toy_problem_writes_its_numbers_and_figures(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made = json.loads((data / "saturation.json").read_text())
@@ -193,7 +193,7 @@ def test_without_matplotlib_one_is_told_before_the_work(
 
 
 def test_pictures_survive_being_text(data: Path) -> None:
-    packed = json.loads((data / "two-colors.json").read_text())["worlds"][0]["pictures"]["truth"][0]
+    packed = json.loads((data / "two-colors.json").read_text())["cases"][0]["pictures"]["truth"][0]
     pictures = figures._unpacked(packed)
     assert pictures.shape[1:] == (32, 32, 3)
     colors = {tuple(pixel) for pixel in pictures.reshape(-1, 3).tolist()}
@@ -214,7 +214,7 @@ def test_the_projects_own_report_is_what_its_numbers_make() -> None:
 
 
 def test_in_the_projects_own_report_mse_gives_no_color_that_exists_and_the_adversarial_loss_does() -> None:
-    for world in json.loads((DOCUMENTS / "data" / "two-colors.json").read_text(encoding="utf-8"))["worlds"]:
-        assert world["arms"]["mse"]["near"] < 0.05
-        assert world["arms"]["gan+noise"]["near"] > 0.9
-        assert world["arms"]["gan+noise"]["both"] > 0.5
+    for case in json.loads((DOCUMENTS / "data" / "two-colors.json").read_text(encoding="utf-8"))["cases"]:
+        assert case["arms"]["mse"]["near"] < 0.05
+        assert case["arms"]["gan+noise"]["near"] > 0.9
+        assert case["arms"]["gan+noise"]["both"] > 0.5
