@@ -24,11 +24,15 @@ run: $(CORE) ## colorize sample photos into colorized/ and print their paths
 app: $(WEB) ## serve the page on this computer
 	@$(PY) app.py $(ARGS)
 
-# Steps of their own, so that each says how long it takes; with ARGS what they say, once.
-test: $(DEV) ## run the tests: the default suite, those of the study, those of the page in a browser
+# Steps of their own, so that each says how long it takes; with ARGS what they say, once. More than four processes would
+# spend more on importing than they gain. A file's tests stay together: they share servers, films and trainings.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
+test: $(DEV) ## run the tests: the default suite, then those of processes, films, the study and the page in a browser
 ifeq ($(ARGS),)
-	@$(PY) -m pytest
-	@$(PY) -m pytest -m "study and not slow"
+	@$(PY) -m pytest $(PARALLEL)
+	@$(PY) -m pytest -m "process and not slow" $(PARALLEL)
+	@$(PY) -m pytest -m "film and not slow" $(PARALLEL)
+	@$(PY) -m pytest -m "study and not slow" $(PARALLEL)
 	@$(PY) -m pytest -m "browser and not slow"
 else
 	@$(PY) -m pytest $(ARGS)

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import signal
 import sys
+from pathlib import Path
 
 import pytest
+
+# Markers of whole files, whose tests are steps of their own in `make test`.
+STEPS = ("browser", "film", "process", "study")
 
 # One thread: the results do not depend on the machine, and two test runs do not fight for its cores. Torch reads the
 # variable when it is imported, which not every test needs.
@@ -26,6 +31,33 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Nothing that a test does may wait for the network or tell anybody.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out the files of other steps: all their tests would be deselected, and to import them takes seconds."""
+    named = {config.invocation_params.dir / name.split("::")[0] for name in config.args} - {Path(__file__).parent}
+    if any(collection_path.is_relative_to(path) for path in named):
+        return None
+    if collection_path.is_dir():
+        files = list(collection_path.rglob("test_*.py"))
+        return True if files and not any(is_wanted(file, config.option.markexpr) for file in files) else None
+    is_test = re.fullmatch(r"test_.*\.py", collection_path.name)
+    return True if is_test and not is_wanted(collection_path, config.option.markexpr) else None
+
+
+def is_wanted(file: Path, expression: str) -> bool:
+    """Whether `-m expression` can choose tests of a file, as far as its step tells."""
+    step = step_of(file.read_text(encoding="utf-8"))
+    named = re.findall(rf"(not )?\b({'|'.join(STEPS)})\b", expression)
+    steps = {name for negation, name in named if not negation}
+    is_other = bool(steps) and step not in steps and " or " not in expression
+    return ("not ", step) not in named and not is_other
+
+
+def step_of(source: str) -> str:
+    """The step that all tests of a file belong to, or an empty string."""
+    mark = re.search(rf"^pytestmark = \[?\s*pytest\.mark\.({'|'.join(STEPS)})\b", source, re.MULTILINE)
+    return mark[1] if mark else ""
 
 
 def pytest_collection_finish() -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import re
-import subprocess
 import sys
 import tomllib
 from collections import defaultdict
@@ -17,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from PIL import Image
 
 from colorize.requirements import EXTRAS
 
@@ -88,12 +86,6 @@ LIBRARIES: dict[str, set[str]] = {
 
 # A module's name says one thing in the whole house, but for these: Python's own, and the options of a program.
 COMMON_NAMES = {"__init__", "__main__", "cli"}
-
-# What takes a noticeable time to import, and so must not be imported before it is needed.
-HEAVY = (
-    *("torch", "torchvision", "kornia", "gradio", "PIL", "numpy", "tifffile", "accelerate", "webdataset"),
-    *("skimage", "pandas", "matplotlib", "onnxruntime", "av", "cv2"),
-)
 
 # Import names that are not those of the package index, and what comes along with a declared dependency for certain.
 DISTRIBUTIONS = {
@@ -177,6 +169,7 @@ def objections(module: str, source: str) -> list[str]:
     return found
 
 
+@cache
 def sources() -> dict[Path, str]:
     """Every source file of the program, and what it is called."""
     files = {path: module_of(path) for path in sorted(PACKAGE.rglob("*.py"))}
@@ -260,38 +253,3 @@ def test_every_library_that_is_imported_is_a_declared_dependency() -> None:
             first = module.split(".")[0]
             if first != "colorize" and first not in sys.stdlib_module_names:
                 assert DISTRIBUTIONS.get(first, first) in declared, f"{path.name}, line {line}: {first}"
-
-
-def test_importing_the_package_and_its_programs_imports_nothing_heavy() -> None:
-    code = (
-        "import colorize, colorize.cli.command, colorize.options, colorize.training.cli, train, app, sys;"
-        f"print(*sorted({set(HEAVY)!r} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == []
-
-
-def test_coloring_a_photo_on_a_cpu_imports_no_more_than_it_needs(tmp_path: Path) -> None:
-    Image.new("L", (40, 40), 99).save(tmp_path / "photo.png")
-    code = (
-        "import sys; from colorize.cli import main; status = main(sys.argv[1:]);"
-        "heavy = {'torch', 'torchvision', 'kornia', 'onnx', 'xml.sax', 'ssl', 'tomllib'};"
-        "print(*sorted(heavy & set(sys.modules))); sys.exit(status)"
-    )
-    call = [sys.executable, "-c", code, str(tmp_path / "photo.png"), "--device", "cpu"]
-    done = subprocess.run(call, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(tmp_path / "photo-color.png")]
-    assert done.stderr == ""
-
-
-def test_torch_as_the_engine_imports_no_more_than_it_needs() -> None:
-    code = (
-        "import sys; from PIL import Image; from colorize import Colorizer;"
-        "Colorizer.load(device='cpu', engine='torch')(Image.new('L', (40, 40)));"
-        "print(*sorted({'torchvision', 'kornia', 'torch._dynamo', 'onnxruntime'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == []

@@ -23,6 +23,7 @@ import colorize
 from colorize.errors import MissingExtra
 from colorize.requirements import install_command
 from colorize.study import samples
+from tests.conftest import STEPS, is_wanted, step_of
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "colorize" / "samples"
@@ -185,19 +186,51 @@ def test_make_test_runs_every_step_and_with_arguments_what_they_say(clone: Path)
     def steps(*arguments: str) -> list[str]:
         return re.findall(r"-m pytest ?(.*)", would_do(clone, "test", *arguments))
 
-    assert steps() == ["", '-m "study and not slow"', '-m "browser and not slow"']
+    parallel = "--numprocesses auto --maxprocesses 4 --dist loadfile"
+    assert steps() == [
+        parallel,
+        f'-m "process and not slow" {parallel}',
+        f'-m "film and not slow" {parallel}',
+        f'-m "study and not slow" {parallel}',
+        '-m "browser and not slow"',
+    ]
     assert steps("ARGS=-m slow") == ["-m slow"]
 
 
-def test_tests_of_the_study_and_of_the_page_in_a_browser_are_in_their_steps() -> None:
+def test_a_file_is_left_out_where_none_of_its_tests_can_be_chosen(tmp_path: Path) -> None:
+    for step in ("", *STEPS):
+        mark = f"pytestmark = [\n    pytest.mark.{step},\n    pytest.mark.slow,\n]\n" if step else ""
+        (tmp_path / f"test_{step}.py").write_text(f"import pytest\n{mark}", encoding="utf-8")
+
+    def wanted(expression: str) -> set[str]:
+        return {step for step in ("", *STEPS) if is_wanted(tmp_path / f"test_{step}.py", expression)}
+
+    assert wanted("") == wanted("slow") == wanted("not gpu") == {"", *STEPS}
+    assert wanted("not slow and not study") == {"", *STEPS} - {"study"}
+    assert wanted("film and not slow") == {"film"}
+    assert wanted("film or study or slow") == {"", *STEPS}
+    options = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert wanted(re.findall(r'"-m", "(.*)"\]', options)[0]) == {""}
+
+
+def test_whole_folders_of_tests_are_in_their_steps() -> None:
     """Else they run in the default suite, which has to be quick."""
-    folders = {"study": sorted((ROOT / "tests" / "study").glob("test_*.py"))}
-    folders["browser"] = [path for path in (ROOT / "tests").rglob("test_*.py") if "playwright" in path.read_text()]
-    folders["browser"].remove(Path(__file__))
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")}
+    del texts[Path(__file__)]
+    browser = [path for path, text in texts.items() if "playwright" in text or path.name.startswith("test_browser")]
+    folders = {
+        "browser": browser,
+        "study": [path for path in texts if path.parent.name == "study"],
+        "film": [
+            path
+            for path, text in texts.items()
+            if path not in browser and (path.parent.name == "video" or "from tests.video.films import" in text)
+        ],
+    }
     for marker, paths in folders.items():
         assert paths
         for path in paths:
-            assert re.search(rf"^pytestmark = .*pytest\.mark\.{marker}\b", path.read_text(), re.MULTILINE), path.name
+            assert step_of(texts[path]) == marker, path.name
 
 
 @pytest.mark.slow

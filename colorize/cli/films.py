@@ -386,7 +386,7 @@ def _about(job: FilmJob, result: FilmResult, seconds: float) -> Iterator[str]:
 def _display(name: str) -> Iterator[Progress]:
     """Frames, their rate and the time left: a bar on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
-        yield _Log(name).tell
+        yield _Log(name).print_progress
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -402,14 +402,14 @@ def _display(name: str) -> Iterator[Progress]:
         progress.update(task, description=name.replace("[", r"\["))
         begun = False
 
-        def tell(done: int, total: int | None) -> None:
+        def show(done: int, total: int | None) -> None:
             nonlocal begun
             if not begun:  # what was done before says nothing of the rate
                 progress.reset(task, completed=done)
                 begun = True
             progress.update(task, completed=done, total=total and max(done, total))
 
-        yield tell
+        yield show
 
 
 class _Log:
@@ -420,7 +420,7 @@ class _Log:
         self._told = time.monotonic()
         self._began: tuple[float, int] | None = None
 
-    def tell(self, done: int, total: int | None) -> None:
+    def print_progress(self, done: int, total: int | None) -> None:
         now = time.monotonic()
         if self._began is None:
             self._began = (now, done)

@@ -484,7 +484,7 @@ def _set_up_worker(_: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    tell = sys.excepthook
+    usual_hook = sys.excepthook
     sys.excepthook = lambda kind, error, trace: (
-        None if issubclass(kind, ConnectionError | EOFError) else tell(kind, error, trace)
+        None if issubclass(kind, ConnectionError | EOFError) else usual_hook(kind, error, trace)
     )

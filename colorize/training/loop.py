@@ -235,7 +235,7 @@ class _Trainer:
                 self._validate(phase)
             if self.config.keep_every and self.steps_done % self.config.keep_every == 0 and self.log:
                 save_generator(runlog.kept(self.folder, self.steps_done), self._averaged(), self._record())
-            if last and phase.name == "generator" and self.accelerator.is_main_process:
+            if last and phase.ends_pretraining and self.accelerator.is_main_process:
                 save_generator(self.folder / runlog.PRETRAINED, self._averaged(), self._record())
             if self.steps_done % self.config.checkpoint_interval == 0 or last or stopping:
                 self._checkpoint()

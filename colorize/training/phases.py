@@ -39,6 +39,7 @@ class Phase:
 
     name: ClassVar[str]
     trains_generator: ClassVar[bool] = True
+    ends_pretraining: ClassVar[bool] = False  # G as it is at its end is kept in a model file of its own
 
     def __init__(self, config: TrainConfig) -> None:
         self.config = config
@@ -78,6 +79,7 @@ class GeneratorPhase(Phase):
     """G alone, on its explicit loss."""
 
     name = "generator"
+    ends_pretraining = True
 
     @property
     def steps(self) -> int:

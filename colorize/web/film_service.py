@@ -120,7 +120,7 @@ class FilmService:
         now = FilmProgress(before, after, frame, 0, None)
         yield now
 
-        def tell(done: int, total: int | None) -> None:
+        def note(done: int, total: int | None) -> None:
             nonlocal now
             job.check()
             now = now._replace(done=done, total=total)
@@ -128,7 +128,7 @@ class FilmService:
         target = folder / f"{source.stem}{RESULT_MARK}.mkv"
         with ThreadPoolExecutor(1, "film") as threads:
             running = threads.submit(
-                colorize_film, source, target, options, film_options, colorizer=colorizer, progress=tell
+                colorize_film, source, target, options, film_options, colorizer=colorizer, progress=note
             )
             try:
                 while True:

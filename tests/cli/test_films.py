@@ -21,6 +21,8 @@ from colorize.cli.films import FilmJob, moment_of, parse_time, plan_films, read_
 from colorize.errors import ConfigError, DataError
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
+pytestmark = pytest.mark.film
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -21,7 +21,10 @@ from PIL import Image
 from colorize import photo
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses signals, limits and rights of POSIX")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform == "win32", reason="uses signals, limits and rights of POSIX"),
+]
 
 # The command with a stand-in for the model: it starts in half a second. `before` runs when all is imported.
 COMMAND = """

@@ -17,7 +17,10 @@ from colorize.cli import command, main
 from tests.stand_ins import StandInColorizer
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="uses signals and shells of POSIX")
+pytestmark = [
+    pytest.mark.process,
+    pytest.mark.skipif(sys.platform == "win32", reason="uses signals and shells of POSIX"),
+]
 
 # `colorize` as it is installed, with a stand-in for the model.
 PROGRAM = """

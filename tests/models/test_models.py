@@ -15,7 +15,6 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models import MobileNet_V2_Weights, mobilenet_v2
 
 from colorize.errors import ConfigError, WeightsError
 from colorize.models.architectures import GENERATORS, build_generator
@@ -44,6 +43,8 @@ def generator(built: Generator) -> Generator:
 @pytest.fixture(scope="module")
 def mobilenet() -> nn.Module:
     """torchvision's MobileNetV2 with random weights and random BatchNorm statistics, as a trained one has."""
+    from torchvision.models import mobilenet_v2  # which takes seconds
+
     torch.manual_seed(1)
     net: nn.Module = mobilenet_v2(weights=None)
     for module in net.modules():
@@ -395,7 +396,7 @@ def test_torchvisions_own_weights_see_gray_as_they_were_trained(
         asked.update(options)
         return mobilenet.state_dict()
 
-    monkeypatch.setattr(MobileNet_V2_Weights, "get_state_dict", stand_in)
+    monkeypatch.setattr("torchvision.models.MobileNet_V2_Weights.get_state_dict", stand_in)
     generator = MobileUNet(MobileUNet.settings_type()).eval()
     generator.load_encoder_start("hub")
     l = torch.rand(1, 1, 64, 64) * 2 - 1
@@ -419,7 +420,7 @@ def test_a_download_that_fails_is_one_line(monkeypatch: pytest.MonkeyPatch) -> N
     def offline(_self: object, **_options: Any) -> dict[str, Any]:
         raise URLError("no route to host")
 
-    monkeypatch.setattr(MobileNet_V2_Weights, "get_state_dict", offline)
+    monkeypatch.setattr("torchvision.models.MobileNet_V2_Weights.get_state_dict", offline)
     with pytest.raises(WeightsError, match=r"^hub: .*no route to host") as caught:
         MobileUNet(MobileUNet.settings_type()).load_encoder_start("hub")
     assert "\n" not in str(caught.value)

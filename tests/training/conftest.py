@@ -57,3 +57,22 @@ def write_shard(path: Path, contents: dict[str, bytes]) -> Path:
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
     return path
+
+
+@pytest.fixture(autouse=True)
+def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training sets the allocator for the whole process; tests do not need that."""
+    monkeypatch.setattr("colorize.training.loop.keep_freed_memory", lambda: False)
+
+
+@pytest.fixture(scope="package")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of `SMALL` on the photos of `shard` that has come to its end: to look at and to copy, not to change."""
+    from colorize.training.cli import main  # with torch, which other steps do not import
+    from tests.training.runs import SMALL
+
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("colorize.training.loop.keep_freed_memory", lambda: False)
+        assert main([str(write_shard(folder / "photos.tar", files())), "--run", str(folder / "run"), *SMALL]) == 0
+    return folder / "run"

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +10,7 @@ from torch.distributed.run import get_args_parser
 
 from colorize.errors import ConfigError
 from colorize.training import cli, launch
-from tests.training.test_train import SMALL
+from tests.training.runs import SMALL
 
 ROOT = Path(__file__).parents[2]
 
@@ -54,33 +49,3 @@ def test_one_process_where_several_were_asked_for_is_refused(
     launch.check_world()
     with pytest.raises(ConfigError, match="1 of 2"):
         launch.check_all_there(1)
-
-
-@pytest.mark.slow
-def test_when_one_of_two_processes_is_killed_the_other_ends_with_one_line(shard: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    program = (
-        "import os, signal; from colorize.training import cli, loop; update = loop._Trainer._update\n"
-        "def mortal(self, phase):\n"
-        "    if self.steps_done == 7 and os.environ['RANK'] == '1': os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    return update(self, phase)\n"
-        "loop._Trainer._update = mortal; cli.run()"
-    )
-    options = [str(shard), "--folder", str(tmp_path / "run"), *SMALL, "--holdout", "4"]
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, *options],
-            cwd=ROOT,
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    told = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [1, -signal.SIGKILL], told
-    assert "Traceback" not in told[0]
-    assert told[0].splitlines()[-1].startswith("train.py: process 0 of 2 lost another one")

@@ -16,7 +16,6 @@ from colorize.models.encoders import ENCODERS, Encoder
 from colorize.models.generator import Generator, GeneratorOutput
 from colorize.models.patchgan import DISCRIMINATORS, Kind
 from colorize.models.tensorfile import read_tensors
-from colorize.training import loop
 from colorize.training.augment import AUGMENTATIONS
 from colorize.training.building import build
 from colorize.training.cli import main
@@ -86,12 +85,6 @@ def pale(_: TermContext) -> LossFunction:
         return (output.ab.abs().mean() - batch.ab.abs().mean()).abs()
 
     return loss
-
-
-@pytest.fixture(autouse=True)
-def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training sets the allocator for the whole process; tests do not need that."""
-    monkeypatch.setattr(loop, "keep_freed_memory", lambda: False)
 
 
 def test_what_is_added_from_outside_the_package_trains_by_its_name(

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import re
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,6 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from colorize.models.tensorfile import read_tensors
 from colorize.models.weights import load_generator
 from colorize.training import loop
 from colorize.training.building import build
@@ -28,48 +23,7 @@ from colorize.training.config import TrainConfig
 from colorize.training.losses import OBJECTIVES, Objective
 from colorize.training.measuring import measure
 from colorize.training.phases import Phase, build_phases, parameter_groups
-from tests.training.conftest import files, write_shard
-
-ROOT = Path(__file__).parents[2]
-SMALL = [
-    *("--architecture", "unet", "--generator-settings", '{"ngf": 2, "depth": 4}', "--ndf", "2", "--n-layers", "1"),
-    *("--size", "16", "--min-side", "16", "--batch-size", "2", "--workers", "0", "--holdout", "5"),
-    *("--generator-steps", "4", "--discriminator-steps", "2", "--adversarial-steps", "5", "--d-steps", "2"),
-    *("--log-interval", "2", "--validate-interval", "4", "--checkpoint-interval", "3", "--device", "cpu"),
-    *("--precision", "fp32"),
-]
-STEPS = 11
-# A run for those who ask whether it runs, not what becomes of it.
-SHORTEST = [*SMALL, "--generator-steps", "1", "--discriminator-steps", "1", "--adversarial-steps", "1"]
-
-
-def weights(path: Path) -> dict[str, Tensor]:
-    return read_tensors(path)[0]
-
-
-def log(run: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-
-
-def same(one: Path, other: Path) -> bool:
-    mine, theirs = weights(one), weights(other)
-    return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
-
-
-@pytest.fixture(autouse=True)
-def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training sets the allocator for the whole process; tests do not need that."""
-    monkeypatch.setattr(loop, "keep_freed_memory", lambda: False)
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of `SMALL` on the photos of `shard` that has come to its end: to look at and to copy, not to change."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(loop, "keep_freed_memory", lambda: False)
-        assert main([str(write_shard(folder / "photos.tar", files())), "--run", str(folder / "run"), *SMALL]) == 0
-    return folder / "run"
+from tests.training.runs import SHORTEST, SMALL, STEPS, log, same, weights
 
 
 def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -142,38 +96,6 @@ def test_cross_entropy_brings_its_own_head_and_a_prior_that_travels(
     assert [entry.get("cross-entropy", 0) > 0 for entry in train] == [e["phase"] != "discriminator" for e in train]
 
 
-def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
-    options = [str(photo_folder), *SMALL, "--workers", "1", "--accumulation", "2"]
-    assert main([*options, "--run", str(tmp_path / "whole")]) == 0
-
-    killer = (
-        "import os, signal, sys; import torch; torch.set_num_threads(1)\n"
-        # What a machine that only trains has not got; the run does without.
-        "sys.modules.update(dict.fromkeys(['gradio', 'typer', 'rich', 'tensorboard']))\n"
-        "from colorize.system import files; from colorize.training import cli, loop\n"
-        "checkpoint = loop._Trainer._checkpoint\n"
-        "def die_at_step_9(self):\n"
-        "    assert 'torchvision' not in sys.modules\n"  # which takes seconds
-        "    if self.steps_done == 9: files._sync = lambda _: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    checkpoint(self)\n"
-        "loop._Trainer._checkpoint = die_at_step_9\n"
-        "cli.main(sys.argv[1:])\n"
-    )
-    run = tmp_path / "killed"
-    command = [sys.executable, "-c", killer, *options, "--run", str(run)]
-    result = subprocess.run(command, cwd=ROOT, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True)
-    assert result.returncode == -signal.SIGKILL
-    assert log(run)[-1]["step"] == 8  # two steps beyond the last checkpoint
-    assert list(run.glob(".colorize-*.tmp"))  # the one that it was writing
-    assert main([*options, "--run", str(run), "--resume"]) == 0
-    assert not list(run.glob(".colorize-*.tmp"))
-
-    for name in ("last", "generator", "best", "state"):
-        assert same(tmp_path / "whole" / f"{name}.safetensors", run / f"{name}.safetensors"), name
-    steps = [(entry["step"], entry["kind"]) for entry in log(run)]
-    assert steps == [(entry["step"], entry["kind"]) for entry in log(tmp_path / "whole")]
-
-
 def test_step_0_is_logged_once_however_often_a_run_is_stopped_there(
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,32 +111,6 @@ def test_step_0_is_logged_once_however_often_a_run_is_stopped_there(
     assert [entry["step"] for entry in log(run)] == [0]
     assert main([str(shard), "--run", str(run), "--resume"]) == 0
     assert [entry["step"] for entry in log(run) if entry["kind"] == "validation"] == [0, 4, 6, 8, 11]
-
-
-def test_a_folder_that_another_process_trains_in_is_refused(
-    finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    resumed, fresh = shutil.copytree(finished, tmp_path / "resumed"), tmp_path / "fresh"
-    fresh.mkdir()
-    program = (
-        "import pathlib, sys, time; from contextlib import ExitStack; from colorize.system import files\n"
-        "with ExitStack() as held:\n"
-        "    for path in sys.argv[1:]: held.enter_context(files.claim(path))\n"
-        "    print('held', flush=True); time.sleep(60)"
-    )
-    locks = [str(folder / ".lock") for folder in (resumed, fresh)]
-    with subprocess.Popen([sys.executable, "-c", program, *locks], cwd=ROOT, stdout=subprocess.PIPE) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == b"held\n"
-        for folder, extra in ((resumed, ["--resume"]), (fresh, SMALL)):
-            assert main([str(shard), "--run", str(folder), *extra]) == 2
-            told = capfd.readouterr().err
-            assert (
-                told == f"train.py: {folder}: process {other.pid} is training in it; choose another folder, or wait\n"
-            )
-        other.kill()
-    assert [path.name for path in fresh.iterdir()] == [".lock"]
-    assert main([str(shard), "--run", str(fresh), *SHORTEST]) == 0  # the other one is dead
 
 
 def test_a_run_has_its_own_precision_whatever_the_process_did_before(shard: Path, tmp_path: Path) -> None:
@@ -581,52 +477,3 @@ def test_learning_rates_follow_the_schedule(phase: str, schedule: str, index: in
     steps = {"generator_steps": 100, "discriminator_steps": 100, "adversarial_steps": 100}
     (found,) = [each for each in build_phases(TrainConfig(schedule=schedule, **steps)) if each.name == phase]  # type: ignore[arg-type]
     assert found.lr_factor(index) == pytest.approx(expected, abs=1e-3)
-
-
-@pytest.mark.slow
-def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -> None:
-    """What `accelerate launch` starts: processes that find each other by these variables, and exchange gradients."""
-    run = tmp_path / "run"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-
-    def launch(*extra: str, kill_at: int = 0) -> list[str]:
-        """What each of two processes says on stderr; with `kill_at`, both are killed before the step after that one."""
-        program = (
-            "import os, signal; from colorize.training import cli, loop; update = loop._Trainer._update\n"
-            "def mortal(self, phase):\n"
-            f"    if self.steps_done == {kill_at or -1}: os.kill(os.getpid(), signal.SIGKILL)\n"
-            "    return update(self, phase)\n"
-            "loop._Trainer._update = mortal; cli.run()"
-        )
-        options = [str(shard), "--run", str(run), *SMALL, "--holdout", "4", *extra]
-        common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, *options],
-                cwd=ROOT,
-                env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(2)
-        ]
-        told = [process.communicate(timeout=120)[1] for process in processes]
-        expected = -signal.SIGKILL if kill_at else 0
-        assert [process.returncode for process in processes] == [expected] * 2, told
-        return told
-
-    first, second = launch()
-    assert "on 2 × cpu" in first
-    assert "adversarial" not in second  # the first talks for both
-    entries = log(run)
-    assert entries[-1]["step"] == STEPS
-    photos = [entry["photos_seen"] for entry in entries if entry["kind"] == "train"]
-    assert photos[-1] == 2 * 2 * (4 + 2 + 5 * 2)
-    whole = run.rename(tmp_path / "whole")
-    launch(kill_at=8)
-    assert load_generator(run / "last.safetensors")[1].training["steps"] == 6
-    first, _ = launch("--resume")
-    assert "from step 6 of 11" in first
-    assert same(whole / "last.safetensors", run / "last.safetensors")

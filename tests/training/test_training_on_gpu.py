@@ -23,7 +23,7 @@ from colorize.training.losses import OBJECTIVES
 from colorize.training.minibatch import Batch
 from colorize.training.step import Step
 from colorize.training.terms import ab_terms
-from tests.training.test_train import SMALL, log
+from tests.training.runs import SMALL, log
 
 pytestmark = pytest.mark.gpu
 DEVICE = "cuda"

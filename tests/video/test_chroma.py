@@ -10,6 +10,8 @@ from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.video.chroma import ChromaTable, Codes, ColorCode
 
+pytestmark = pytest.mark.film
+
 REC_601_8 = ColorCode(0.299, 0.114, full_range=False, depth=8)
 CODES = [
     REC_601_8,

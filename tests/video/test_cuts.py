@@ -13,6 +13,8 @@ from skimage import data
 from colorize.video.cuts import mark_cuts
 from tests.video.films import Gray, grainy, gray_of, pan, photo, shot
 
+pytestmark = pytest.mark.film
+
 SIZE = (111, 83)  # width and height that the network sees at size 96
 
 

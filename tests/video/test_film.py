@@ -24,6 +24,8 @@ from colorize.system import files
 from colorize.video import colored_frames, colorize_film, film, segments
 from tests.video.films import Gray, gray_of, packets, pan, photo, planes, shot, times, write_film
 
+pytestmark = pytest.mark.film
+
 FFV1 = FilmOptions(codec="ffv1")
 SIZE = (96, 72)
 

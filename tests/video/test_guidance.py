@@ -25,6 +25,8 @@ from colorize.video.motion import motion_between
 from colorize.video.steady import FADE, steady_colors
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
+pytestmark = pytest.mark.film
+
 FFV1 = FilmOptions(codec="ffv1")
 SIZE = (96, 72)
 RED, BLUE = (200, 40, 40), (40, 60, 200)

@@ -22,6 +22,8 @@ from colorize.video import FilmResult, colorize_film, film
 from colorize.video.segments import folder_of, identity_of, work_on
 from tests.video.films import Gray, gray_of, packets, pan, photo, planes, shot, times, write_film
 
+pytestmark = pytest.mark.film
+
 ROOT = Path(__file__).parents[2]
 SIZE = (128, 96)  # at other widths than multiples of 128, x264 itself decides otherwise from run to run
 LEAST, MOST = Fraction(1), Fraction(3, 2)  # seconds of a segment, so that small films have several

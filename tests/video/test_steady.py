@@ -22,6 +22,8 @@ from colorize.video.steady import steady_colors
 from tests.video.films import Gray, Place, grainy, gray_of, pan, photo, shot, two_layers, zoom
 from tests.video.steadiness import Steadiness, measure
 
+pytestmark = pytest.mark.film
+
 COUNT = 40
 FILMS: dict[str, tuple[str, Place, float]] = {
     "pan": ("chelsea", pan(2, 0.7), 0),

@@ -1,23 +1,16 @@
-"""The program that serves the page: options, environment, addresses, and how it ends."""
+"""The program that serves the page: options, environment and addresses."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
-import httpx
 import pytest
 
-from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.web.cli import OPTIONS, main
-from tests.web.conftest import FILE, gray
 
 ROOT = Path(__file__).parents[2]
 
@@ -87,58 +80,3 @@ def test_wrong_options_are_one_line_and_exit_2(
     error = capsys.readouterr().err
     assert error.startswith(f"colorize-app: {expected}")
     assert error.count("\n") == 1
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM there")
-def test_at_sigterm_it_finishes_what_runs_takes_nothing_new_and_leaves_nothing(tmp_path: Path) -> None:
-    model = tmp_path / "model.safetensors"
-    shutil.copy(SHIPPED_MODEL, model)
-    shutil.copy(SHIPPED_MODEL.with_suffix(GRAPH_SUFFIX), model.with_suffix(GRAPH_SUFFIX))
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    proxies = {"http_proxy": "http://127.0.0.1:9", "ALL_PROXY": "socks5://127.0.0.1:9"}  # nothing answers there
-    environment = os.environ | proxies | {"TMPDIR": str(temporary), "COLORIZE_MODEL": str(model)}
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "app.py", "--port", str(port), "--root-path", "/photos"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            assert process.stdout and process.stderr
-            url = f"http://127.0.0.1:{port}"
-            said = process.stdout.readline()
-            assert url in said, process.stderr.read()
-            (folder,) = temporary.glob("colorize-*")  # its own, that nobody else may look into
-            assert folder.stat().st_mode & 0o077 == 0
-            with httpx.Client(base_url=url, timeout=30, trust_env=False) as http:
-                assert http.get("/config").json()["root"].endswith("/photos")  # where a proxy shows it
-                content = gray(1600, 1200)
-                photo = {"path": http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0]}
-                ask = {"photo": photo | {"meta": FILE}}
-                calls = [http.post("/gradio_api/call/v2/colorize", json=ask) for _ in range(4)]
-                ends = []
-
-                def listen(event_id: str) -> None:
-                    ends.append(
-                        httpx.get(f"{url}/gradio_api/call/colorize/{event_id}", trust_env=False, timeout=30).text
-                    )
-
-                (upload,) = temporary.rglob("a.png")
-                assert upload.is_relative_to(folder)
-                threads = [threading.Thread(target=listen, args=(call.json()["event_id"],)) for call in calls]
-                for thread in threads:
-                    thread.start()
-                process.send_signal(signal.SIGTERM)
-                refused = http.post("/gradio_api/call/v2/colorize", json=ask)
-                assert refused.status_code == 503
-                assert refused.json()["detail"] == "The server is closing. Try again in a moment."
-                for thread in threads:
-                    thread.join()
-            assert ["event: complete" in end for end in ends] == [True] * 4
-            assert process.wait(30) == 0
-            assert "Traceback" not in process.stderr.read()
-            assert [path for path in temporary.rglob("*") if path.is_file()] == []
-        finally:
-            process.kill()

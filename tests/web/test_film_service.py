@@ -23,7 +23,7 @@ from colorize.web.turns import JobCanceledError, QueuedJob
 from tests.video.films import gray_of, pan, photo, shot, write_film
 from tests.web.conftest import LEAKS, RedEngine
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.film, *LEAKS]
 T = languages()["en"]
 
 

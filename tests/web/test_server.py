@@ -1,29 +1,19 @@
-"""Connections that ask nothing, and what a server that was killed leaves behind."""
+"""Connections that ask nothing, and how many of them there may be."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import signal
 import socket
-import subprocess
-import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from PIL import Image
 
 from colorize.web.addresses import Proxies, network_of
-from colorize.web.folder import own_folder
-from tests.web.conftest import FILE, LEAKS, Running, gray, running
+from tests.web.conftest import LEAKS, Running, gray, running
 
 pytestmark = LEAKS
 ROOT = Path(__file__).parents[2]
@@ -179,98 +169,3 @@ def test_networks_and_proxies() -> None:
 
 
 # -- folders ---------------------------------------------------------------------------------------------------------
-
-
-# What a server does with its folder, and what it does not do: end.
-HOLDS_A_FOLDER = """
-import time
-from colorize.web.folder import own_folder
-with own_folder() as folder:
-    (folder / "a.png").write_bytes(b"photo")
-    print(folder / "a.png", flush=True)
-    time.sleep(60)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
-def test_photos_of_a_killed_server_are_deleted_at_the_next_start_and_those_of_a_running_one_never(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    call = [sys.executable, "-c", HOLDS_A_FOLDER]
-    with subprocess.Popen(call, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        path = Path(process.stdout.readline().strip())
-        with own_folder():  # another server starts beside it
-            assert path.exists()
-        process.kill()
-    assert path.exists()
-    (tmp_path / "colorize-app-other").mkdir()  # of somebody who is just about to lock it
-    (tmp_path / "colorize-notes").mkdir()
-    with own_folder() as own:
-        assert not path.exists()
-        assert sorted(each.name for each in tmp_path.glob("colorize-*")) == sorted(
-            [own.name, "colorize-app-other", "colorize-notes"]
-        )
-        assert own.stat().st_mode & 0o077 == 0
-    assert not own.exists()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
-def test_deleting_that_was_cut_short_goes_on_at_the_next_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    rmtree = shutil.rmtree
-    deleted: list[Path] = []
-
-    def killed_soon(path: Path, **options: Any) -> None:
-        if deleted:
-            raise KeyboardInterrupt
-        deleted.append(path)
-        rmtree(path, **options)
-
-    ending = own_folder()
-    folder = ending.__enter__()
-    for number in range(3):
-        (folder / f"photo {number}").mkdir()
-    with monkeypatch.context() as patched:
-        patched.setattr(shutil, "rmtree", killed_soon)
-        with pytest.raises(KeyboardInterrupt):
-            ending.__exit__(None, None, None)
-    assert len(list(folder.glob("photo *"))) == 2
-    with own_folder() as own:
-        assert list(tmp_path.iterdir()) == [own]
-
-
-@contextlib.contextmanager
-def program(temporary: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
-    """The program itself, at some port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "app.py", "--port", str(port)]
-    environment = os.environ | {"TMPDIR": str(temporary)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            assert f":{port}" in process.stdout.readline()
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
-                yield process, http
-        finally:
-            process.kill()
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="no signals there")
-def test_at_a_second_sigterm_it_ends_at_once_and_leaves_nothing(tmp_path: Path) -> None:
-    with program(tmp_path) as (process, http):
-        content = BytesIO()
-        Image.new("L", (7000, 7000), 99).save(content, "PNG", compress_level=1)
-        photo = {"path": http.post("/gradio_api/upload", files={"files": ("a.png", content)}).json()[0], "meta": FILE}
-        http.post("/gradio_api/call/v2/colorize", json={"photo": photo, "format": "PNG"})
-        time.sleep(1)  # it is in the middle of it
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        assert process.poll() is None
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 128 + signal.SIGTERM
-    assert list(tmp_path.glob("colorize-*")) == []
