@@ -30,7 +30,7 @@ from colorize.photo import Photo
 from colorize.web.limits import Limits
 from colorize.web.monitoring import Metrics
 from colorize.web.store import Room, Store, StoreFullError, safe_name, shown_name
-from colorize.web.texts import Texts
+from colorize.web.texts import Texts, translated
 from colorize.web.turns import JobCanceledError, QueuedJob
 
 FORMATS = {"JPEG": ".jpg", "PNG": ".png", "TIFF": ".tif"}
@@ -282,7 +282,7 @@ class PhotoService:
                 references.append(self._open_reference(path, name, texts).image)
                 names.append(name)
             except ColorizeError as error:
-                notes.append(self.store.without_paths(str(error)))
+                notes.append(self._words_of(str(error), texts))
         job.check()
         match = self._colorizer.match(original.image, references) if references else None
         for name, same_scene in zip(names, match.same_scenes if match else [], strict=True):
@@ -399,7 +399,7 @@ class PhotoService:
             raise
         except ColorizeError as error:
             self.metrics.photos.labels("failed").inc()
-            raise PhotoError(texts["failed"].format(reason=self.store.without_paths(str(error)))) from error
+            raise PhotoError(texts["failed"].format(reason=self._words_of(str(error), texts))) from error
 
     def options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
         """Check what a client asks for, which may be anything. Raises `ConfigError` in the user's language."""
@@ -426,7 +426,7 @@ class PhotoService:
                 for result in self._run(jobs, options, job):
                     name = result.job.source.relative_to(photos).as_posix()
                     try:
-                        self._add_result(result, Given(uploads[name], name), progress, folder, room)
+                        self._add_result(result, Given(uploads[name], name), progress, folder, room, texts)
                     except StoreFullError:
                         not_reached = texts["storage_full"]
                         job.stop.set()
@@ -441,11 +441,13 @@ class PhotoService:
                 shutil.rmtree(photos, ignore_errors=True)  # hard links to uploads
         yield progress
 
-    def _add_result(self, result: pipeline.Result, given: Given, progress: Progress, folder: Path, room: Room) -> None:
+    def _add_result(
+        self, result: pipeline.Result, given: Given, progress: Progress, folder: Path, room: Room, texts: Texts
+    ) -> None:
         """Add a result to the progress of a batch. Raises `StoreFullError` if there is no room for it."""
         upload, name = given
         if result.outcome is not pipeline.Outcome.DONE:
-            self._fail(progress, name, self.store.without_paths(result.message).removeprefix(f"photos/{name}: "))
+            self._fail(progress, name, self._words_of(result.message, texts).removeprefix(f"photos/{name}: "))
             return
         target = result.job.target
         room.take(2 * target.stat().st_size + _TILE**2)  # the result itself, and its copy in the ZIP file
@@ -527,6 +529,9 @@ class PhotoService:
         if (count := photo.count_pixels(source, most)) > most:
             raise PhotoError(texts["too_many_pixels"].format(count=f"{count / _MILLION:.0f}", most=self.limits.pixels))
         return count
+
+    def _words_of(self, message: str, texts: Texts) -> str:
+        return translated(self.store.without_paths(message), texts)
 
     def _fail(self, progress: Progress, name: str, reason: str) -> None:
         progress.failed[name] = reason

@@ -163,3 +163,23 @@ def test_the_network_looks_at_a_photo_once_however_many_photos_it_is_compared_wi
     request = parse_color_request([], 0, T, references)
     service.colorize(photo.path, 1.0, 192, "PNG", T, request)
     assert engine.looked == 1 + len(references)
+
+
+@pytest.mark.parametrize("language", ["de", "fr", "es", "zh-CN"])
+def test_what_is_wrong_with_a_file_is_told_in_the_users_language(tmp_path: Path, language: str) -> None:
+    texts, store = languages()[language], Store(tmp_path)
+    service = PhotoService(Colorizer(RedEngine()), store, Limits())
+    files = {"none.png": b"no photo", "empty.png": b"", "cut.png": photo_of("PNG", 1)[:60]}
+    told = {"none.png": "not_a_photo", "empty.png": "empty_file", "cut.png": "damaged_photo"}
+    given = []
+    for name, content in files.items():
+        path = store.new_folder() / name
+        path.write_bytes(content)
+        given.append(Given(path, name))
+        with pytest.raises(PhotoError) as refused:
+            service.colorize(path, 1.0, 192, "JPEG", texts)
+        assert f"{name}: {texts[told[name]]}" in str(refused.value)
+    *_, progress = service.colorize_batch(given, 1.0, 192, texts)
+    for name, reason in progress.failed.items():
+        assert texts[told[name]] in reason
+    assert progress.failed.keys() == files.keys()

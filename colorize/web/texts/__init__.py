@@ -14,6 +14,8 @@ Texts = dict[str, str]
 
 DEFAULT = "en"
 COOKIE = "colorize-language"  # set by the page when its user chooses a language
+# What errors of files say most often: their English words are those of the errors.
+_OF_ERRORS = ("not_a_photo", "empty_file", "damaged_photo", "unknown_kind", "no_memory", "not_a_film")
 
 
 @cache
@@ -42,6 +44,13 @@ def language_of(headers: Mapping[str, str]) -> str:
 def texts_of(headers: Mapping[str, str]) -> Texts:
     """The words for a request, as `language_of`."""
     return languages()[language_of(headers)]
+
+
+def translated(message: str, texts: Texts) -> str:
+    """An error's message with what is known of it in a language; details of decoders stay English."""
+    for key in _OF_ERRORS:
+        message = message.replace(languages()[DEFAULT][key], texts[key])
+    return message
 
 
 def _first_known(accepted: str) -> str:
