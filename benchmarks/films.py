@@ -5,9 +5,13 @@ and beside it measures the parts that nobody can do without, in blocks that take
 machine hits all alike:
   decode    the picture by FFmpeg
   encode    the same frames in gray by the same encoder
-  whole     file to file; its ratio to the sum of these two
+  whole     file to file, from the third second of the film to its last but one: what goes on however long the film is;
+            its ratio to the sum of these two
 `color` is what is left of the whole's CPU time without decoding and encoding, as a share. CPU time of the whole process
-in milliseconds per frame, median of the blocks; frames/s is by the clock.
+in milliseconds per frame, median of the blocks. `main` is the part of it in the thread that waits for nobody: on two
+cores with nothing else to do, `2 cores` frames a second would be done, the less of what two cores have time for, and of
+what this thread has. `clock` is frames a second now, with all that the machine does besides. `start` is seconds of CPU
+time that come once: the model, and the first colors, which have to be worked out.
 
 With --minutes, a film of that length (240 × 180) is colored in a process of its own, and its memory after one minute of
 film and at the end is told (Linux only). With --kills, a film of two minutes, or of --killed seconds, is killed at so
@@ -48,6 +52,11 @@ SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
 RATE = 25
 SHOT = 4  # seconds
 BLOCKS = 3
+BEGINNING = 2  # seconds of a film in which its costs are not yet those of the rest
+HEADER = (
+    "| film | decode | encode | whole | ratio | color | main | 2 cores | clock | start |\n"
+    "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
+)
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 LEAST = 2  # seconds of a segment in the film that is killed: every shot is one, so that a short film has many
 COLOR = (  # in a process of its own
@@ -69,7 +78,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         if options.seconds:
-            print("| film | decode | encode | whole | ratio | color | frames/s |\n|---|---:|---:|---:|---:|---:|---:|")
+            print(HEADER)
             for name, size in SIZES.items():
                 source = make_film(place / f"{name}.mkv", size, round(options.seconds * RATE))
                 print(f"| {name} | {' | '.join(costs(source, FilmOptions(codec=options.codec)))} |", flush=True)
@@ -121,8 +130,7 @@ def _photo(name: str, size: tuple[int, int]) -> NDArray[np.uint8]:
 def costs(source: Path, options: FilmOptions) -> list[str]:
     """A row of the table."""
     colorizer = Colorizer.load(device="cpu")
-    blocks: dict[str, list[float]] = {"decode": [], "encode": [], "whole": []}
-    clock = []
+    blocks: dict[str, list[float]] = {name: [] for name in ("decode", "encode", "whole", "main", "clock", "start")}
     for _ in range(BLOCKS):
         began = time.process_time()
         with open_film(source) as film:
@@ -135,18 +143,44 @@ def costs(source: Path, options: FilmOptions) -> list[str]:
                 for frame in film.frames():
                     writer.write(colored(frame, neutral, film.layout))
             encode = time.process_time() - began - decode
-        began, by_the_clock = time.process_time(), time.perf_counter()
-        target = source.with_name("color.mkv")
-        colorize_film(source, target, film_options=options, colorizer=colorizer)
-        whole = time.process_time() - began
-        clock.append(count / (time.perf_counter() - by_the_clock))
-        target.unlink()
-        for name, value in (("decode", decode), ("encode", encode), ("whole", whole)):
-            blocks[name].append(1000 * value / count)
-    decode, encode, whole = (statistics.median(blocks[name]) for name in ("decode", "encode", "whole"))
+        measured = {
+            "decode": 1000 * decode / count,
+            "encode": 1000 * encode / count,
+            **_whole(source, options, colorizer, count),
+        }
+        for name, value in measured.items():
+            blocks[name].append(value)
+    decode, encode, whole, main, clock, start = (statistics.median(each) for each in blocks.values())
     ratio, color = whole / (decode + encode), 1 - (decode + encode) / whole
-    rate = statistics.median(clock)
-    return [f"{decode:.1f}", f"{encode:.1f}", f"{whole:.1f}", f"{ratio:.2f}", f"{color:.0%}", f"{rate:.1f}"]
+    of_two_cores = 1000 / max(main, whole / 2)
+    numbers = [f"{each:.1f}" for each in (decode, encode, whole)]
+    return [
+        *numbers,
+        f"{ratio:.2f}",
+        f"{color:.0%}",
+        f"{main:.1f}",
+        f"{of_two_cores:.1f}",
+        f"{clock:.1f}",
+        f"{start:.1f}",
+    ]
+
+
+def _whole(source: Path, options: FilmOptions, colorizer: Colorizer, count: int) -> dict[str, float]:
+    """Milliseconds per frame of a film that is colored from file to file, its frames a second, and seconds of start."""
+    first, last = BEGINNING * RATE, count - RATE
+    marks = {}
+
+    def note(done: int, _total: int | None) -> None:
+        if done in (first, last):
+            marks[done] = time.process_time(), time.thread_time(), time.perf_counter()
+
+    target = source.with_name("color.mkv")
+    began = time.process_time()
+    colorize_film(source, target, film_options=options, colorizer=colorizer, progress=note)
+    target.unlink()
+    whole, main, clock = ((after - before) / (last - first) for before, after in zip(*marks.values(), strict=True))
+    start = marks[first][0] - began - first * whole
+    return {"whole": 1000 * whole, "main": 1000 * main, "clock": 1 / clock, "start": start}
 
 
 def memory(source: Path) -> tuple[float, float]:

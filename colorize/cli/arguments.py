@@ -55,7 +55,7 @@ _NOT_TOGETHER = {
     "--verify": ("--report", "--overwrite", "--skip-color", *_REFERENCES, *_OF_ONE_PHOTO),
     "--reference": ("--reference-dir",),
     "--hint": ("--hints",),
-    "--preview": ("--dry-run", "--report", "--hints", "--reference"),
+    "--preview": ("--dry-run", "--report"),
 }
 
 

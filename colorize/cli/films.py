@@ -306,7 +306,10 @@ class Films:
             if os.path.lexists(path) and not self._options.overwrite:
                 print_status(f"{path}: is there already; --overwrite makes it again")
                 return
-        preview_film(job.source, sheet, film, self._options, self._film_options, colorizer=self._load())
+        options, conditions = (self._options, self._film_options), self._conditions
+        missing = preview_film(job.source, sheet, film, *options, conditions=conditions, colorizer=self._load())
+        for what in missing:
+            print_status(f"{job.source}: {what}")
         yield str(sheet)
         yield str(film)
 

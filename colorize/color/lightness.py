@@ -38,6 +38,7 @@ from colorize.color.units import (
 _XYZ_OF_RGB = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
 _RGB_OF_XYZ = np.linalg.inv(_XYZ_OF_RGB)
 _WHITE_X, _WHITE_Z = 0.95047, 1.08883
+_RGB_OF_CUBES = (_RGB_OF_XYZ * [_WHITE_X, 1, _WHITE_Z]).astype(np.float32)  # of X/Xn, Y and Z/Zn
 _Y_RED, _Y_GREEN, _Y_BLUE = (float(weight) for weight in _XYZ_OF_RGB[1])
 
 _KNEE = 6 / 29  # below it the cube root of L*a*b* is a straight line
@@ -81,10 +82,13 @@ def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
 
 def linear_rgb_of(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     """Linear sRGB (3, …), below 0 and above 1 as well, of L* in [0, 100], a* and b* (…)."""
-    root = (lightness + 16) / 116
-    roots = np.stack([root + a / 500, root, root - b / 200]).astype(np.float32)
-    rgb_of_roots = (_RGB_OF_XYZ * [_WHITE_X, 1, _WHITE_Z]).astype(np.float32)
-    return np.asarray(np.tensordot(rgb_of_roots, _cube(roots), axes=1))
+    roots = np.empty((3, *lightness.shape), np.float32)
+    roots[:] = lightness
+    roots += np.float32(16)
+    roots *= np.float32(1 / 116)
+    roots[0] += a * np.float32(1 / 500)
+    roots[2] -= b * np.float32(1 / 200)
+    return np.asarray((_RGB_OF_CUBES @ _cube(roots).reshape(3, -1)).reshape(roots.shape))
 
 
 def merge(levels: Levels, ab: FloatArray) -> Levels:

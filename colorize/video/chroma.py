@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from colorize.color.lightness import linear_rgb_of
+from colorize.color.lightness import lightness_of, linear_rgb_of
 from colorize.color.units import AB_RANGE, LAST_LEVEL, FloatArray, srgb_encode
 
 Codes = NDArray[np.unsignedinteger[Any]]  # of a plane: uint8, or uint16 for more than 8 bit
@@ -22,8 +22,9 @@ _MOST_STEPS = 220  # of that size on each side of gray: AB_RANGE
 _ROW = 2 * _MOST_STEPS + 1
 _LEVELS = LAST_LEVEL + 1
 _AT_ONCE = 1 << 16  # colors worked out at once
-_HALVINGS = 14  # of the search for L*: to 1/80
-_REACH = 60.0  # L* of a color is no further from that of the gray of the same luma, inside of sRGB
+_HALVINGS = 12  # of the search for L*: to 1/100
+# L* of a color, less that of the gray of the same luma: so much at the least and the most, by every matrix of a film.
+_LOWEST, _HIGHEST = -20.0, 64.0
 
 
 class ColorCode(NamedTuple):
@@ -96,15 +97,15 @@ class ChromaTable:
         for some in np.array_split(index, -(-len(index) // _AT_ONCE)):
             chroma, level = np.divmod(some, _LEVELS)
             a, b = ((each - _MOST_STEPS).astype(np.float32) * np.float32(_STEP) for each in np.divmod(chroma, _ROW))
-            pairs = chroma_of((level / LAST_LEVEL).astype(np.float32), a, b, self._code)
+            pairs = chroma_of(level.astype(np.uint8), a, b, self._code)
             self._table[some] = pairs.view(np.uint32)[..., 0]
 
 
-def chroma_of(gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode) -> NDArray[np.uint16]:
+def chroma_of(levels: NDArray[np.uint8], a: FloatArray, b: FloatArray, code: ColorCode) -> NDArray[np.uint16]:
     """Cb and Cr of colors.
 
     Args:
-        gray: luma (N,) on [0, 1].
+        levels: of luma (N,).
         a: a* (N,).
         b: b* (N,).
         code: of the film.
@@ -112,9 +113,9 @@ def chroma_of(gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode) -
     Returns:
         Codes (N, 2) from 1 up.
     """
-    red, green, blue = _encoded_with_luma(gray, a, b, code)
-    luma = _luma(red, green, blue, code)
-    above = np.stack([red, green, blue]) - luma  # what each channel has above the gray of this luma
+    gray = levels * np.float32(1 / LAST_LEVEL)
+    encoded = _encoded_with_luma(levels, gray, a, b, code)
+    above = encoded - _luma_weights(code) @ encoded  # what each channel has above the gray of this luma
     tiny = np.float32(1e-9)
     share = np.minimum((1 - gray) / np.maximum(above.max(axis=0), tiny), gray / np.maximum(-above.min(axis=0), tiny))
     share = np.minimum(share, 1)
@@ -124,20 +125,19 @@ def chroma_of(gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode) -
     return pairs.clip(1, (1 << code.depth) - 1).astype(np.uint16)
 
 
-def _encoded_with_luma(gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode) -> FloatArray:
+def _encoded_with_luma(
+    levels: NDArray[np.uint8], gray: FloatArray, a: FloatArray, b: FloatArray, code: ColorCode
+) -> FloatArray:
     """R'G'B' (3, N), also outside of [0, 1], of these a* and b* at the L* where luma is `gray`: found by halving."""
-    low: FloatArray = np.full_like(gray, -_REACH)
-    high: FloatArray = np.full_like(gray, 100 + _REACH)
+    weights = _luma_weights(code)
+    step = np.float32((_HIGHEST - _LOWEST) / 2)
+    lightness: FloatArray = lightness_of(np.arange(_LEVELS, dtype=np.uint8)[None])[0][levels]  # of the gray
+    lightness += np.float32(_LOWEST) + step
     for _ in range(_HALVINGS):
-        middle = _middle(low, high)
-        red, green, blue = _encoded(middle, a, b)
-        is_dark = _luma(red, green, blue, code) < gray
-        low, high = np.where(is_dark, middle, low), np.where(is_dark, high, middle)
-    return _encoded(_middle(low, high), a, b)
-
-
-def _middle(low: FloatArray, high: FloatArray) -> FloatArray:
-    return np.asarray((low + high) * np.float32(0.5))
+        step /= 2
+        # Most frames meet only a few new colors: what counts is how many calls of NumPy this is.
+        lightness += np.copysign(step, gray - weights @ _encoded(lightness, a, b))
+    return _encoded(lightness, a, b)
 
 
 def _encoded(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
@@ -146,6 +146,6 @@ def _encoded(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
     return np.copysign(srgb_encode(np.abs(linear)), linear)
 
 
-def _luma(red: FloatArray, green: FloatArray, blue: FloatArray, code: ColorCode) -> FloatArray:
-    luma: FloatArray = code.kr * red + (1 - code.kr - code.kb) * green + code.kb * blue
-    return luma
+def _luma_weights(code: ColorCode) -> FloatArray:
+    """Of R', G' and B' (3,)."""
+    return np.array([code.kr, 1 - code.kr - code.kb, code.kb], np.float32)

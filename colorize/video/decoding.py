@@ -6,10 +6,11 @@ The picture is decoded once, in order. The packets of sound and subtitles are re
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias
@@ -64,6 +65,7 @@ _MOST_PIXELS = 8192 * 4352
 _MOST_RATE = 1000  # frames per second: Matroska counts milliseconds
 _RUN_UP = Fraction(5)  # seconds before a place at which decoding begins: some films refresh the picture bit by bit
 _LOOKED_AT = 8  # frames that are decoded to learn what the picture is like
+_REORDERED = 32  # packets that may come before others that are shown earlier, and more than that
 _MAY_LACK = Fraction(1, 50)  # share of its length by which a whole file may end before its header says,
 _MAY_LACK_MOST = Fraction(2)  # seconds: no more than that
 
@@ -160,6 +162,23 @@ class Film:
     def seconds_of(self, pts: int) -> Fraction:
         """When a frame is shown, from the beginning of the film."""
         return pts * self.time_base - self._origin
+
+    def times_of(self, numbers: Collection[int]) -> dict[int, Fraction]:
+        """When frames are shown, in seconds from the beginning of the film. Those that there are not are left out.
+
+        Nothing is decoded: the packets tell, or else the rate.
+        """
+        if not numbers:
+            return {}
+        self._seek(Fraction(0))
+        self._is_begun = True
+        demuxed: Iterator[Any] = self.container.demux(self.stream)
+        packets = (packet for packet in self._demuxed(demuxed) if packet.size)
+        found = [packet.pts for packet in islice(packets, max(numbers) + 1 + _REORDERED)]
+        shown = [self.seconds_of(pts) for pts in sorted(pts for pts in found if pts is not None)]
+        if len(shown) < len(found):  # AVI tells of none
+            shown = [number / self.rate for number in range(len(found))]
+        return {number: shown[number] for number in numbers if number < len(shown)}
 
     def frames(self, first: int | None = None) -> Iterator[VideoFrame]:
         """Decode the film, or what is wanted of it. Timestamps rise from frame to frame.

@@ -82,7 +82,7 @@ class Guidance:
                 if each.references and "reference" in engine.takes:
                     self._references[number] = read_reference(engine, each.references[0])
             except ConfigError as error:
-                raise ConfigError(f"{_called(moment)}: {error}") from error
+                raise ConfigError(f"{called(moment)}: {error}") from error
 
     def at(self, number: int, seconds: Fraction, before: Fraction | None) -> list[Said]:
         """What is said of a frame.
@@ -110,7 +110,7 @@ class Guidance:
             length: seconds that they last, if that is known.
         """
         return [
-            f"what is given for {_called(each)}: there is no such frame"
+            f"what is given for {called(each)}: there is no such frame"
             for each in self._moments
             if (
                 each >= frames
@@ -191,7 +191,7 @@ class Points:
             return self
         height, width = levels.shape
         row, column = self._pixels
-        moved = replace(self, places=self.places + motion.flow[row, column])
+        moved = replace(self, places=self.places + motion.flow[:, row, column].T)
         right, down = moved.places.T
         inside = (right > -0.5) & (down > -0.5) & (right < width - 0.5) & (down < height - 0.5)
         moved, confidence = moved._chosen(inside), motion.confidence[row, column][inside]
@@ -227,5 +227,6 @@ def _check_shape(size: tuple[int, int], *wanted: tuple[int, int]) -> None:
         )
 
 
-def _called(moment: Moment) -> str:
+def called(moment: Moment) -> str:
+    """What a frame is called in messages."""
     return f"frame {moment}" if isinstance(moment, int) else f"the frame at {moment:g} s"

@@ -1,4 +1,7 @@
-"""A preview of a film in color: three stills of each shot on a sheet, and ten seconds."""
+"""A preview of a film in color: three stills of each shot on a sheet, and ten seconds.
+
+Where a person has said something of the colors, it shows what comes of that.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -18,15 +21,19 @@ from colorize.errors import FilmError
 from colorize.options import ColorizeOptions, FilmOptions
 from colorize.video.decoding import Film, open_film
 from colorize.video.film import Coloring, colorize_film
+from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, called
 from colorize.video.survey import parts_of
 
 STILLS = 3  # of a shot
 SECONDS = 10.0  # of the film that is made
 _WHOLE_UP_TO = 120.0  # seconds of a film all of whose shots are shown
-_SAMPLES = (12, 4.0)  # of a longer one, and seconds of each
+_SAMPLES, _SAMPLE = 12, 4.0  # of a longer one, and seconds of each
+_EARLIER = float(TOLERANCE / 2)  # seconds before a frame at which a piece begins that it is the first one of
 _MOST_SHOTS = 40  # on the sheet
 _KEPT = 12  # stills that are kept of a shot of unknown length, up to twice as many
 _STILL_WIDTH, _MARGIN, _LINE = 320, 8, 16  # pixels
+
+T = TypeVar("T")
 
 
 class Still(NamedTuple):
@@ -41,35 +48,66 @@ def preview_film(
     options: ColorizeOptions,
     film_options: FilmOptions,
     *,
+    conditions: FrameConditions = NOTHING_SAID,
     colorizer: Colorizer,
-) -> None:
+) -> tuple[str, ...]:
     """Make a preview; files that are there are replaced.
 
     Args:
         source: a film file.
         sheet: the stills, a JPEG file.
-        target: ten seconds from the middle of what is wanted of the film, a Matroska file.
+        target: ten seconds, a Matroska file: from the first frame of `conditions` on, or from the middle of what is
+            wanted of the film.
         options: as of `colorize_film`.
         film_options: as of `colorize_film`.
+        conditions: as of `colorize_film`.
         colorizer: as of `colorize_film`.
+
+    Returns:
+        What was said of frames that there are not, a few words each.
 
     Raises:
         FilmError: the film cannot be read or colored, or does not tell its length.
+        ConfigError: the film or the model does not take the conditions.
         PhotoError: the sheet cannot be written.
     """
     with open_film(source, film_options) as film:
         if not film.length:
             raise FilmError(f"{source}: does not tell its length, of which a preview shows pieces")
         begin, length, rate = float(film.start), float(film.length), float(film.rate)
-    pieces = (1, length) if length <= _WHOLE_UP_TO else _SAMPLES
+        conditions, missing = _by_seconds(conditions, film)
+    told = [max(begin, float(moment) - _EARLIER) for moment in sorted(conditions)]  # from here on it can be seen
+
+    def parts(start: float, seconds: float, count: int, each: float) -> list[FilmOptions]:
+        return parts_of(film_options, start, seconds, rate, count, each)
+
+    if length <= _WHOLE_UP_TO:
+        pieces = parts(begin, length, 1, length)
+    elif told:
+        pieces = [part for start in _spread(told, _SAMPLES) for part in parts(start, _SAMPLE, 1, _SAMPLE)]
+    else:
+        pieces = parts(begin, length, _SAMPLES, _SAMPLE)
     shots: list[list[Still]] = []
-    for part in parts_of(film_options, begin, length, rate, *pieces):
+    for part in pieces:
         with open_film(source, part) as film:
-            shots += _stills(film, Coloring(film, options, part, colorizer))
+            shots += _stills(film, Coloring(film, options, part, colorizer, conditions=conditions))
     photo.save_preview(photo.Photo(_sheet(_spread(shots, _MOST_SHOTS))), sheet)
-    middle = max(begin, begin + (length - SECONDS) / 2)
-    (part,) = parts_of(film_options, middle, min(length, SECONDS), rate, 1, SECONDS)
-    colorize_film(source, target, replace(options, overwrite=True), part, colorizer=colorizer)
+    first = told[0] if told else max(begin, begin + (length - SECONDS) / 2)
+    (part,) = parts(first, min(begin + length - first, SECONDS), 1, SECONDS)
+    colorize_film(source, target, replace(options, overwrite=True), part, conditions=conditions, colorizer=colorizer)
+    return missing
+
+
+def _by_seconds(conditions: FrameConditions, film: Film) -> tuple[FrameConditions, tuple[str, ...]]:
+    """Conditions by the time of their frame, as parts of a film take them, and what is said of frames there are not."""
+    if film.start:
+        return conditions, ()  # which has to name its frames by seconds
+    times = film.times_of([moment for moment in conditions if isinstance(moment, int)])
+    seconds = {moment: times.get(moment) if isinstance(moment, int) else moment for moment in conditions}
+    end = film.length or Fraction(0)
+    known = {float(when): conditions[moment] for moment, when in seconds.items() if when is not None and when <= end}
+    missing = [moment for moment, when in seconds.items() if when is None or when > end]
+    return known, tuple(f"what is given for {called(moment)}: there is no such frame" for moment in missing)
 
 
 def middle_still(
@@ -133,10 +171,10 @@ def _image(frame: VideoFrame, film: Film, width: int = _STILL_WIDTH) -> Image.Im
     return Image.fromarray(np.ascontiguousarray(np.rot90(rgb, layout.turns)))
 
 
-def _spread(shots: list[list[Still]], most: int) -> list[list[Still]]:
-    """No more than so many shots, from all over."""
-    count = min(len(shots), most)
-    return [shots[number * len(shots) // count] for number in range(count)]
+def _spread(things: Sequence[T], most: int) -> list[T]:
+    """No more than so many, from all over."""
+    count = min(len(things), most)
+    return [things[number * len(things) // count] for number in range(count)]
 
 
 def _sheet(shots: Sequence[Sequence[Still]]) -> Image.Image:

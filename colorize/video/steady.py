@@ -79,67 +79,67 @@ class _Held(Generic[T]):
     frame: T
     levels: NDArray[np.uint8]  # (h, w)
     to_next: Motion | None = None
-    total: FloatArray = field(init=False)  # (h, w, 3): sum of weighted ab, and of weights
-    painted: FloatArray | None = None  # (h, w, 3): a person's ab, times how far they cover ours, and that
+    total: FloatArray = field(init=False)  # (3, h, w): sum of weighted ab, and of weights
+    painted: FloatArray | None = None  # (3, h, w): a person's ab, times how far they cover ours, and that
 
     def __post_init__(self) -> None:
-        self.total = np.zeros((*self.levels.shape, 3), np.float32)
+        self.total = np.zeros((3, *self.levels.shape), np.float32)
 
-    def take(self, colors: FloatArray, trust: FloatArray) -> None:
-        """Add the colors of a key frame (h, w, 3), which end in 1, and how far they can be trusted (h, w)."""
-        self.total += colors * np.maximum(trust, np.float32(_LEAST_TRUST))[..., None]
+    def take(self, colors: FloatArray, trust: FloatArray | np.float32) -> None:
+        """Add the colors (2, h, w) of a key frame, and how far they can be trusted (h, w)."""
+        weight = np.maximum(trust, np.float32(_LEAST_TRUST))
+        self.total[:2] += colors * weight
+        self.total[2] += weight
 
     def cover(self, colors: FloatArray, share: FloatArray) -> None:
-        """Lay colors (h, w, 3) that a person gave, which end in 1, over what is there: a share (h, w) of them."""
+        """Lay colors (2, h, w) that a person gave over what is there: a share (h, w) of them."""
         below = np.zeros_like(self.total) if self.painted is None else self.painted
-        self.painted = below + (colors - below) * share[..., None]
+        self.painted = below * (1 - share)
+        self.painted[:2] += colors * share
+        self.painted[2] += share
 
     @property
     def mean(self) -> FloatArray:
         """What key frames gave (2, h, w)."""
-        return np.moveaxis(self.total[..., :2] / self.total[..., 2:], -1, 0)
+        return np.asarray(self.total[:2] / self.total[2])
 
     @property
     def ab(self) -> FloatArray:
         """Its colors (2, h, w)."""
-        if self.painted is None:
-            return self.mean
-        color, share = np.moveaxis(self.painted[..., :2], -1, 0), self.painted[..., 2]
-        return np.asarray(self.mean * (1 - share) + color)
+        return self.mean if self.painted is None else self.mean * (1 - self.painted[2]) + self.painted[:2]
 
 
 @dataclass
 class _Key:
     """A key frame on its way through other frames."""
 
-    colors: FloatArray  # (h, w, 3): ab, and 1
-    way: FloatArray  # (h, w, 3): for each pixel of the frame reached its column and row in the key frame, and trust
+    colors: FloatArray  # (2, h, w): ab
+    way: FloatArray  # (3, h, w): for each pixel of the frame reached its column and row in the key frame, and trust
     weight: float
     distance: int = 0
 
     @classmethod
     def at_home(cls, colors: FloatArray, weight: float = 1.0) -> _Key:
-        height, width, _ = colors.shape
-        way = np.concatenate([grid(height, width), np.ones((height, width, 1), np.float32)], axis=-1)
-        return cls(colors, way, weight)
+        _, height, width = colors.shape
+        way = np.concatenate([grid(height, width), np.ones((1, height, width), np.float32)])
+        return cls(np.ascontiguousarray(colors), way, weight)
 
     def go_on(self, motion: Motion) -> None:
         """To the frame that `motion` leads away from, back to the one reached so far."""
-        height, width, _ = self.colors.shape
-        self.way = moved(self.way, grid(height, width) + motion.flow)
-        self.way[..., 2] *= motion.confidence
+        self.way = moved(self.way, motion.places)
+        self.way[2] *= motion.confidence
         self.distance += 1
 
     def give(self, held: _Held[T]) -> None:
-        held.take(self._here(), np.float32(self.weight) * self.way[..., 2])
+        held.take(self._here(), np.float32(self.weight) * self.way[2])
 
     def cover(self, held: _Held[T], reach: int) -> None:
         """Lay a person's colors over a frame, of which nothing is left at `reach` frames."""
         fading = np.float32(max(0.0, 1 - self.distance / reach))
-        held.cover(self._here(), fading * self.way[..., 2] ** np.float32(1 / _ROOT))
+        held.cover(self._here(), fading * self.way[2] ** np.float32(1 / _ROOT))
 
     def _here(self) -> FloatArray:
-        return moved(self.colors, np.ascontiguousarray(self.way[..., :2]))
+        return moved(self.colors, self.way[:2])
 
 
 def steady_colors(
@@ -249,9 +249,8 @@ class _Shot(Generic[T]):
             guided = replace(guided, points=guided.points.with_hints(said.hints, newest.levels))
         if said.colors is not None:
             guided = replace(guided, faded=self._count + FADE, pictures=(*guided.pictures, said.number))
-            colors = np.stack([*said.colors, np.ones_like(said.colors[0])], axis=-1)
-            self._back_from(colors, lambda picture, earlier: picture.cover(earlier, REACH + 1))
-            picture = _Key.at_home(colors)
+            self._back_from(said.colors, lambda picture, earlier: picture.cover(earlier, REACH + 1))
+            picture = _Key.at_home(said.colors)
             picture.cover(newest, FADE)
             self._pictures.append(picture)
         self._guided = guided
@@ -259,7 +258,7 @@ class _Shot(Generic[T]):
     def _add_key(self, newest: _Held[T]) -> None:
         colors = self._colors(newest)
         weight = _HINTED if len(self._guided.points.places) else 1.0
-        newest.take(colors, np.float32(weight) * colors[..., 2])
+        newest.take(colors, np.float32(weight))
         self._back_from(colors, lambda key, earlier: key.give(earlier), weight)
         self._keys.append(_Key.at_home(colors, weight))
 
@@ -272,7 +271,7 @@ class _Shot(Generic[T]):
             act(backward, earlier)
 
     def _colors(self, newest: _Held[T]) -> FloatArray:
-        """Colors (h, w, 3) of a key frame without their drift, which end in 1."""
+        """Colors (2, h, w) of a key frame without their drift."""
         ab = self._ask(newest.levels)  # (2, h, w)
         memory = self._drift.memory
         correction = np.zeros((BANDS, 2))
@@ -281,12 +280,11 @@ class _Shot(Generic[T]):
             if self._count >= self._guided.settled:
                 self._drift.count(ab, newest.levels)
         elif self._count >= self._guided.settled:
-            correction = self._drift.correction(ab, newest.levels, newest.mean, newest.total[..., 2])
+            correction = self._drift.correction(ab, newest.levels, newest.mean, newest.total[2])
         self._recent.append(_Recent(self._count, memory, correction, self._guided))
         while self._recent[0].position < self._count - REACH - self._overlap:
             self._recent.popleft()
-        ab = corrected(ab, newest.levels, correction)
-        return np.stack([*ab, np.ones_like(ab[0])], axis=-1)
+        return corrected(ab, newest.levels, correction)
 
     def _ask(self, levels: NDArray[np.uint8]) -> FloatArray:
         """The network's colors (2, h, w), with all that it is told."""

@@ -19,6 +19,7 @@ from colorize.cli import films as films_of_the_command
 from colorize.cli import main
 from colorize.cli.films import FilmJob, moment_of, parse_time, plan_films, read_cuts, read_frames
 from colorize.errors import ConfigError, DataError
+from colorize.video import preview
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
 pytestmark = pytest.mark.film
@@ -86,7 +87,6 @@ def test_a_film_that_fails_does_not_stop_the_next(
         (["film.mkv", "--reference", "."], ".: expected images called by the number or the time of their frame"),
         (["film.mkv", "--hints", "gone-7.png"], "gone-7.png: no such file"),
         (["film.mkv", "--hints", "gone.png"], "gone.png: expected a name that ends in the number of a frame"),
-        (["film.mkv", "--preview", "--hints", "7.png"], "--preview and --hints do not go together"),
         (["film.mkv", "--format", "png"], "--format is for photos"),
         (["film.mkv", "--watch"], "--watch is for photos"),
         (["photo.png", "--codec", "ffv1"], "--codec is for films"),
@@ -200,6 +200,41 @@ def test_a_preview_shows_stills_of_each_shot_and_ten_seconds(tmp_path: Path, cap
     assert len(planes(film)) == 60
     assert main([str(source), "--preview", "--size", "64", "--device", "cpu"]) == 0
     assert "is there already; --overwrite makes it again" in capfd.readouterr().err
+
+
+def test_a_preview_shows_what_was_said_of_a_frame(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    frames = [gray_of(each) for each in shot(photo("coffee"), pan(1), 30, (96, 72))]
+    uneven = [40 * number + number % 7 for number in range(len(frames))]
+    source = write_film(tmp_path / "film.mkv", frames, times=uneven)
+    given = tmp_path / "painted"
+    given.mkdir()
+    for name in ("17.png", "99.png"):
+        Image.new("RGB", (96, 72), (200, 40, 40)).save(given / name)
+    assert main([str(source), "--preview", "--reference", str(given), "--size", "64", "--device", "cpu"]) == 0
+    assert f"{source}: what is given for frame 99: there is no such frame\n" in capfd.readouterr().err
+    film = planes(tmp_path / "film-color-preview.mkv")
+    assert len(film) == 13  # from frame 17 on
+    assert np.median(film[0][2]) > 145  # Cr: red
+
+
+def test_a_preview_of_a_long_film_shows_the_places_of_which_something_was_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview, "_WHOLE_UP_TO", 0.5)
+    monkeypatch.setattr(preview, "_SAMPLE", 0.2)
+    frames = [gray_of(each) for each in shot(photo("coffee"), pan(1), 30, (96, 72))]
+    source = write_film(tmp_path / "film.mkv", frames)
+    given = tmp_path / "painted"
+    given.mkdir()
+    for name, color in (("3.png", (200, 40, 40)), ("20.png", (40, 60, 200))):
+        Image.new("RGB", (96, 72), color).save(given / name)
+    assert main([str(source), "--preview", "--reference", str(given), "--size", "64", "--device", "cpu"]) == 0
+    with Image.open(tmp_path / "film-color-preview.jpg") as image:
+        pixels = np.asarray(image).astype(int)
+    assert len(pixels) == 2 * (240 + 24) + 8
+    red, _, blue = np.moveaxis(pixels[:, 8:328], -1, 0)
+    assert np.median((red - blue)[24:264]) > 30
+    assert np.median((blue - red)[288:528]) > 30
 
 
 def test_each_film_is_reported_in_a_line(source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
