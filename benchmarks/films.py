@@ -13,15 +13,17 @@ cores with nothing else to do, `2 cores` frames a second would be done, the less
 what this thread has. `clock` is frames a second now, with all that the machine does besides. `start` is seconds of CPU
 time that come once: the model, and the first colors, which have to be worked out.
 
-With --minutes, a film of that length (240 × 180) is colored in a process of its own, and its memory after one minute of
-film and at the end is told (Linux only). With --kills, a film of two minutes, or of --killed seconds, is killed at so
-many random moments, gone on with, and compared with an unbroken run. The photos are those of scikit-image.
+With --minutes, a film of that length (96 × 72, so that it is soon done) is colored in a process of its own; its memory
+after one minute of film and at the end is told (Linux only). With --kills, a film of two minutes, or of --killed
+seconds, is killed at so many random moments, gone on with, and compared with an unbroken run. With --codecs, the first
+frames of a film are colored and written with each codec. The photos are those of scikit-image.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import signal
@@ -30,7 +32,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +46,8 @@ from skimage import data
 
 from colorize.coloring.colorizer import Colorizer
 from colorize.options import CODECS, FilmOptions
-from colorize.video import colorize_film
-from colorize.video.decoding import open_film
+from colorize.video import colored_frames, colorize_film
+from colorize.video.decoding import open_film, plane_of
 from colorize.video.encoding import PieceWriter, colored
 from colorize.video.segments import folder_of
 
@@ -58,6 +61,7 @@ HEADER = (
     "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"
 )
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
+COMPARED = 48  # frames that are written with each codec
 LEAST = 2  # seconds of a segment in the film that is killed: every shot is one, so that a short film has many
 COLOR = (  # in a process of its own
     "import sys; from fractions import Fraction; from colorize.options import FilmOptions\n"
@@ -73,6 +77,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=0, help="of a long film, whose memory is told")
     parser.add_argument("--kills", type=int, default=0, help="of a film that is gone on with")
     parser.add_argument("--killed", type=float, default=120, help="seconds of that film")
+    parser.add_argument("--codecs", type=Path, metavar="FILM", help="a film that is written with each codec")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
@@ -82,8 +87,12 @@ def main() -> None:
             for name, size in SIZES.items():
                 source = make_film(place / f"{name}.mkv", size, round(options.seconds * RATE))
                 print(f"| {name} | {' | '.join(costs(source, FilmOptions(codec=options.codec)))} |", flush=True)
+        if options.codecs:
+            print("| codec | MB/min | dB of luma | of Cb and Cr | CPU ms/frame |\n|---|---:|---:|---:|---:|")
+            for row in compare_codecs(options.codecs):
+                print(f"| {' | '.join(row)} |", flush=True)
         if options.minutes:
-            early, late = memory(make_film(place / "long.mkv", (240, 180), round(options.minutes * 60 * RATE)))
+            early, late = memory(make_film(place / "long.mkv", (96, 72), round(options.minutes * 60 * RATE)))
             print(f"{options.minutes:g} minutes: {early:.0f} MB after the first, {late:.0f} MB at the end")
         if options.kills:
             count = round(options.killed * RATE)
@@ -181,6 +190,41 @@ def _whole(source: Path, options: FilmOptions, colorizer: Colorizer, count: int)
     whole, main, clock = ((after - before) / (last - first) for before, after in zip(*marks.values(), strict=True))
     start = marks[first][0] - began - first * whole
     return {"whole": 1000 * whole, "main": 1000 * main, "clock": 1 / clock, "start": start}
+
+
+def compare_codecs(source: Path) -> Iterator[list[str]]:
+    """Rows of a table: bytes, PSNR and CPU time of each codec, without `--crf`."""
+    frames = list(islice(colored_frames(source), COMPARED))
+    for codec in CODECS:
+        with open_film(source) as film, tempfile.TemporaryFile() as file:
+            began = time.process_time()
+            with PieceWriter(file, film, FilmOptions(codec=codec), frames[0].pts or 0) as writer:
+                for frame in frames:
+                    writer.write(frame)
+            spent = time.process_time() - began
+            minutes = float(len(frames) / film.rate) / 60
+            size = file.seek(0, os.SEEK_END) / minutes / 1e6
+            file.seek(0)
+            with av.open(file, "r") as container:
+                written = list(container.decode(video=0))
+        luma, chroma = (_psnr(frames, written, numbers) for numbers in ((0,), (1, 2)))
+        yield [codec, f"{size:.1f}", f"{luma:.1f}", f"{chroma:.1f}", f"{1000 * spent / len(frames):.0f}"]
+
+
+def _psnr(frames: Sequence[av.VideoFrame], others: Sequence[av.VideoFrame], planes: Sequence[int]) -> float:
+    """Decibels, of some planes together; infinite for the same ones."""
+    errors = []
+    for one, other in zip(frames, others, strict=True):
+        for number in planes:
+            a, b = (np.asarray(_codes(frame, number), np.float64) for frame in (one, other))
+            errors.append(np.mean((a - b) ** 2))
+    most = 255 if "10" not in frames[0].format.name else 1023
+    return float(10 * np.log10(most**2 / np.mean(errors))) if np.any(errors) else math.inf
+
+
+def _codes(frame: av.VideoFrame, number: int) -> NDArray[np.unsignedinteger[Any]]:
+    plane = frame.planes[number]
+    return plane_of(frame, number, (plane.height, plane.width), np.uint16 if "10" in frame.format.name else np.uint8)
 
 
 def memory(source: Path) -> tuple[float, float]:

@@ -99,7 +99,7 @@ class FilmOptions:
     end: float | None = None  # seconds of the film up to which it is colored; None is all of it
     cuts: tuple[int | float, ...] | None = None  # first frames of shots: whole numbers count frames from 0, others are
     # seconds; None finds them
-    force: bool = False  # whether films are colored that are refused otherwise: HDR, wide gamut, interlaced
+    force: bool = False  # whether films are colored that are refused otherwise: HDR, wide gamut, interlaced, large
 
     def __post_init__(self) -> None:
         check_known("codec", self.codec, CODECS)

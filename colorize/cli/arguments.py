@@ -276,7 +276,8 @@ class Arguments:
         ),
     ] = False
     force: Annotated[
-        bool, typer.Option("--force", help="Color films that are refused otherwise: HDR, wide gamut, interlaced.")
+        bool,
+        typer.Option("--force", help="Color films that are refused otherwise: HDR, wide gamut, interlaced, large."),
     ] = False
     device: Annotated[
         str,

@@ -64,6 +64,8 @@ _DEFAULTS = FilmOptions()
 _MOST_PIXELS = 8192 * 4352
 _MOST_RATE = 1000  # frames per second: Matroska counts milliseconds
 _RUN_UP = Fraction(5)  # seconds before a place at which decoding begins: some films refresh the picture bit by bit
+# Of a film at work: what the program takes, and about how many pictures are held by the decoder, by us and by x264.
+_MEMORY, _HELD, _MOST_MEMORY = 200e6, 81, 800e6  # bytes, pictures, bytes
 _LOOKED_AT = 8  # frames that are decoded to learn what the picture is like
 _REORDERED = 32  # packets that may come before others that are shown earlier, and more than that
 _MAY_LACK = Fraction(1, 50)  # share of its length by which a whole file may end before its header says,
@@ -386,7 +388,7 @@ def _look(container: InputContainer, stream: VideoStream, path: Path) -> tuple[V
                 frames += stream.decode(packet)
             except av.InvalidDataError:
                 continue
-            if len(frames) >= _LOOKED_AT:
+            if len(frames) >= _LOOKED_AT or (frames and _memory_for(frames[0]) > _MOST_MEMORY):
                 break
     except (av.FFmpegError, MemoryError, ValueError) as error:  # PyAV raises the last one for a codec or a size of none
         if not frames:
@@ -410,14 +412,27 @@ def _check_colorable(frame: VideoFrame, path: Path, force: bool) -> None:
 
 
 def _doubt(frame: VideoFrame) -> str | None:
-    """Why the colors of such a film would not be right."""
+    """Why such a film had better not be colored."""
     if curve := _HDR_CURVES.get(frame.color_trc):
         return f"is HDR ({curve}), whose levels the network does not know"
     if frame.color_primaries == _WIDE_PRIMARIES:
         return "has a wide gamut (Rec. 2020), in which colors would be too strong"
     if frame.interlaced_frame:
         return "is interlaced, which mixes two moments in a picture: deinterlace it first"
+    if (memory := _memory_for(frame)) > _MOST_MEMORY:
+        return (
+            f"has {frame.width}×{frame.height} px, which take about {memory / 1e9:.1f} GB of memory; "
+            f"expected what takes up to {_MOST_MEMORY / 1e9:.1f} GB: scale it down first"
+        )
     return None
+
+
+def _memory_for(frame: VideoFrame) -> float:
+    """About how many bytes coloring such pictures takes."""
+    depth, shared = _LAYOUTS.get(frame.format.name, (8, None))
+    across, down = shared or (2, 2)
+    samples = frame.width * frame.height * (1 + 2 / (across * down))
+    return _MEMORY + _HELD * samples * -(-depth // 8)
 
 
 def _layout(frame: VideoFrame, stream: VideoStream, path: Path) -> Layout:

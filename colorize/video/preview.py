@@ -76,7 +76,8 @@ def preview_film(
             raise FilmError(f"{source}: does not tell its length, of which a preview shows pieces")
         begin, length, rate = float(film.start), float(film.length), float(film.rate)
         conditions, missing = _by_seconds(conditions, film)
-    told = [max(begin, float(moment) - _EARLIER) for moment in sorted(conditions)]  # from here on it can be seen
+    told = [float(moment) for moment in sorted(conditions) if begin <= moment < begin + length]
+    told = [max(begin, moment - _EARLIER) for moment in told]  # from here on it can be seen
 
     def parts(start: float, seconds: float, count: int, each: float) -> list[FilmOptions]:
         return parts_of(film_options, start, seconds, rate, count, each)

@@ -310,6 +310,10 @@ def _interlaced(path: Path) -> None:
     write_film(path, [np.full((96, 96), 90, np.uint8)] * 9, codec="libx264", prepare=prepare)
 
 
+def _large(path: Path) -> None:
+    write_film(path, [np.full((2160, 3840), 90, np.uint8)], codec="libx264")
+
+
 def _rgb(path: Path) -> None:
     with av.open(str(path), "w") as output:
         video: Any = output.add_stream("ffv1", rate=25)
@@ -371,6 +375,7 @@ def grainless_minutes(count: int) -> list[Gray]:
         (_sound_only, "there is no picture in it"),
         (_hdr, r"is HDR \(PQ\)"),
         (_interlaced, "is interlaced"),
+        (_large, r"has 3840×2160 px, which take about 1\.2 GB of memory; expected what takes up to 0\.8 GB"),
         (_rgb, "expected pictures with a luma plane"),
         (_truncated, "the file is truncated"),
         (_quick, "100000 frames a second are more than a Matroska film tells apart"),
@@ -381,7 +386,7 @@ def grainless_minutes(count: int) -> list[Gray]:
         (_gray_of_other_kinds("ya8"), "expected pictures with a luma plane, of 8 or 10 bit"),
     ],
     ids=[
-        *("missing", "empty", "noise", "sound", "hdr", "interlaced", "rgb", "truncated"),
+        *("missing", "empty", "noise", "sound", "hdr", "interlaced", "large", "rgb", "truncated"),
         *("100,000 fps", "huge header", "header of no size", "gray12", "gray16", "gray with alpha"),
     ],
 )
@@ -471,13 +476,13 @@ def test_cuts_that_are_given_are_those_of_the_film(
     assert len(engine.seen) == sum(-(-length // 16) for length in lengths)
 
 
-@pytest.mark.parametrize("name", ["hdr", "interlaced"])
+@pytest.mark.parametrize("name", ["hdr", "interlaced", "large"])
 def test_what_is_refused_can_be_forced(name: str, tmp_path: Path) -> None:
     source = tmp_path / "film.mkv"
-    {"hdr": _hdr, "interlaced": _interlaced}[name](source)
+    {"hdr": _hdr, "interlaced": _interlaced, "large": _large}[name](source)
     result = color(source, tmp_path / "color.mkv", FilmOptions(codec="ffv1", force=True))
     fields = ("the order of its fields (they are colored as whole pictures)",)
-    assert (result.frames, result.left_out) == {"hdr": (3, ()), "interlaced": (9, fields)}[name]
+    assert (result.frames, result.left_out) == {"hdr": (3, ()), "interlaced": (9, fields), "large": (1, ())}[name]
     for original, colored in zip(planes(source), planes(tmp_path / "color.mkv"), strict=True):
         assert np.array_equal(colored[0], original[0])
 
