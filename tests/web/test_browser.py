@@ -132,6 +132,12 @@ def test_a_photo_can_be_pasted(desk: Visit) -> None:
     desk.result("image.png")
 
 
+def test_a_name_is_shown_without_what_makes_it_look_like_another(desk: Visit) -> None:
+    desk.choose(("photo\u202egnp.exe.png", gray()))
+    desk.result("photognp.exe.png")
+    assert desk.page.locator(".compare .name").inner_text() == "photognp.exe.png"
+
+
 def test_a_photo_can_be_dropped_anywhere(desk: Visit) -> None:
     desk.drop(f"data.items.add(new File([{in_script(gray())}], 'dropped.png', {{type: 'image/png'}}));")
     desk.result("dropped.png")

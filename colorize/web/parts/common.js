@@ -4,6 +4,8 @@ const t = (key, values = {}) => texts[key].replace(/\{(\w+)\}/g, (_, name) => va
 const root = new URL('.', document.baseURI).href.replace(/\/$/, '');  // of the page, also behind a proxy with a path
 const api = `${root}/gradio_api`;
 const fileUrl = path => `${api}/file=${path.split('/').map(encodeURIComponent).join('/')}`;
+// A name without invisible characters, as store.py shows it; joiners of letters stay.
+const shownName = name => name.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, each => '\u200c\u200d'.includes(each) ? each : '');
 const find = selector => element.querySelector(selector);
 const make = (tag, properties = {}) => Object.assign(document.createElement(tag), properties);
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`colorize:${name}`, {detail}));

@@ -44,7 +44,7 @@ async function send(file, progress, signal) {
 }
 
 function take(files) {
-  files = files.filter(({name}) => !name.split('/').at(-1).startsWith('.'));
+  files = files.map(({file, name}) => ({file, name: shownName(name)})).filter(({name}) => !name.split('/').at(-1).startsWith('.'));
   if (!files.length) return;
   showFirstTab();
   page.complain('');

@@ -68,7 +68,7 @@ find('#choose-dropper').addEventListener('change', async ({target}) => {
   target.value = '';
   if (!file) return;
   const bitmap = await createImageBitmap(file).catch(() => null);
-  if (!bitmap) return page.complain(t('dropper_failed', {name: file.name}));
+  if (!bitmap) return page.complain(t('dropper_failed', {name: shownName(file.name)}));
   const canvas = find('.dropper canvas'), scale = Math.min(1, 640 / bitmap.width);
   canvas.width = Math.max(1, Math.round(bitmap.width * scale));
   canvas.height = Math.max(1, Math.round(bitmap.height * scale));

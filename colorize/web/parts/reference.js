@@ -38,7 +38,7 @@ async function take(files) {
   const left = files.slice(props.most - asked.choices.references.length);
   page.complain(left.length ? t('too_many_references', props) : '');
   const added = files.slice(0, files.length - left.length).map(file => (
-    {name: file.name, file, source: URL.createObjectURL(file)}));
+    {name: shownName(file.name), file, source: URL.createObjectURL(file)}));
   if (!added.length) return;
   change(asked, [...asked.choices.references, ...added]);
   await Promise.all(added.map(each => page.sendReference(each).catch(error => {
