@@ -27,9 +27,10 @@ app: $(WEB) ## serve the page on this computer
 # Steps of their own, so that each says how long it takes; with ARGS what they say, once. More than four processes would
 # spend more on importing than they gain. A file's tests stay together: they share servers, films and trainings.
 PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
-test: $(DEV) ## run the tests: the default suite, then those of processes, films, the study and the page in a browser
+test: $(DEV) ## run the tests: the default suite, then server, processes, films, study, browser
 ifeq ($(ARGS),)
 	@$(PY) -m pytest $(PARALLEL)
+	@$(PY) -m pytest -m "web and not slow" $(PARALLEL)
 	@$(PY) -m pytest -m "process and not slow" $(PARALLEL)
 	@$(PY) -m pytest -m "film and not slow" $(PARALLEL)
 	@$(PY) -m pytest -m "study and not slow" $(PARALLEL)

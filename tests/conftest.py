@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 # Markers of whole files, whose tests are steps of their own in `make test`.
-STEPS = ("browser", "film", "process", "study")
+STEPS = ("browser", "film", "process", "study", "web")
 
 # One thread: the results do not depend on the machine, and two test runs do not fight for its cores. Torch reads the
 # variable when it is imported, which not every test needs.

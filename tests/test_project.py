@@ -189,6 +189,7 @@ def test_make_test_runs_every_step_and_with_arguments_what_they_say(clone: Path)
     parallel = "--numprocesses auto --maxprocesses 4 --dist loadfile"
     assert steps() == [
         parallel,
+        f'-m "web and not slow" {parallel}',
         f'-m "process and not slow" {parallel}',
         f'-m "film and not slow" {parallel}',
         f'-m "study and not slow" {parallel}',

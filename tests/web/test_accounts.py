@@ -18,7 +18,7 @@ from colorize.errors import ConfigError
 from colorize.web.accounts import Accounts, TooManyTriesError, Tries
 from tests.web.conftest import LEAKS, Running, account, basic, finish, gradio_client, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 HASH = bcrypt.hashpw(b"x", b"$2b$04$abcdefghijklmnopqrstuu").decode()  # the same in every process that runs tests
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from colorize.web.cli import OPTIONS, main
 
+pytestmark = pytest.mark.web
+
 ROOT = Path(__file__).parents[2]
 
 

@@ -21,7 +21,7 @@ import yaml
 from colorize.web.cli import OPTIONS
 from tests.web.conftest import LEAKS, Running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")

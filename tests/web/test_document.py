@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from tests.web.conftest import LEAKS, Running, gray
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 
 def policy(server: Running, path: str) -> dict[str, str]:

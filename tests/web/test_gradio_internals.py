@@ -16,7 +16,7 @@ from gradio.utils import get_function_description
 from colorize.web import gradio_internals as internals
 from tests.web.conftest import LEAKS, Running, gray
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 ROOT = Path(__file__).parents[2]
 WEB = ROOT / "colorize" / "web"
 ASSETS = Path(gr.__file__).parent / "templates" / "frontend"

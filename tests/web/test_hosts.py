@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from colorize.web.hosts import Hosts
 from tests.web.conftest import LEAKS, Running, gradio_client, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 
 def answers(hosts: Hosts, **headers: str) -> bool:

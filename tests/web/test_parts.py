@@ -13,7 +13,7 @@ from colorize.web.store import Store, safe_name
 from colorize.web.texts import COOKIE, language_of, languages
 from tests.web.conftest import LEAKS
 
-pytestmark = LEAKS  # what the files before this one left to the garbage collector
+pytestmark = [pytest.mark.web, *LEAKS]  # of the files before this one
 WEB = Path(__file__).parents[2] / "colorize" / "web"
 
 

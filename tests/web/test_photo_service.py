@@ -21,7 +21,7 @@ from colorize.web.turns import JobCanceledError, QueuedJob
 from tests.coloring.test_reference import ByLightness, two_halves
 from tests.web.conftest import LEAKS, RedEngine
 
-pytestmark = LEAKS  # what the files before this one left to the garbage collector
+pytestmark = [pytest.mark.web, *LEAKS]  # of the files before this one
 
 
 class CancelingEngine(RedEngine):

@@ -20,7 +20,7 @@ import pytest
 from colorize.web.hosts import Hosts
 from tests.web.conftest import FILE, LEAKS, Running, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 ROOT = Path(__file__).parents[2]
 
 

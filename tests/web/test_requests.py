@@ -9,7 +9,7 @@ import pytest
 
 from tests.web.conftest import LEAKS, Running, gray
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from colorize.web.addresses import Proxies, network_of
 from tests.web.conftest import LEAKS, Running, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 ROOT = Path(__file__).parents[2]
 
 

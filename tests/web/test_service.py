@@ -34,7 +34,7 @@ from colorize.web.photo_service import PhotoService
 from tests.stand_ins import TwoHalves
 from tests.web.conftest import FILE, LEAKS, Running, gradio_client, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 ROOT = Path(__file__).parents[2]
 

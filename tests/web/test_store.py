@@ -16,7 +16,7 @@ from colorize.web.limits import Limits
 from colorize.web.store import Store, StoreFullError
 from tests.web.conftest import LEAKS, Running, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 
 def on_disk(folder: Path) -> int:

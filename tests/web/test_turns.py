@@ -15,7 +15,7 @@ from colorize.web.limits import Limits
 from colorize.web.turns import JobTimeoutError, QueuedJob, Turns
 from tests.web.conftest import LEAKS, Running, finish, gray, running
 
-pytestmark = LEAKS
+pytestmark = [pytest.mark.web, *LEAKS]
 
 
 # -- order -----------------------------------------------------------------------------------------------------------
