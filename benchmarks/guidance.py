@@ -5,9 +5,12 @@ hints       20 things on freely licensed photos, outlined by hand (masks.py), ea
             lets that color be, for black and white can take little of it; and how far the rest moves. "All of it": the
             same with exactly the outlined pixels colored, which is the most that can be reached
 true hints  with PHOTOS (folders, tar shards): what 1, 3 and 10 points with the true colors gain
-references  with PHOTOS: a photo colored like itself turned round, cropped and darkened; like the other photo that is
-            most alike; like any other: gain over no reference, the share of photos that lose more than .5 dB, and how
-            much nearer the colors come to the reference's
+references  with PHOTOS: a photo colored like itself turned round, cropped and darkened; like that one of all other
+            photos that is most alike; like any other: gain over no reference, the share of photos that lose more than
+            .5 dB, and how much nearer the colors come to the reference's
+times       with --times: CPU time of an answer to one more hint at 2 megapixels, and of looking at a reference photo
+            and finding a photo in it at 256 px, both beside coloring alone
+frames      with --clips FILE…: the first frame of each shot colored like those 30, 45 and 60 frames on
 """
 
 from __future__ import annotations
@@ -17,15 +20,19 @@ import importlib
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import islice
+from pathlib import Path
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance, ImageOps
 
 from colorize import Colorizer, Hint
-from colorize.color.lightness import ab_of
+from colorize.color.lightness import ab_of, to_levels
 from colorize.color.units import AB_RANGE
 from colorize.coloring.painting import paint
+from colorize.coloring.reference import describe_scene
 from colorize.evaluation.subjects import Subject, find_subjects, true_hints
 from colorize.photo import to_photo
 
@@ -33,6 +40,10 @@ masks = importlib.import_module("masks")  # a module beside this one
 NEAR = 10.0  # units of a* and b*
 WORSE = -0.5  # dB
 BINS = np.linspace(-110, 110, 45)
+TURNS = 9
+LATER = (30, 45, 60)  # frames
+MOST_FRAMES = 600  # of a clip
+CUT = 30.0  # levels
 
 
 def main() -> None:
@@ -40,15 +51,25 @@ def main() -> None:
     parser.add_argument("photos", nargs="*", metavar="PHOTOS")
     parser.add_argument("--model", metavar="FILE", help="[the shipped one]")
     parser.add_argument("--limit", type=int, default=100, metavar="N", help="photos [%(default)s]")
+    parser.add_argument("--clips", nargs="+", default=[], metavar="FILE", help="films in color")
+    parser.add_argument("--references", action="store_true", help="no hints, only references and frames")
+    parser.add_argument("--times", action="store_true", help="only times")
     given = parser.parse_args()
     colorizer = Colorizer.load(given.model, device="cpu")
-    hints(colorizer)
+    if given.times:
+        times(colorizer)
+        return
+    if not given.references:
+        hints(colorizer)
     if given.photos:
-        subjects = list(find_subjects(given.photos, Counter()))
-        subjects = subjects[:: max(1, len(subjects) // given.limit)][: given.limit]
+        everything = list(find_subjects(given.photos, Counter()))
+        subjects = everything[:: max(1, len(everything) // given.limit)][: given.limit]
         plain = [colorizer(subject.gray) for subject in subjects]
-        gains_of_hints(colorizer, subjects, plain)
-        references(colorizer, subjects, plain)
+        if not given.references:
+            gains_of_hints(colorizer, subjects, plain)
+        references(colorizer, subjects, everything, plain)
+    if given.clips:
+        frames(colorizer, given.clips)
 
 
 def hints(colorizer: Colorizer) -> None:
@@ -77,6 +98,26 @@ def hints(colorizer: Colorizer) -> None:
     print(f"median {np.median(seconds):.2f} s a photo")
 
 
+def times(colorizer: Colorizer) -> None:
+    color = masks.open_photo("skimage:coffee")
+    large, small = (to_photo(color).image.convert("L").resize(size) for size in ((1732, 1155), (313, 209)))
+    hint = [Hint(300, 300, "steelblue")]
+    parts: dict[str, Callable[[], object]] = {
+        "2 MP, no hint": lambda: colorizer(large),
+        "2 MP, another hint": lambda: colorizer(large, hints=hint),
+        "256 px, no reference": lambda: colorizer(small),
+        "256 px, reference": lambda: colorizer(small, reference=color.resize(small.size)),  # a new one each time
+    }
+    spent: dict[str, list[float]] = {name: [] for name in parts}
+    for _ in range(TURNS + 1):  # by turns; the first one warms up
+        for name, part in parts.items():
+            start = time.process_time()
+            part()
+            spent[name].append(time.process_time() - start)
+    for name, seconds in spent.items():
+        print(f"{name}: {1000 * np.median(seconds[1:]):.0f} ms CPU")
+
+
 def near(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(np.linalg.norm(one - other, axis=-1) < NEAR)
 
@@ -94,10 +135,14 @@ def gains_of_hints(colorizer: Colorizer, subjects: Sequence[Subject], plain: Seq
         print(f"| {count} | {np.mean(gains(subjects, guided, plain)):+.2f} |", flush=True)
 
 
-def references(colorizer: Colorizer, subjects: Sequence[Subject], plain: Sequence[Image.Image]) -> None:
+def references(
+    colorizer: Colorizer, subjects: Sequence[Subject], everything: Sequence[Subject], plain: Sequence[Image.Image]
+) -> None:
+    scenes = [describe_scene(colorizer.engine, each.gray) for each in everything]
+    place_of = {each.key: place for place, each in enumerate(everything)}
     kinds: dict[str, Callable[[int], Image.Image]] = {
         "itself, otherwise": lambda i: otherwise(subjects[i].truth),
-        "the most alike": lambda i: subjects[most_alike(colorizer, subjects, i)].truth,
+        "the most alike": lambda i: everything[most_alike(scenes, place_of[subjects[i].key])].truth,
         "any other": lambda i: subjects[(i + len(subjects) // 2) % len(subjects)].truth,
     }
     print("\n| reference | gain dB | lose > .5 dB % | nearer to it | same scene |\n|---|---:|---:|---:|---:|")
@@ -122,11 +167,45 @@ def otherwise(image: Image.Image) -> Image.Image:
     return ImageEnhance.Brightness(part).enhance(0.9)
 
 
-def most_alike(colorizer: Colorizer, subjects: Sequence[Subject], index: int) -> int:
-    """The other photo that the network finds most alike, by the mean likeness of places."""
-    gray = subjects[index].gray
-    others = [i for i in range(len(subjects)) if i != index]
-    return max(others, key=lambda i: colorizer.match(gray, subjects[i].truth).likeness)
+def most_alike(scenes: Sequence[NDArray[np.float32]], index: int) -> int:
+    """The other photo that the network finds most alike, as an `Album` does."""
+    others = [i for i in range(len(scenes)) if i != index]
+    return max(others, key=lambda i: float((scenes[index] @ scenes[i].T).max(axis=1).mean()))
+
+
+def frames(colorizer: Colorizer, clips: Sequence[str]) -> None:
+    """What a frame of the same shot is as a reference."""
+    print("\n| clip | frame | later by | gain dB |\n|---|---:|---:|---:|")
+    gained = []
+    for clip in clips:
+        shown = read_frames(clip)
+        for start in shots(shown):
+            end = min([each for each in shots(shown) if each > start], default=len(shown))
+            plain = colorizer(gray_of(shown[start]))
+            for later in (each for each in LATER if start + each < end):
+                guided = colorizer(gray_of(shown[start]), reference=shown[start + later])
+                gained.append(psnr(guided, shown[start]) - psnr(plain, shown[start]))
+                print(f"| {Path(clip).name} | {start} | {later} | {gained[-1]:+.2f} |", flush=True)
+    if gained:
+        lost = sum(each < WORSE for each in gained)
+        print(f"{len(gained)} pairs: mean {np.mean(gained):+.2f} dB, worst {min(gained):+.2f}, {lost} lose > .5 dB")
+
+
+def read_frames(clip: str) -> list[Image.Image]:
+    with av.open(clip) as film:
+        return [
+            Image.fromarray(frame.to_ndarray(format="rgb24")) for frame in islice(film.decode(video=0), MOST_FRAMES)
+        ]
+
+
+def shots(shown: Sequence[Image.Image]) -> list[int]:
+    """The first frame of each shot: lightness changes by more than a cut's worth, on small frames."""
+    small = [np.asarray(each.convert("L").resize((32, 24)), dtype=float) for each in shown]
+    return [0, *(i for i in range(1, len(small)) if np.abs(small[i] - small[i - 1]).mean() > CUT)]
+
+
+def gray_of(image: Image.Image) -> Image.Image:
+    return Image.fromarray(to_levels(np.asarray(image)))
 
 
 def gains(subjects: Sequence[Subject], guided: Sequence[Image.Image], plain: Sequence[Image.Image]) -> list[float]:

@@ -1,15 +1,23 @@
-"""The pictures of docs/guidance.md, by the shipped model: `python -m scripts.guidance_pictures docs`.
+"""The pictures of docs/guidance.md, by the shipped model: `python -m scripts.guidance_pictures docs [UNPACKED]`.
 
 looks.jpg: sample photos without a look and with each of them. guided.jpg: photos in gray, as the model colors them, and
-guided by at most five gestures. Look at both after a new model: the page says in words what they show.
+guided by at most five gestures. guided-more.jpg: the same of photos in packages that lie unpacked in a folder:
+
+    pip download --no-deps scikit-learn pywavelets
+    pip download --no-deps --only-binary :all: --python-version 3.11 scipy==1.9.3
+    for wheel in *.whl; do unzip -q $wheel -d UNPACKED; done
+
+Look at all after a new model: the page says in words what they show.
 """
 
 from __future__ import annotations
 
+import bz2
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from colorize import Colorizer, Hint, Region
@@ -40,29 +48,87 @@ _GUIDED: dict[str, tuple[Sequence[Hint], Sequence[Region]]] = {
     ),
     "camera.png": ([Hint(400, 60, "#8db4d8"), Hint(80, 220, "#3c3a44"), Hint(420, 450, "#6f7f3e")], []),
 }
+_SKY = "#8fb0d4"
+_GUIDED_MORE: dict[str, tuple[Sequence[Hint], Sequence[Region]]] = {
+    "sklearn/datasets/images/china.jpg": (
+        [
+            Hint(480, 60, "#bcd6ea"),
+            Hint(15, 250, "#5b6f45", 80),
+            Hint(590, 260, "#5b6f45", 110),
+            Hint(230, 255, "#7a5646", 70),
+        ],
+        [],
+    ),
+    "sklearn/datasets/images/flower.jpg": (
+        [
+            Hint(250, 160, "#d98aa6"),
+            Hint(380, 270, "#d98aa6"),
+            Hint(190, 270, "#d98aa6", 110),
+            Hint(300, 340, "#d98aa6", 80),
+            Hint(370, 410, "#d98aa6", 50),
+        ],
+        [],
+    ),
+    "scipy/misc/face.dat": (
+        [
+            Hint(166, 325, "#8f9a5e"),
+            Hint(70, 390, "#a39a68"),
+            Hint(620, 60, "#7c8a52", 110),
+            Hint(554, 354, "#7c8a52"),
+            Hint(545, 80, "#8c8072", 70),
+        ],
+        [],
+    ),
+    "pywt/data/ascent.npz": (
+        [],
+        [
+            Region([(0, 0), (235, 0), (224, 50), (98, 110), (0, 75)], _SKY),
+            Region([(124, 278), (250, 196), (286, 312), (215, 300)], _SKY),
+            Region([(272, 192), (300, 186), (330, 320), (302, 322)], _SKY),
+            Region([(384, 45), (512, 165), (512, 275), (477, 256), (419, 238), (401, 248), (349, 149)], _SKY),
+        ],
+    ),
+}
+_RACCOON = (768, 1024, 3)  # the shape of scipy's face.dat
 _SIZE = (240, 180)  # px, of one picture
+_COLUMNS = ("gray", "as it is", "guided")
 _CAPTION = 22  # px, above each column
 
 
-def main(folder: str) -> None:
+def main(folder: str, unpacked: str | None = None) -> None:
     """Write the pictures into a folder."""
     colorizer = Colorizer.load()
     Path(folder).mkdir(parents=True, exist_ok=True)
     grays = [_gray(name) for name in _OF_LOOKS]
     rows = [[colorizer(gray, look=look) for look in (None, *LOOKS)] for gray in grays]
     _sheet(("no look", *LOOKS), rows).save(Path(folder) / "looks.jpg", quality=85)
-    guided = [_guided(colorizer, name, *said) for name, said in _GUIDED.items()]
-    _sheet(("gray", "as it is", "guided"), guided).save(Path(folder) / "guided.jpg", quality=85)
+    guided = [_guided(colorizer, _gray(name), *said) for name, said in _GUIDED.items()]
+    _sheet(_COLUMNS, guided).save(Path(folder) / "guided.jpg", quality=85)
+    if unpacked:
+        more = [_guided(colorizer, _gray_of(Path(unpacked, name)), *said) for name, said in _GUIDED_MORE.items()]
+        _sheet(_COLUMNS, more).save(Path(folder) / "guided-more.jpg", quality=85)
 
 
-def _guided(colorizer: Colorizer, name: str, hints: Sequence[Hint], regions: Sequence[Region]) -> list[Image.Image]:
-    gray = _gray(name)
+def _guided(
+    colorizer: Colorizer, gray: Image.Image, hints: Sequence[Hint], regions: Sequence[Region]
+) -> list[Image.Image]:
     return [gray, colorizer(gray), colorizer(gray, hints=hints or None, regions=regions)]
 
 
 def _gray(name: str) -> Image.Image:
     """A sample photo."""
     with Image.open(sample_folder() / name) as photo:
+        return photo.convert("L")
+
+
+def _gray_of(path: Path) -> Image.Image:
+    """A photo as a package holds it."""
+    if path.suffix == ".npz":
+        return Image.fromarray(np.load(path)["data"])
+    if path.suffix == ".dat":
+        levels = np.frombuffer(bz2.decompress(path.read_bytes()), np.uint8).reshape(_RACCOON)
+        return Image.fromarray(levels).resize((640, 480), Image.Resampling.LANCZOS).convert("L")
+    with Image.open(path) as photo:
         return photo.convert("L")
 
 
@@ -89,6 +155,6 @@ def _sheet(captions: Sequence[str], rows: Sequence[Sequence[Image.Image]]) -> Im
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: python -m scripts.guidance_pictures FOLDER")
-    main(sys.argv[1])
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: python -m scripts.guidance_pictures FOLDER [UNPACKED]")
+    main(*sys.argv[1:])

@@ -26,7 +26,7 @@ from colorize.coloring.hints import Hints
 from colorize.coloring.inputs import FileLike, Input, PhotoLike, TensorT, take, take_one
 from colorize.coloring.looks import develop
 from colorize.coloring.painting import paint
-from colorize.coloring.prediction import View, predict, stack, view
+from colorize.coloring.prediction import FeatureMemory, View, predict, stack, view
 from colorize.coloring.reference import Match, Reference, match, read_reference
 from colorize.coloring.regions import Region
 from colorize.coloring.result import Colored
@@ -64,6 +64,7 @@ class Colorizer:
         self._loaded: tuple[str | None, str, str] | None = None  # as of `load`
         # The last ones used, by the image's id, the newest at the end; each is gone with its image.
         self._references: dict[int, tuple[weakref.ref[Image.Image], Reference]] = {}
+        self._features = FeatureMemory()
         self._lock = threading.Lock()
 
     @classmethod
@@ -429,7 +430,7 @@ class Colorizer:
         views = [self._view(each, options, asked) for each, asked in zip(photos, conditions, strict=True)]
         return [
             paint(each, seen.levels, develop(ab, levels_to_l(seen.levels), options))
-            for each, seen, ab in zip(photos, views, predict(self.engine, views), strict=True)
+            for each, seen, ab in zip(photos, views, predict(self.engine, views, self._features), strict=True)
         ]
 
     def color_pages(

@@ -177,20 +177,20 @@ def enforce_hints(ab: FloatArray, hints: FloatArray, l: FloatArray) -> FloatArra
     Returns:
         The corrected `ab` (2, h, w).
     """
-    mask = hints[2]
-    missing = np.concatenate([(hints[:2] - ab) * mask, mask[None]])  # (3, h, w)
-    reach = hints[3]
     height, width = l.shape
-    total = np.zeros_like(missing)
+    total = np.zeros((3, height, width), np.float32)
+    rows, columns = np.nonzero(hints[2])
+    missing = np.ones((3, len(rows)), np.float32)
+    missing[:2] = hints[:2, rows, columns] - ab[:, rows, columns]
+    lightness, reach = l[rows, columns], hints[3, rows, columns]
     for down in range(-_REACH, _REACH + 1):
         for right in range(-_REACH, _REACH + 1):
-            to = (slice(max(down, 0), height + min(down, 0)), slice(max(right, 0), width + min(right, 0)))
-            of = (slice(max(-down, 0), height - max(down, 0)), slice(max(-right, 0), width - max(right, 0)))
-            if not mask[of].any():
-                continue
-            difference = (l[to] - l[of]) / np.float32(_SAME_LIGHT)
+            to_rows, to_columns = rows + down, columns + right
+            chosen = (to_rows >= 0) & (to_rows < height) & (to_columns >= 0) & (to_columns < width)
+            chosen &= math.hypot(down, right) <= reach
+            to = to_rows[chosen], to_columns[chosen]
+            difference = (l[to] - lightness[chosen]) / np.float32(_SAME_LIGHT)
             distance = np.float32((down * down + right * right) / _SPREAD**2)
-            share = np.exp((difference * difference + distance) / -2) * (math.hypot(down, right) <= reach[of])
-            total[:, *to] += share * missing[:, *of]
+            total[:, *to] += np.exp((difference * difference + distance) / -2) * missing[:, chosen]
     obeyed: FloatArray = ab + total[:2] / np.maximum(total[2], 1)
     return obeyed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
@@ -14,7 +16,7 @@ from PIL import Image
 from colorize.color.lightness import ab_of, levels_to_l, to_levels
 from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
-from colorize.coloring.engine import Engine, NetworkConditions
+from colorize.coloring.engine import Engine, Features, NetworkConditions
 from colorize.coloring.filling import fill, has_limits, limit
 from colorize.coloring.hints import enforce_hints, hint_array
 from colorize.coloring.own_colors import keep_own_colors
@@ -24,6 +26,7 @@ from colorize.coloring.variants import draw_hints
 from colorize.photo import Photo
 
 _LONGEST = 4  # the network sees at most this many times `size` on the long side
+_REMEMBERED = 4  # batches whose features are kept: 2 MB at most at the usual size
 _LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
 
 
@@ -68,12 +71,32 @@ def size_of_view(width: float, height: float, size: int) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:
+class FeatureMemory:
+    """The features of the last photos: from hint to hint a photo stays the same. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[object, ...], Features] = {}  # the newest at the end
+        self._lock = threading.Lock()
+
+    def features(self, engine: Engine, l: FloatArray) -> Features:
+        """As of `Engine.predict_features`."""
+        key = l.shape, hashlib.blake2b(l.data).digest()
+        known = self._known.get(key) or engine.predict_features(l)
+        with self._lock:
+            self._known.pop(key, None)
+            self._known[key] = known
+            while len(self._known) > _REMEMBERED:
+                del self._known[next(iter(self._known))]
+        return known
+
+
+def predict(engine: Engine, views: Sequence[View], memory: FeatureMemory | None = None) -> list[FloatArray]:
     """Predict the colors of photos; views of one shape and seed go through the network together.
 
     Args:
         engine: what runs the network.
         views: what it sees of each photo.
+        memory: of features, which are those of this engine.
 
     Returns:
         `ab` (2, h, w) for each view, which follows its references and has the hints' colors at their places.
@@ -86,18 +109,18 @@ def predict(engine: Engine, views: Sequence[View]) -> list[FloatArray]:
         groups[_padded(each.levels.shape, engine.stride), each.seed].append(index)
     results: dict[int, FloatArray] = {}
     for indices in groups.values():
-        results.update(zip(indices, _predict_alike(engine, [views[index] for index in indices]), strict=True))
+        results.update(zip(indices, _predict_alike(engine, [views[index] for index in indices], memory), strict=True))
     return [results[index] for index in range(len(views))]
 
 
-def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray]:
+def _predict_alike(engine: Engine, views: Sequence[View], memory: FeatureMemory | None) -> Iterator[FloatArray]:
     l, conditions = stack(views, engine.stride)
     if conditions.seed is not None and engine.bins is not None:
         conditions = draw_hints(engine, l, conditions)
     answers = engine.predict(l, conditions)
     hints = _stack_hints(views, l.shape[2:])
     if hints is not None:
-        answers = _obeyed(engine, l, hints, conditions, answers)
+        answers = _obeyed(engine, l, hints, conditions, answers, memory or FeatureMemory())
     for each, ab, its_l in zip(views, answers, l[:, 0], strict=True):
         height, width = each.levels.shape
         ab, its_l = ab[:, :height, :width], its_l[:height, :width]
@@ -111,7 +134,12 @@ def _predict_alike(engine: Engine, views: Sequence[View]) -> Iterator[FloatArray
 
 
 def _obeyed(
-    engine: Engine, l: FloatArray, hints: FloatArray, conditions: NetworkConditions, answers: FloatArray
+    engine: Engine,
+    l: FloatArray,
+    hints: FloatArray,
+    conditions: NetworkConditions,
+    answers: FloatArray,
+    memory: FeatureMemory,
 ) -> FloatArray:
     """Answers (B, 2, h, w) to conditions, with a person's hints (B, 4, h, w) filled in, within their reach."""
     is_limited = any(map(has_limits, hints))
@@ -120,7 +148,7 @@ def _obeyed(
     others = NetworkConditions(drawn, conditions.seed)
     if "reference" not in engine.takes:  # it has no features
         return _each_hinted(limit, answers, engine.predict(l, others), hints) if is_limited else answers
-    plain, things, places = engine.predict_features(l)
+    plain, things, places = memory.features(engine, l)
     if drawn.any():  # without the person's hints a variant is another one
         plain = engine.predict(l, others) if is_limited else answers
     return _each_hinted(fill, answers, plain, hints, l[:, 0], things, places)

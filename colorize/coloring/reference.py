@@ -1,8 +1,9 @@
 """Reference photos: a photo takes the colors that what looks alike to the network has in another photo.
 
 Exemplar-based colorization (He et al. 2018, arXiv 1807.06587) without a network of its own: the features of ours tell
-what looks alike, the encoder's what a thing is and the decoder's where it ends. The numbers below were chosen on
-validation photos (docs/evaluation.md).
+what looks alike, the encoder's what a thing is and the decoder's where it ends. Of another scene of the same kind
+colors are taken in part, and the histograms of all colors move toward the reference's. The numbers below were chosen
+on validation photos (docs/evaluation.md).
 """
 
 from __future__ import annotations
@@ -31,8 +32,13 @@ _TEMPERATURE = 0.04  # of the softmax over places: colors of the few most alike 
 _UNLIKE, _ALIKE = 0.3, 0.55
 # Whether two photos show the same scene, from the mean over places of the encoder's best cosine: other photos have
 # .35 to .5, those of the same kind of scene to .6, the same shot turned, cropped and lit otherwise .65 to .85.
-_OTHER_SCENE, _SAME_SCENE = 0.5, 0.64
-_OTHER_SHARE = 0.2  # how far colors of another scene are taken at most
+_ANOTHER_SCENE, _SAME_SCENE = 0.5, 0.64
+# Whether they show the same kind of scene: that likeness over the root of the spread of cosines within the photo, for
+# what is all alike in itself finds its like anywhere. Other photos have .79 to .98, the most alike of many .96 to 1.2.
+_OTHER_KIND, _SAME_KIND = 0.93, 1.0
+_LEAST_SPREAD = 1e-3
+_KIND_SHARE = 0.5  # how far colors of the same kind of scene are taken at most
+_KIND_PALETTE = 0.2  # and how far histograms move to its
 _DOUBTFUL_SPREAD = 22 / AB_RANGE  # standard deviation of the matches' colors: of another scene, they do not agree
 
 
@@ -51,6 +57,9 @@ class Match(NamedTuple):
     ab: FloatArray  # (2, h/8, w/8) of about 256 × 256 px
     confidence: FloatArray  # (h/8, w/8), from 0 to 1
     likenesses: tuple[float, ...]  # with each reference: the mean over places of the encoder's best cosine
+    same_scenes: tuple[float, ...]  # of each: from 0, something else, over .5, the same kind of scene, to 1, the same
+    palette: FloatArray  # (n, 2), the colors of the most alike one
+    palette_share: float  # how far histograms move to its
 
     @property
     def likeness(self) -> float:
@@ -59,13 +68,8 @@ class Match(NamedTuple):
 
     @property
     def same_scene(self) -> float:
-        """From 0, another scene, to 1, the same; of the most alike reference."""
+        """Of the most alike reference; so far its colors are taken at most."""
         return max(self.same_scenes)
-
-    @property
-    def same_scenes(self) -> list[float]:
-        """The same of each reference."""
-        return [float(ramp(each, _OTHER_SCENE, _SAME_SCENE)) for each in self.likenesses]
 
 
 def read_reference(engine: Engine, image: Image.Image) -> Reference:
@@ -109,21 +113,40 @@ def match(engine: Engine, image: Image.Image, references: Sequence[Reference]) -
         The colors found, and how sure they are.
     """
     things, places, _, shape = _describe(engine, _shrunk(image))
-    found = [_match(things, places, each) for each in references]
-    surest = np.argmax([confidence for _, confidence, _ in found], axis=0)  # (places,)
+    spread = _spread(things)
+    found = [_match(things, places, spread, each) for each in references]
+    surest = np.argmax([each.confidence for each in found], axis=0)  # (places,)
     each_place = np.arange(len(surest))
-    ab = np.stack([ab for ab, _, _ in found])[surest, each_place]
-    confidence = np.stack([confidence for _, confidence, _ in found])[surest, each_place]
-    return Match(ab.T.reshape(2, *shape), confidence.reshape(shape), tuple(likeness for _, _, likeness in found))
+    ab = np.stack([each.ab for each in found])[surest, each_place]
+    confidence = np.stack([each.confidence for each in found])[surest, each_place]
+    nearest = max(found, key=lambda each: each.likeness)
+    return nearest._replace(
+        ab=ab.T.reshape(2, *shape),
+        confidence=confidence.reshape(shape),
+        likenesses=tuple(each.likeness for each in found),
+        same_scenes=tuple(each.same_scene for each in found),
+    )
 
 
 def follow(ab: FloatArray, found: Match) -> FloatArray:
     """Move predicted colors (2, h, w) to those found in references, as far as they are sure."""
-    return move(ab, found.ab, found.confidence)
+    ab = move(ab, found.ab, found.confidence)
+    if not found.palette_share:
+        return ab
+    alike = [_as_often(channel, wanted) for channel, wanted in zip(ab, found.palette.T, strict=True)]
+    return ab + (np.stack(alike) - ab) * np.float32(found.palette_share)
 
 
-def _match(things: FloatArray, places: FloatArray, reference: Reference) -> tuple[FloatArray, FloatArray, float]:
-    """Colors (places, 2), confidence (places,), and how alike the photos are."""
+def _as_often(channel: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Values (h, w) in their order, each as often as in others (n,): histogram matching."""
+    order = np.argsort(channel, axis=None, kind="stable")
+    matched = np.empty(channel.size, np.float32)
+    matched[order] = np.interp(np.linspace(0, 1, channel.size), np.linspace(0, 1, len(wanted)), np.sort(wanted))
+    return matched.reshape(channel.shape)
+
+
+def _match(things: FloatArray, places: FloatArray, spread: float, reference: Reference) -> Match:
+    """What one reference has, with colors (places, 2) and confidence (places,)."""
     same_thing = things @ reference.things.T  # (places, places of the reference), cosines
     likeness = (same_thing + places @ reference.places.T) / 2
     best = likeness.max(axis=1)
@@ -133,11 +156,20 @@ def _match(things: FloatArray, places: FloatArray, reference: Reference) -> tupl
     variance = (weights @ np.square(reference.ab) - np.square(ab)).sum(axis=1).clip(min=0)
     best_thing = same_thing.max(axis=1)
     alike = float(best_thing.mean())
-    same_scene = ramp(alike, _OTHER_SCENE, _SAME_SCENE)
-    confidence = ramp((best + best_thing) * np.float32(0.5), _UNLIKE, _ALIKE)
+    same_scene = float(ramp(alike, _ANOTHER_SCENE, _SAME_SCENE))
+    same_kind = float(ramp(alike / math.sqrt(spread), _OTHER_KIND, _SAME_KIND))
+    share = max(same_scene, same_kind * _KIND_SHARE)
+    confidence = ramp((best + best_thing) * np.float32(0.5), _UNLIKE, _ALIKE) * share
     confidence *= np.exp(variance / -(_DOUBTFUL_SPREAD**2) * (1 - same_scene))
-    confidence *= _OTHER_SHARE + (1 - _OTHER_SHARE) * same_scene
-    return ab, confidence.astype(np.float32), alike
+    palette_share = same_kind * _KIND_PALETTE * (1 - same_scene)
+    return Match(ab, confidence.astype(np.float32), (alike,), (share,), reference.ab, palette_share)
+
+
+def _spread(vectors: FloatArray) -> float:
+    """The standard deviation of the cosines of unit vectors (n, C) with each other."""
+    square = np.square(vectors.T @ vectors).sum() / len(vectors) ** 2
+    mean = np.square(vectors.mean(axis=0)).sum()
+    return math.sqrt(max(float(square - mean**2), _LEAST_SPREAD**2))
 
 
 def describe_scene(engine: Engine, image: Image.Image) -> FloatArray:

@@ -141,12 +141,14 @@ class HalvesOfFeatures(StandInEngine):
     def __init__(self) -> None:
         super().__init__(one_color(0.0, 0.0))
         self.takes = frozenset({"hints", "reference"})
+        self.looked = 0
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         ab = super().predict(l)
         return ab if conditions.hints is None else ab + conditions.hints[:, :2].max(axis=(2, 3), keepdims=True)
 
     def predict_features(self, l: FloatArray) -> Features:
+        self.looked += 1
         things, places = (np.zeros((len(l), 2, l.shape[2] // each, l.shape[3] // each), np.float32) for each in (16, 8))
         for features in (things, places):
             middle = features.shape[3] // 2
@@ -191,6 +193,22 @@ class DrawsGray(HalvesOfFeatures):
 
 def test_in_a_variant_a_hint_keeps_to_its_reach_too() -> None:
     assert np.abs(reached(Colorizer(DrawsGray()), seed=1)[:, 72:]).max() < 0.03
+
+
+def test_from_hint_to_hint_a_photo_is_looked_at_once() -> None:
+    engine = HalvesOfFeatures()
+    colorizer = Colorizer(engine)
+    photos = [Image.effect_noise((64, 64), 20 + each) for each in range(6)]
+    for column in (10, 40, 50):
+        colorizer(photos[0], hints=[Hint(column, 10, "red")])
+    assert engine.looked == 1
+    fresh = Colorizer(HalvesOfFeatures())(photos[0], hints=[Hint(50, 10, "red")])
+    assert colorizer(photos[0], hints=[Hint(50, 10, "red")]) == fresh
+    for each in photos:
+        colorizer(each, hints=[Hint(10, 10, "red")])
+    assert engine.looked == len(photos)
+    colorizer(photos[0], hints=[Hint(10, 10, "red")])
+    assert engine.looked == len(photos) + 1  # only the last ones are kept
 
 
 def test_photos_that_are_colored_together_are_each_filled_by_their_own_hints() -> None:

@@ -26,6 +26,9 @@ def shipped() -> Colorizer:
     return Colorizer.load(device="cpu")
 
 
+NO_PALETTE = np.zeros((0, 2), np.float32)
+
+
 def photograph(name: str) -> Image.Image:
     image = Image.fromarray(getattr(data, name)())
     image.thumbnail((300, 300))
@@ -154,10 +157,24 @@ def test_detail_of_the_prediction_stays_and_only_what_is_sure_moves() -> None:
     ab = rng.normal(0, 0.1, (2, 64, 64)).astype(np.float32)
     confidence = np.zeros((8, 8), np.float32)
     confidence[:, 4:] = 1
-    moved = follow(ab, Match(np.full((2, 8, 8), 0.5, np.float32), confidence, (0.8,)))
+    moved = follow(ab, Match(np.full((2, 8, 8), 0.5, np.float32), confidence, (0.8,), (1,), NO_PALETTE, 0))
     np.testing.assert_array_equal(moved[:, :, :28], ab[:, :, :28])
     np.testing.assert_allclose(moved[:, :, 40:].mean(), 0.5, atol=0.02)
     assert np.std(moved[:, :, 40:]) > 0.9 * np.std(ab)
+
+
+def test_colors_are_as_frequent_as_in_a_reference_of_the_same_kind_and_keep_their_order() -> None:
+    rng = np.random.default_rng(0)
+    ab, palette = rng.normal(0, 0.1, (2, 64, 64)).astype(np.float32), rng.uniform(-0.5, 0.8, (900, 2))
+    found = Match(
+        np.zeros((2, 8, 8), np.float32), np.zeros((8, 8), np.float32), (0.5,), (0.5,), palette.astype(np.float32), 1
+    )
+    whole, half = (follow(ab, found._replace(palette_share=share)) for share in (1, 0.5))
+    for before, after, wanted in zip(ab, whole, palette.T, strict=True):
+        shares = np.linspace(0, 1, 20)
+        np.testing.assert_allclose(np.quantile(after, shares), np.quantile(wanted, shares), atol=0.01)
+        assert (np.diff(after.ravel()[np.argsort(before, axis=None, kind="stable")]) > -1e-6).all()
+    np.testing.assert_allclose(half, (ab + whole) / 2, atol=1e-6)
 
 
 def test_how_sure_a_match_is_is_told(shipped: Colorizer) -> None:
