@@ -192,7 +192,7 @@ def test_join_and_cancel_over_and_over_evades_no_limit(strict: Running) -> None:
     jobs = strict.service.jobs
     strict.engine.go.clear()
     try:
-        data = [photo, 1.0, 192, "JPEG", None, 0, None]
+        data = [photo, 1.0, 192, "JPEG", None, 0, None, None]
         for number in range(2):
             event = join(strict, index, data)
             strict.until(lambda number=number: strict.engine.begun == number + 1)  # which cannot be stopped
