@@ -112,7 +112,7 @@ class served:  # noqa: N801 (a context manager, written as a function is)
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(60)
+        self._process.wait(300)  # on a busy disk, deleting thousands of results takes a minute
 
 
 class Memory:
