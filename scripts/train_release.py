@@ -1,11 +1,12 @@
 """Train the model that comes with the program, from the shards to the files in colorize/weights/.
 
-    python scripts/train_release.py DATA --encoder-start hub --run runs/release
+    python scripts/train_release.py DATA --encoder-start efficientnet_lite0.safetensors --run runs/release
 
-DATA is a folder with train-*.tar and val-*.tar. Three runs, one after the other: G alone, with hints
-(recipes/pretrain.json), at the size that it will be used at (recipes/enlarge.json), then against D
-(recipes/release.json). The same command goes on where it was stopped. What is shipped is the generator at the end of
-the third, its chroma stronger by one factor, in float16, and its graphs.
+DATA is a folder with train-*.tar and val-*.tar; scripts/efficientnet_lite_weights.py makes the encoder's file. Three
+runs, one after the other: G alone on small crops, with hints (recipes/pretrain.json), on larger ones until the rate has
+fallen to nothing (recipes/enlarge.json), then against D (recipes/release.json). The same command goes on where it was
+stopped. What is shipped is the generator at the end of the third, its chroma stronger by one factor, in float16, and
+its graph.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]
-GAIN = 1.35  # of chroma, leaves half a decibel over gray and a little: `evaluate --sweep strength=…` tells
+GAIN = 1.5  # of chroma: more is more colorful and less true, `evaluate --sweep strength=…` tells how much
 
 
 def train(name: str, data: Path, run: Path, start: list[str]) -> Path:
@@ -51,13 +52,13 @@ def ship(model: Path) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the model that comes with the program.")
     parser.add_argument("data", type=Path, metavar="DATA", help="folder with train-*.tar and val-*.tar")
-    parser.add_argument("--encoder-start", default="hub", metavar="FILE", help="ImageNet's MobileNetV2 [%(default)s]")
+    parser.add_argument("--encoder-start", required=True, metavar="FILE", help="ImageNet's EfficientNet-Lite0")
     parser.add_argument("--run", type=Path, default=ROOT / "runs/release", metavar="FOLDER", help="[%(default)s]")
     given = parser.parse_args()
-    pretrained = train("pretrain", given.data, given.run, ["--encoder-start", given.encoder_start])
+    seen = ["--feature-network", given.encoder_start]
+    pretrained = train("pretrain", given.data, given.run, ["--encoder-start", given.encoder_start, *seen])
     enlarged = train("enlarge", given.data, given.run, ["--start", str(pretrained / "last.safetensors")])
-    start = ["--start", str(enlarged / "last.safetensors"), "--feature-network", given.encoder_start]
-    released = train("release", given.data, given.run, start)
+    released = train("release", given.data, given.run, ["--start", str(enlarged / "last.safetensors"), *seen])
     ship(released / "last.safetensors")
 
 

@@ -114,7 +114,14 @@ def trace(generator: Generator) -> onnx.ModelProto:
         )
     assert program is not None
     optimizer.inline(program.model)
-    optimizer.fold_constants(program.model, input_size_limit=64, output_size_limit=4096, onnx_shape_inference=False)
+    optimizer.fold_constants(
+        program.model,
+        input_size_limit=64,
+        output_size_limit=4096,
+        onnx_shape_inference=False,
+        # It would fold the transposed weights of linear layers whatever their size, and they could not be shared.
+        should_fold=lambda node: False if node.op_type == "Transpose" else None,
+    )
     optimizer.remove_unused_nodes(program.model)
     for initializer in list(program.model.graph.initializers.values()):
         assert initializer.name is not None

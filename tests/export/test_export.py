@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from torch import nn
@@ -70,3 +71,6 @@ def test_an_exported_model_is_taken_by_itself_and_answers_as_torch_does(
     assert graph.info == reference.info
     difference = graph(gray).astype(int) - reference(gray)
     assert np.abs(difference).max() <= 1
+    made = onnx.load(copy.with_suffix(".onnx"), load_external_data=False)
+    kept_inside = [each for each in made.graph.initializer if each.data_location != onnx.TensorProto.EXTERNAL]
+    assert max(np.prod(each.dims) for each in kept_inside) < 1000  # weights are in the model file only
