@@ -91,8 +91,9 @@ def limit(ab: FloatArray, plain: FloatArray, hints: FloatArray) -> FloatArray:
     Returns:
         `ab` (2, h, w), which is `plain` where no hint reaches.
     """
-    pixels: _Pixels = np.nonzero(hints[2])
-    limited: FloatArray = plain + (ab - plain) * _within(ab.shape[1:], pixels, hints[3, *pixels])
+    rows, columns = np.nonzero(hints[2])
+    within = _within(ab.shape[1:], (rows, columns), hints[3, rows, columns])
+    limited: FloatArray = plain + (ab - plain) * within
     return limited
 
 
