@@ -120,7 +120,7 @@ def _predict_alike(engine: Engine, views: Sequence[View], memory: FeatureMemory 
     answers = engine.predict(l, conditions)
     hints = _stack_hints(views, l.shape[2:])
     if hints is not None:
-        answers = _obeyed(engine, l, hints, conditions, answers, memory or FeatureMemory())
+        answers = _enforced(engine, l, hints, conditions, answers, memory or FeatureMemory())
     for each, ab, its_l in zip(views, answers, l[:, 0], strict=True):
         height, width = each.levels.shape
         ab, its_l = ab[:, :height, :width], its_l[:height, :width]
@@ -133,7 +133,7 @@ def _predict_alike(engine: Engine, views: Sequence[View], memory: FeatureMemory 
         yield color_regions(ab, each.regions)
 
 
-def _obeyed(
+def _enforced(
     engine: Engine,
     l: FloatArray,
     hints: FloatArray,

@@ -21,7 +21,7 @@ from colorize.errors import FilmError
 from colorize.system.files import atomic, claim, clean_stale
 from colorize.video.drift import Memory
 from colorize.video.guidance import Points
-from colorize.video.steady import Guided, ShotState
+from colorize.video.steady import GuidanceState, ShotState
 
 _VERSION = 2  # of the journal
 _JOURNAL = "journal.json"
@@ -179,14 +179,14 @@ def _segment(values: Mapping[str, Any]) -> Segment:
         given: dict[str, Any] = dict(state)  # type: ignore[call-overload]
         given["memory"] = Memory(np.array(given["memory"]["weights"], np.float64), given["memory"]["level"])
         given["corrections"] = tuple(np.array(each, np.float64) for each in given["corrections"])
-        given["guided"] = _guided(given["guided"])
+        given["guided"] = _guidance_state(given["guided"])
         state = ShotState(**given)
     place = replace(place, before=tuple((pts, checksum) for pts, checksum in place.before), state=state)
     return Segment(values["file"], values["first"], values["size"], place)
 
 
-def _guided(values: Mapping[str, Any]) -> Guided:
+def _guidance_state(values: Mapping[str, Any]) -> GuidanceState:
     names = ("places", "ab", "reach", "levels")
     places, ab, reach, levels = (np.array(values["points"][name], np.float32) for name in names)
     points = Points(places.reshape(-1, 2), ab.reshape(-1, 2), reach, levels)
-    return Guided(values["settled"], values["faded"], points, tuple(values["pictures"]))
+    return GuidanceState(values["settled"], values["faded"], points, tuple(values["pictures"]))

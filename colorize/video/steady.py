@@ -36,7 +36,7 @@ Say = Callable[[T], list[Said]]
 
 
 @dataclass(frozen=True)
-class Guided:
+class GuidanceState:
     """What a person has said so far of a shot."""
 
     settled: int = _SETTLED  # position from which on drift is taken out
@@ -44,7 +44,7 @@ class Guided:
     points: Points = field(default_factory=Points)  # hints
     pictures: tuple[int, ...] = ()  # numbers of frames in color
 
-    def is_as_before(self, other: Guided) -> bool:
+    def is_as_before(self, other: GuidanceState) -> bool:
         """Whether nothing has been said in between."""
         return self.settled == other.settled
 
@@ -60,7 +60,7 @@ class ShotState:
     overlap: int
     memory: Memory  # of the key frames before the overlap
     corrections: tuple[Correction, ...]  # of the key frames of the overlap
-    guided: Guided = field(default_factory=Guided)  # before the overlap
+    guided: GuidanceState = field(default_factory=GuidanceState)  # before the overlap
 
 
 class Steadied(NamedTuple, Generic[T]):
@@ -176,7 +176,7 @@ class _Recent(NamedTuple):
     position: int
     memory: Memory  # of the key frames before it
     correction: Correction
-    guided: Guided  # with what was said of it
+    guided: GuidanceState  # with what was said of it
 
 
 class _Shot(Generic[T]):
@@ -189,7 +189,7 @@ class _Shot(Generic[T]):
         self._count = state.position - state.overlap if state else 0
         self._known = deque(state.corrections if state else ())  # what the next key frames' drift was found to be
         self._drift = Drift(state.memory if state else None)
-        self._guided = state.guided if state else Guided()
+        self._guided = state.guided if state else GuidanceState()
         self._pictures: deque[_Key] = deque()  # frames in color that a person gave, whose colors are carried on
         # Key frames whose colors can still reach one that has not come out.
         self._recent: deque[_Recent] = deque()

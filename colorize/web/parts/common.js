@@ -8,7 +8,7 @@ const fileUrl = path => `${api}/file=${path.split('/').map(encodeURIComponent).j
 const shownName = name => name.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, each => '\u200c\u200d'.includes(each) ? each : '');
 const find = selector => element.querySelector(selector);
 const make = (tag, properties = {}) => Object.assign(document.createElement(tag), properties);
-const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`colorize:${name}`, {detail}));
+const announce = (name, detail) => document.dispatchEvent(new CustomEvent(`colorize:${name}`, {detail}));
 const hear = (name, act) => document.addEventListener(`colorize:${name}`, ({detail}) => act(detail));
 
 // What the parts share. `photos` are those of "Photos so far", by their key; `shown` is one of them, and `wanted` the one

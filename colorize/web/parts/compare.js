@@ -25,7 +25,7 @@ page.show = async photo => {
   if (another) view.reset(size ?? {width: 3, height: 2});
   else if (size) view.setSize(size);
   showProgress();
-  tell('shown', photo);
+  announce('shown', photo);
   return true;
 };
 
@@ -68,7 +68,7 @@ page.settle = settle;
 // A new photo that came to nothing. The one before it is shown again.
 page.forget = photo => {
   page.photos.delete(photo.key);
-  tell('forgotten', photo);
+  announce('forgotten', photo);
   if (photo.source?.startsWith('blob:')) URL.revokeObjectURL(photo.source);
   if (page.shown === photo) page.shown = null;
   if (page.wanted !== photo) return;
@@ -111,7 +111,7 @@ watch('value', async () => {
   page.kept.add(value.before);
   page.expects(value);
   const there = page.wanted !== photo || await page.show(photo);
-  tell('colored', photo);
+  announce('colored', photo);
   page.endJob(job, there ? {} : {complaint: t('no_answer')});
   if (there) page.say(t('done', photo));
 });

@@ -13,7 +13,7 @@ watch('value', async () => {
   if (value.download) page.expects(value);
   const there = !isNew && !value.download || page.wanted !== film || await page.show(film);
   if (!value.download) return;
-  tell('colored', film);
+  announce('colored', film);
   page.endJob(job, there ? {} : {complaint: t('no_answer')});
   if (there) page.say(t('done', film));
 });

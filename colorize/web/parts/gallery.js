@@ -25,7 +25,7 @@ page.showBatch = batch => {
   section(batch).querySelector('.tiles').replaceChildren();
   section(batch).querySelector('.zip').hidden = true;
   page.settle('many');
-  tell('batch-shown', batch);
+  announce('batch-shown', batch);
 };
 
 // What is done with a batch: {share, words}.

@@ -23,7 +23,7 @@ async function restore() {
   for (const path of kept) page.kept.add(path);
   for (const photo of photos) {
     page.photos.set(photo.key, photo);
-    tell('colored', photo);
+    announce('colored', photo);
     await Promise.all([photo, ...photo.choices.references].map(fetchFile));
   }
   const last = page.photos.get(shown);
