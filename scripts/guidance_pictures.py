@@ -27,11 +27,17 @@ from colorize.study.samples import sample_folder
 _OF_LOOKS = ("astronaut.png", "coffee.png", "chelsea.png")
 _GUIDED: dict[str, tuple[Sequence[Hint], Sequence[Region]]] = {
     "astronaut.png": (
-        [Hint(90, 440, "#d0662a"), Hint(330, 400, "#d0662a"), Hint(220, 120, "#d9a58a"), Hint(300, 200, "#b9b4a6")],
+        [Hint(90, 440, "#d0662a"), Hint(330, 400, "#d0662a"), Hint(160, 300, "#d0662a"), Hint(210, 420, "#d0662a")],
         [Region([(380, 330), (511, 330), (511, 511), (330, 511), (340, 420)], strength=0)],
     ),
     "coffee.png": (
-        [Hint(440, 240, "#9c3b2e"), Hint(150, 300, "#9c3b2e"), Hint(530, 150, "#a9743f"), Hint(270, 155, "#5a3418")],
+        [
+            Hint(440, 240, "#9c3b2e"),
+            Hint(150, 300, "#9c3b2e"),
+            Hint(530, 150, "#a9743f"),
+            Hint(60, 360, "#a9743f"),
+            Hint(90, 90, "#a9743f"),
+        ],
         [],
     ),
     "chelsea.png": (
@@ -64,7 +70,7 @@ _GUIDED_MORE: dict[str, tuple[Sequence[Hint], Sequence[Region]]] = {
             Hint(250, 160, "#d98aa6"),
             Hint(380, 270, "#d98aa6"),
             Hint(190, 270, "#d98aa6", 110),
-            Hint(300, 340, "#d98aa6", 80),
+            Hint(300, 260, "#d98aa6", 60),
             Hint(370, 410, "#d98aa6", 50),
         ],
         [],
