@@ -58,7 +58,16 @@ class PhotoColorizer(Protocol):
     def color(
         self, photos: Sequence[Photo], options: ColorizeOptions, conditions: Sequence[Conditions]
     ) -> Sequence[Photo]:
-        """As `Colorizer.color`."""
+        """As `Colorizer.color`.
+
+        Args:
+            photos: any.
+            options: of all of them.
+            conditions: one for each photo.
+
+        Returns:
+            The photos in color, in their order.
+        """
 
 
 def run(

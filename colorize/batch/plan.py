@@ -154,7 +154,15 @@ def plan(
 
 
 def check_result_file(path: Path, options: ColorizeOptions) -> None:
-    """Raise `ConfigError` if no result can have this name."""
+    """Raise `ConfigError` if no result can have this name.
+
+    Args:
+        path: of the result; nothing has to be there.
+        options: of which the format matters here.
+
+    Raises:
+        ConfigError: its suffix is that of no format that can be written, or of another format than `options.format`.
+    """
     try:
         format_ = photo.writer(path)
     except PhotoError as error:

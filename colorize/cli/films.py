@@ -66,6 +66,13 @@ def plan_films(paths: Sequence[str], output: Path | None) -> list[FilmJob]:
     A film that is no Matroska keeps its whole name: old.mp4-color.mkv. Results of films that are named too are no
     sources.
 
+    Args:
+        paths: of films, as given on the command line; what is named twice is done once.
+        output: the folder for the results, which need not exist; None for each beside its film.
+
+    Returns:
+        A job for each film, in their order.
+
     Raises:
         DataError: a film does not exist.
         ConfigError: two results would be the same file, or would replace a film, or `output` is a file.
@@ -92,7 +99,18 @@ def _target(source: Path, output: Path | None) -> Path:
 
 
 def parse_time(option: str, text: str) -> float:
-    """Seconds of a time like 75, 1:15 or 0:01:15.5. Raises `ConfigError`."""
+    """Seconds of a time like 75, 1:15 or 0:01:15.5.
+
+    Args:
+        option: what the time is given to, such as --start; an error's message begins with it.
+        text: the time.
+
+    Returns:
+        Seconds, 0 or more.
+
+    Raises:
+        ConfigError: it is no such time.
+    """
     match = _TIME.fullmatch(text)
     if not match:
         raise ConfigError(f"{option}: expected seconds, minutes:seconds or h:mm:ss, got {text!r}")

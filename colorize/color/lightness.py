@@ -81,7 +81,16 @@ def ab_of(rgb: NDArray[np.uint8]) -> FloatArray:
 
 
 def linear_rgb_of(lightness: FloatArray, a: FloatArray, b: FloatArray) -> FloatArray:
-    """Linear sRGB (3, …), below 0 and above 1 as well, of L* in [0, 100], a* and b* (…)."""
+    """Linear sRGB of L*, a* and b*.
+
+    Args:
+        lightness: L* (…) in [0, 100].
+        a: a* (…), not divided by 110.
+        b: b* (…), likewise.
+
+    Returns:
+        Red, green and blue (3, …), float32, below 0 and above 1 as well: outside sRGB.
+    """
     roots = np.empty((3, *lightness.shape), np.float32)
     roots[:] = lightness
     roots += np.float32(16)

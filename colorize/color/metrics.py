@@ -47,7 +47,13 @@ def colorfulness(rgb: Tensor, floor: float = 0.0) -> Tensor:
     """M = √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb), rg = R − G, yb = ½(R + G) − B, *signed*, on 0–255.
 
     Hasler & Süsstrunk 2003, eq. 13–15. Some papers' code takes absolute values of rg and yb first; this does not.
-    `floor` is added below both roots, for gradients.
+
+    Args:
+        rgb: (B, 3, H, W), in [0, 1].
+        floor: added below both roots, where a gradient would be infinite at 0.
+
+    Returns:
+        (B,), 0 for gray photos if `floor` is 0.
     """
     red, green, blue = (rgb * _LAST_LEVEL).unbind(dim=1)  # (B, H, W)
     rg, yb = red - green, (red + green) / 2 - blue

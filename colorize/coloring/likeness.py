@@ -37,17 +37,42 @@ def move(ab: FloatArray, wanted: FloatArray, how_far: FloatArray) -> FloatArray:
 
 
 def to_cells(channel: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """The means (rows, columns) over cells of (h, w)."""
+    """The means (rows, columns) over cells of (h, w).
+
+    Args:
+        channel: (h, w), float32.
+        shape: the number of rows and columns of cells; they need not divide h and w.
+
+    Returns:
+        (rows, columns), float32.
+    """
     return np.asarray(Image.fromarray(channel).resize((shape[1], shape[0]), Image.Resampling.BOX))
 
 
 def from_cells(cells: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    """Cells (rows, columns), interpolated to (h, w)."""
+    """Cells (rows, columns), interpolated to (h, w).
+
+    Args:
+        cells: (rows, columns).
+        shape: h and w.
+
+    Returns:
+        (h, w), float32, bilinear between the cells' centers.
+    """
     return np.asarray(Image.fromarray(cells.astype(np.float32)).resize((shape[1], shape[0]), Image.Resampling.BILINEAR))
 
 
 def ramp(value: FloatArray | float, low: float, high: float) -> FloatArray:
-    """0 up to `low`, 1 from `high` on."""
+    """0 up to `low`, 1 from `high` on.
+
+    Args:
+        value: one, or an array of any shape.
+        low: where the ramp begins.
+        high: where it ends, above `low`.
+
+    Returns:
+        Of the same shape, in [0, 1], linear between `low` and `high`.
+    """
     ramped: FloatArray = np.clip((value - low) / (high - low), 0, 1)
     return ramped
 

@@ -66,7 +66,17 @@ def view(photo: Photo, size: int, conditions: Conditions, *, keep_colors: bool =
 
 
 def size_of_view(width: float, height: float, size: int) -> tuple[int, int]:
-    """Width and height of what the network sees of a picture of this width and height: about `size`² pixels."""
+    """Width and height of what the network sees of a picture of this width and height: about `size`² pixels.
+
+    Args:
+        width: of the picture as it is looked at, in pixels.
+        height: of the picture, in pixels.
+        size: the side of a square with as many pixels as the network sees.
+
+    Returns:
+        Width and height in pixels, in the picture's aspect, at least 1 each. They hold fewer than `size`² pixels where
+        the longer one would be more than 4 · `size`, or more than twice the picture's.
+    """
     scale = min(size / math.sqrt(width * height), _LONGEST * size / max(width, height), _LARGEST_ZOOM)
     return max(1, round(width * scale)), max(1, round(height * scale))
 
@@ -79,7 +89,19 @@ class FeatureMemory:
         self._lock = threading.Lock()
 
     def features(self, engine: Engine, l: FloatArray) -> Features:
-        """As of `Engine.predict_features`."""
+        """As of `Engine.predict_features`.
+
+        Args:
+            engine: the same one at each call: what is known is found by `l` alone.
+            l: as of `Engine.predict`.
+
+        Returns:
+            The features of `l`, remembered if it was among the last 4.
+
+        Raises:
+            MemoryError: as `Engine.predict_features`.
+            ValueError: as `Engine.predict_features`.
+        """
         key = l.shape, hashlib.blake2b(l.data).digest()
         known = self._known.get(key) or engine.predict_features(l)
         with self._lock:

@@ -129,7 +129,15 @@ def match(engine: Engine, image: Image.Image, references: Sequence[Reference]) -
 
 
 def follow(ab: FloatArray, found: Match) -> FloatArray:
-    """Move predicted colors (2, h, w) to those found in references, as far as they are sure."""
+    """Move predicted colors (2, h, w) to those found in references, as far as they are sure.
+
+    Args:
+        ab: (2, h, w), predicted, of the whole photo.
+        found: what references have of it.
+
+    Returns:
+        `ab` (2, h, w), moved place by place, and then as a whole toward how often the reference has each color.
+    """
     ab = move(ab, found.ab, found.confidence)
     if not found.palette_share:
         return ab
@@ -173,7 +181,15 @@ def _spread(vectors: FloatArray) -> float:
 
 
 def describe_scene(engine: Engine, image: Image.Image) -> FloatArray:
-    """What a photo, RGB or gray, shows, as `Reference.scene`."""
+    """What a photo, RGB or gray, shows, as `Reference.scene`.
+
+    Args:
+        engine: what runs the network; it takes a "reference".
+        image: the photo, upright, of any size.
+
+    Returns:
+        Unit vectors (h/16 · w/16, C) of its places, at about 256 × 256 px.
+    """
     return _describe(engine, _shrunk(image))[2]
 
 

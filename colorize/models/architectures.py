@@ -22,7 +22,15 @@ GENERATORS: dict[str, type[Generator]] = {kind.architecture: kind for kind in (U
 def build_generator(architecture: str, settings: Mapping[str, Any] | None = None) -> Generator:
     """Build a generator with fresh weights.
 
-    Raises `ConfigError` for an unknown architecture, an unknown setting or a setting outside its range.
+    Args:
+        architecture: one of `GENERATORS`.
+        settings: fields of that one's settings, by name; what is missing has its default.
+
+    Returns:
+        The generator.
+
+    Raises:
+        ConfigError: the architecture or a setting is unknown, or a setting is outside its range.
     """
     if architecture not in GENERATORS:
         raise ConfigError(f"unknown architecture {architecture!r}: expected one of {', '.join(GENERATORS)}")

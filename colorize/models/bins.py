@@ -56,7 +56,15 @@ class AbBins(nn.Module):
         return nearest.view(shape).permute(0, 3, 1, 2), shares.view(shape).permute(0, 3, 1, 2)
 
     def decode(self, logits: Tensor, temperature: float = TEMPERATURE) -> Tensor:
-        """The annealed mean of logits (B, Q, H, W): `ab` (B, 2, H, W) (eq. 5)."""
+        """The annealed mean of logits (eq. 5).
+
+        Args:
+            logits: (B, Q, H, W), how likely each bin is, before the softmax.
+            temperature: above 0; 1 gives the mean, near 0 it is the mode.
+
+        Returns:
+            `ab` (B, 2, H, W), a* and b* over 110.
+        """
         probabilities = torch.softmax(logits / temperature, dim=1)
         return torch.einsum("bqhw,qc->bchw", probabilities, self.centers)
 

@@ -131,6 +131,14 @@ def pad_same(x: Tensor, kernel_size: int, stride: int) -> Tensor:
     """Zeros around `x` (B, C, H, W) as TensorFlow's "SAME" puts them, for an odd kernel and a stride of 1 or 2.
 
     At stride 2 an even side gets one zero less before than after it.
+
+    Args:
+        x: (B, C, H, W).
+        kernel_size: of the convolution that follows, odd.
+        stride: of that convolution, 1 or 2.
+
+    Returns:
+        `x` with so many zeros around it that the convolution, itself unpadded, gives ⌈H/stride⌉ × ⌈W/stride⌉.
     """
     half = kernel_size // 2
     top, left = (half - (1 - side % 2 if stride == 2 else 0) for side in x.shape[2:])

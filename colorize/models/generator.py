@@ -21,12 +21,30 @@ HINT_CHANNELS = 3  # ab of the hinted pixels, then a 0/1 mask
 
 
 def is_whole(value: object, low: int, high: int) -> bool:
-    """Whether a setting, perhaps out of a file, is a whole number from `low` to `high`."""
+    """Whether a setting, perhaps out of a file, is a whole number from `low` to `high`.
+
+    Args:
+        value: the setting, of any type.
+        low: the lowest number allowed.
+        high: the highest number allowed.
+
+    Returns:
+        True for an int in that range; True and False, and floats like 2.0, are none.
+    """
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 def check_head(architecture: str, head: object, heads: Sequence[str] = HEADS) -> None:
-    """Raise `ConfigError` for a setting `head`, perhaps out of a file, that is none of `heads`."""
+    """Raise `ConfigError` for a setting `head`, perhaps out of a file, that is none of `heads`.
+
+    Args:
+        architecture: whose setting it is, for the message.
+        head: the setting, of any type.
+        heads: those that the architecture can have.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
     if head not in heads:
         raise ConfigError(f"{architecture}: head must be one of {', '.join(heads)}, got {head!r}")
 
@@ -138,7 +156,16 @@ class Generator(nn.Module):
         return F.interpolate(self.bins.decode(logits), scale_factor=2.0, mode="bilinear", align_corners=False)
 
     def check_input(self, l: Tensor, hints: Tensor | None, logits: bool = False) -> None:
-        """Raise `ValueError` for shapes that break the contract."""
+        """Raise `ValueError` for shapes that break the contract.
+
+        Args:
+            l: expected are (B, 1, H, W), H and W multiples of `stride`.
+            hints: expected are (B, 3, H, W), or None.
+            logits: whether they are asked for, which needs bins.
+
+        Raises:
+            ValueError: a shape is another one, or there are no bins to give logits of.
+        """
         if l.ndim != 4 or l.shape[1] != 1 or l.shape[2] % self.stride or l.shape[3] % self.stride:
             raise ValueError(
                 f"{self.architecture} expects l of shape (B, 1, H, W), H and W multiples of {self.stride}; "
@@ -167,7 +194,11 @@ class HintConv(nn.Conv2d):
 def recompute_norm_statistics(generator: Generator, batches: Iterable[Tensor]) -> None:
     """Set BatchNorm's statistics to those of `l` batches: an average of weights has none of its own.
 
-    Layers that `train()` leaves in eval mode, a trained encoder's, keep theirs. Leaves the generator in eval mode.
+    Layers that `train()` leaves in eval mode, a trained encoder's, keep theirs.
+
+    Args:
+        generator: changed in place, and left in eval mode.
+        batches: `l` (B, 1, H, W) of photos, on the generator's device; one or more.
     """
     generator.train()
     norms = [each for each in generator.modules() if isinstance(each, nn.BatchNorm2d) and each.training]
@@ -186,6 +217,11 @@ def draw_normal(weight: Tensor, mean: float, deviation: float) -> None:
     """Fill a fresh weight with N(mean, deviation²); on the meta device nothing is drawn.
 
     It would only be replaced by what a file holds, and drawing there imports torch's compiler: seconds.
+
+    Args:
+        weight: of any shape, filled in place.
+        mean: of the distribution.
+        deviation: its standard deviation.
     """
     if not weight.is_meta:
         nn.init.normal_(weight, mean, deviation)

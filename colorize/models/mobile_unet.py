@@ -161,7 +161,15 @@ class Up(nn.Module):
 
 
 def pool_hints(hints: Tensor, stride: int) -> Tensor:
-    """`hints` at a coarser size: where a cell has any, their mean and a full mask, so that they do not fade."""
+    """`hints` at a coarser size: where a cell has any, their mean and a full mask, so that they do not fade.
+
+    Args:
+        hints: (B, 3, H, W): ab of the hinted pixels, then a 0/1 mask.
+        stride: the side of a cell, in pixels.
+
+    Returns:
+        (B, 3, H/stride, W/stride): 64 times the mean ab of a cell's hints, then a mask of 0 or 16.
+    """
     return fill_cells(F.avg_pool2d(hints, stride))
 
 

@@ -71,7 +71,18 @@ def read_info(path: str | os.PathLike[str]) -> ModelInfo:
 
 
 def parse_info(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> ModelInfo:
-    """The same of metadata that have been read from `path`."""
+    """The same of metadata that have been read from `path`.
+
+    Args:
+        path: of the model file, for messages; it is not opened.
+        metadata: the texts in its header, by name.
+
+    Returns:
+        The description.
+
+    Raises:
+        WeightsError: they are not those of a model of this program, are of another format version, or are damaged.
+    """
     if metadata.get("format") != FORMAT:
         raise WeightsError(f"{path}: a safetensors file, but not a model of this program (no format={FORMAT!r})")
     version = metadata.get("format_version", "")
@@ -104,4 +115,13 @@ def missing(path: str | os.PathLike[str]) -> WeightsError:
 
 
 def damaged(path: str | os.PathLike[str], error: Exception) -> WeightsError:
+    """What to raise for a file that cannot be read as safetensors.
+
+    Args:
+        path: of the file.
+        error: what reading it raised.
+
+    Returns:
+        The error, not raised yet, whose message names the file and the reason.
+    """
     return WeightsError(f"{path}: expected a safetensors file, this one is damaged or of another kind ({error})")

@@ -18,7 +18,13 @@ from colorize.system import files
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write a safetensors file, whole or not at all.
 
-    Raises `WeightsError` if that fails, also for a file that is write-protected; what was there is then as it was.
+    Args:
+        path: of the file; replaced if it exists, and its folder is made.
+        tensors: by name, on any device.
+        metadata: texts by name, for the file's header.
+
+    Raises:
+        WeightsError: it cannot be written, also because it is write-protected; what was there is then as it was.
     """
     # clone: safetensors refuses tensors that share memory
     separate = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}

@@ -23,10 +23,17 @@ def save_generator(
     training: Mapping[str, Any] | None = None,
     dtype: torch.dtype = torch.float32,
 ) -> None:
-    """Write `generator` to `path`, whole or not at all. `dtype` float16 halves the file.
+    """Write `generator` to `path`, whole or not at all.
 
-    Tensors that float16 cannot hold stay float32. Raises `WeightsError` if a weight is not a finite number or the file
-    cannot be written.
+    Args:
+        path: of the model file; replaced if it exists.
+        generator: on any device.
+        training: how its weights came about, as JSON can hold it.
+        dtype: that the weights are stored in; float16 halves the file. Tensors with numbers too large for it, and whole
+            numbers, stay as they are.
+
+    Raises:
+        WeightsError: a weight is not a finite number, or the file cannot be written.
     """
     tensors = {}
     for name, tensor in generator.state_dict().items():

@@ -33,7 +33,15 @@ class Features(NamedTuple):
 
 
 def conditions_taken(*, hints: bool, features: bool) -> frozenset[str]:
-    """`Engine.takes` of a model that has learned hints, or has features, which are all that a reference needs."""
+    """`Engine.takes` of a model that has learned hints, or has features, which are all that a reference needs.
+
+    Args:
+        hints: whether it has learned hints.
+        features: whether it has features, as `Engine.predict_features` gives them.
+
+    Returns:
+        "hints", "reference", both or none.
+    """
     return frozenset(name for name, taken in (("hints", hints), ("reference", features)) if taken)
 
 
