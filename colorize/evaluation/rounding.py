@@ -6,7 +6,15 @@ from typing import Any
 
 
 def rounded(value: Any, digits: int) -> Any:
-    """What is to become JSON, with so many significant digits in every number that is no whole one."""
+    """What is to become JSON, with so many significant digits in every number that is no whole one.
+
+    Args:
+        value: dicts, lists, tuples and plain values, in each other as deep as they like.
+        digits: significant ones, of every float; 1 or more.
+
+    Returns:
+        The same with rounded floats, tuples as lists; `value` itself stays as it is.
+    """
     if isinstance(value, float):
         return float(f"{value:.{digits}g}")
     if isinstance(value, dict):

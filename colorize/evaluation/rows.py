@@ -40,7 +40,18 @@ class Row:
     hints: int = 0  # so many true colors are given at random places
 
     def paint(self, image: Image.Image, hints: Sequence[Hint] | None = None) -> Image.Image:
-        """Color a grayscale image."""
+        """Color a grayscale image.
+
+        Args:
+            image: what is colored.
+            hints: points in its pixels, with their colors; None for none.
+
+        Returns:
+            The image in color, of the same size, at this row's strength and size.
+
+        Raises:
+            ConfigError: there are hints, and the model takes none or one lies outside the image.
+        """
         return self.colorizer(image, strength=self.options.strength, size=self.options.size, hints=hints)
 
     def settings(self) -> dict[str, Any]:

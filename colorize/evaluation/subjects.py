@@ -66,7 +66,15 @@ def find_subjects(photos: Sequence[str], skipped: Counter[str], *, gray_too: boo
 
 
 def true_hints(subject: Subject, count: int) -> list[Hint] | None:
-    """So many points at random places with the true colors around them; None for none."""
+    """So many points at random places with the true colors around them; None for none.
+
+    Args:
+        subject: the photo; its seed draws the places, the same ones in every run.
+        count: how many points.
+
+    Returns:
+        The points, each with the mean color of the 3 × 3 pixels around it; None if `count` is 0.
+    """
     if not count:
         return None
     truth, rng = subject.truth, np.random.default_rng(subject.seed)

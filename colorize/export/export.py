@@ -31,8 +31,18 @@ _TOLERANCE = 1e-4  # of `ab`: a hundredth of a unit of a* and b*
 def export(model: Path, folder: Path) -> Iterator[str]:
     """Write the graph of `model` into `folder`, with a copy of the model if that is another folder; tells what it did.
 
-    No graph is written before it is complete. Raises `WeightsError` for a bad model file, for a graph that would answer
-    differently, and if something cannot be written.
+    No graph is written before it is complete.
+
+    Args:
+        model: a model file.
+        folder: where the graph goes, under the model's name; made if need be. The graph reads its weights from the
+            model beside it.
+
+    Yields:
+        One line, when all is written: the graph's path and size, and by how much it differs from torch.
+
+    Raises:
+        WeightsError: the model file is bad, its graph would answer differently, or something cannot be written.
     """
     generator, _ = load_generator(model)
     with tempfile.TemporaryDirectory(prefix="colorize-") as place:

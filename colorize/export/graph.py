@@ -135,6 +135,11 @@ def share_weights(model: onnx.ModelProto, weights: Path) -> None:
     """Let large initializers be read from the safetensors file `weights`, which is to be in the graph's folder.
 
     What is float16 there is made float32 when the graph is loaded.
+
+    Args:
+        model: from `trace`; changed in place. An initializer stays in it if it has fewer than 16 numbers, or if the
+            file does not hold the same numbers under its name, in float16 or float32.
+        weights: the model file of the generator that was traced; the graph refers to it by its name without a folder.
     """
     from onnx import TensorProto, helper, numpy_helper
 

@@ -38,6 +38,14 @@ class Augment:
     """
 
     def __init__(self, config: TrainConfig, device: torch.device) -> None:
+        """
+        Args:
+            config: its size, augmentations, jitter, and shares of worn and of hinted photos.
+            device: where all of it is done.
+
+        Raises:
+            ConfigError: an augmentation is unknown.
+        """
         self.device = device
         for name in config.augmentations:
             if name not in AUGMENTATIONS:
@@ -62,7 +70,15 @@ class Augment:
 
 
 def to_float(photos: Tensor, device: torch.device) -> Tensor:
-    """uint8 (B, 3, H, W) to `rgb` on the device."""
+    """uint8 (B, 3, H, W) to `rgb` on the device.
+
+    Args:
+        photos: uint8 (B, 3, H, W), on any device.
+        device: where the result is wanted.
+
+    Returns:
+        `rgb`, float32 (B, 3, H, W) in [0, 1].
+    """
     return photos.to(device, non_blocking=True).float() / _LAST_LEVEL
 
 

@@ -72,7 +72,17 @@ def _freeze(generator: Generator, config: TrainConfig) -> None:
 
 
 def measure_prior(generator: Generator, sources: Sources, config: TrainConfig, *, hold_out: bool) -> None:
-    """Set the prior of the generator's bins to how often the photos to train on use each color."""
+    """Set the prior of the generator's bins to how often the photos to train on use each color.
+
+    Args:
+        generator: one that has bins; their prior is changed in place.
+        sources: what the run trains on; about 512 photos of it are looked at.
+        config: the run's.
+        hold_out: whether one photo in `config.holdout` is left for measuring, as in the run.
+
+    Raises:
+        DataError: no photo can be trained on.
+    """
     bins = generator.bins
     assert bins is not None
     counts = torch.zeros_like(bins.prior)

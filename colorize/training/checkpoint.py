@@ -18,7 +18,13 @@ _TENSOR = "tensor:"
 def save_state(path: Path, tree: dict[str, Any]) -> None:
     """Write a tree of dicts, lists, tensors and plain values, whole or not at all.
 
-    Raises `TrainingError` if a tensor holds something that is not a number: the file before it stays.
+    Args:
+        path: of the safetensors file; one that is there is replaced.
+        tree: what is saved; its plain values are what JSON holds.
+
+    Raises:
+        TrainingError: a tensor holds something that is not a finite number; the file before it stays.
+        WeightsError: the file cannot be written; the file before it stays.
     """
     tensors: dict[str, Tensor] = {}
     plain = _detach(tree, tensors, "")
@@ -61,5 +67,10 @@ def _attach(tree: Any, tensors: dict[str, Tensor]) -> Any:
 
 
 def load_optimizer(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
-    """Undo what JSON did to the keys."""
+    """Undo what JSON did to the keys.
+
+    Args:
+        optimizer: takes up the state; of the same parameters as the one that was saved.
+        saved: an optimizer's `state_dict()`, as it comes back from `load_state`.
+    """
     optimizer.load_state_dict({**saved, "state": {int(key): value for key, value in saved["state"].items()}})

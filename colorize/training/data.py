@@ -146,6 +146,13 @@ def kept_shares(sources: Sources, source_balance: float) -> dict[str, float]:
     """The share of each source's photos that an epoch uses, so that the large ones do not drown the others.
 
     A source of n photos keeps (m/n)^`source_balance` of them, m being the median of n over the sources; at most all.
+
+    Args:
+        sources: what is read: every photo in them is counted, none decoded.
+        source_balance: from 0, with which all are used, up; with 1 no source counts more than the median one.
+
+    Returns:
+        By the name of each source, as of `source_of`, its share in (0, 1].
     """
     photos = itertools.chain(
         (RawPhoto(str(path), _file_key(path), path) for path in sources.files),
@@ -161,7 +168,15 @@ def _file_key(path: Path) -> str:
 
 
 def is_held_out(key: str, holdout: int) -> bool:
-    """Whether a photo is measured on instead of trained on: one in `holdout`, by its name alone."""
+    """Whether a photo is measured on instead of trained on: one in `holdout`, by its name alone.
+
+    Args:
+        key: of the photo, as in `RawPhoto`.
+        holdout: one photo in so many is held out.
+
+    Returns:
+        Whether it is; the same in every run and wherever the data lie.
+    """
     return zlib.crc32(key.encode()) % holdout == 0
 
 
@@ -346,7 +361,16 @@ def decode(raw: RawPhoto, config: TrainConfig, *, least_side: int = 0) -> Image.
 
 
 def square(image: Image.Image, box: tuple[int, int, int, int], side: int) -> Tensor:
-    """The box of an RGB image at side × side px, uint8 (3, side, side)."""
+    """The box of an RGB image at side × side px, uint8 (3, side, side).
+
+    Args:
+        image: mode RGB.
+        box: left, top, right and bottom in pixels of the image; need not be a square, and is squeezed into one.
+        side: px, of the result.
+
+    Returns:
+        uint8 (3, side, side), on the CPU.
+    """
     resized = image.resize((side, side), Image.Resampling.BILINEAR, box=box, reducing_gap=2.0)
     return torch.from_numpy(np.asarray(resized).copy()).permute(2, 0, 1)
 
@@ -430,7 +454,13 @@ def names_of_skipped(state: Mapping[str, Any]) -> dict[str, str]:
 def validation_photos(sources: Sources, config: TrainConfig, *, held_out: bool) -> Tensor:
     """Up to `config.validation_photos` photos, their middle squares, uint8 (N, 3, size, size), always the same ones.
 
-    With `held_out`, only those that training leaves out. N may be 0.
+    Args:
+        sources: where the photos are from; the first ones that can be used are taken.
+        config: how many, their size, what is skipped, and `holdout`.
+        held_out: whether only photos that training leaves out are taken, one in `config.holdout`.
+
+    Returns:
+        uint8 (N, 3, size, size), on the CPU; N may be 0.
     """
     photos: list[Tensor] = []
     for raw in itertools.chain.from_iterable(map(read_unit, sources.units())):

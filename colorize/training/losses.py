@@ -32,6 +32,13 @@ def bce_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """−log D(real) − log(1 − D(fake)): cross-entropy of "is it real?" (Goodfellow et al. 2014, eq. 1).
 
     2 log 2 while D is undecided.
+
+    Args:
+        real: D's logits of true pairs, of any shape.
+        fake: D's logits of generated ones, of any shape.
+
+    Returns:
+        D's loss, a scalar from 0.
     """
     return F.softplus(-real).mean() + F.softplus(fake).mean()  # softplus(−x) = −log σ(x)
 
@@ -47,7 +54,15 @@ def minimax_generator(fake: Tensor) -> Tensor:
 
 
 def lsgan_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """(D(real) − 1)² + D(fake)², on verdicts without a sigmoid (Mao et al. 2017, eq. 9)."""
+    """(D(real) − 1)² + D(fake)², on verdicts without a sigmoid (Mao et al. 2017, eq. 9).
+
+    Args:
+        real: D's logits of true pairs, of any shape.
+        fake: D's logits of generated ones, of any shape.
+
+    Returns:
+        D's loss, a scalar from 0.
+    """
     return (real - 1).square().mean() + fake.square().mean()
 
 
@@ -57,12 +72,28 @@ def lsgan_generator(fake: Tensor) -> Tensor:
 
 
 def hinge_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """max(0, 1 − D(real)) + max(0, 1 + D(fake)): what is told apart by a margin is left alone (Miyato et al. 2018)."""
+    """max(0, 1 − D(real)) + max(0, 1 + D(fake)): what is told apart by a margin is left alone (Miyato et al. 2018).
+
+    Args:
+        real: D's logits of true pairs, of any shape.
+        fake: D's logits of generated ones, of any shape.
+
+    Returns:
+        D's loss, a scalar from 0.
+    """
     return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
 
 
 def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
-    """D(fake) − D(real): minus the Wasserstein-1 distance, if D is 1-Lipschitz (Arjovsky et al. 2017, eq. 2)."""
+    """D(fake) − D(real): minus the Wasserstein-1 distance, if D is 1-Lipschitz (Arjovsky et al. 2017, eq. 2).
+
+    Args:
+        real: D's logits of true pairs, of any shape.
+        fake: D's logits of generated ones, of any shape.
+
+    Returns:
+        D's loss, a scalar, of either sign.
+    """
     return fake.mean() - real.mean()
 
 
@@ -78,25 +109,57 @@ def gradient_penalty(gradient: Tensor) -> Tensor:
 
 
 def l1(ab: Tensor, truth: Tensor) -> Tensor:
-    """Mean |ab − truth| (Isola et al. 2017, eq. 3); its best answer is the median of the colors that are possible."""
+    """Mean |ab − truth| (Isola et al. 2017, eq. 3); its best answer is the median of the colors that are possible.
+
+    Args:
+        ab: G's colors, (B, 2, H, W), a* and b* over 110.
+        truth: the true ones, likewise.
+
+    Returns:
+        The loss, a scalar from 0.
+    """
     return (ab - truth).abs().mean()
 
 
 def mse(ab: Tensor, truth: Tensor) -> Tensor:
-    """Mean (ab − truth)²; its best answer is the mean of the colors that are possible, which may be none of them."""
+    """Mean (ab − truth)²; its best answer is the mean of the colors that are possible, which may be none of them.
+
+    Args:
+        ab: G's colors, (B, 2, H, W), a* and b* over 110.
+        truth: the true ones, likewise.
+
+    Returns:
+        The loss, a scalar from 0.
+    """
     return (ab - truth).square().mean()
 
 
 def huber(ab: Tensor, truth: Tensor) -> Tensor:
-    """Half the square up to `HUBER_DELTA`, straight beyond (Huber 1964), over that width: between `mse` and `l1`."""
+    """Half the square up to `HUBER_DELTA`, straight beyond (Huber 1964), over that width: between `mse` and `l1`.
+
+    Args:
+        ab: G's colors, (B, 2, H, W), a* and b* over 110.
+        truth: the true ones, likewise.
+
+    Returns:
+        The loss, a scalar from 0.
+    """
     return F.smooth_l1_loss(ab, truth, beta=HUBER_DELTA)
 
 
 def cross_entropy(logits: Tensor, truth: Tensor, bins: AbBins) -> Tensor:
     """−w Σ z log ẑ over the bins of `ab`, rare colors weighing more (Zhang et al. 2016, eq. 2 and 3); ẑ = softmax.
 
-    Its best answer is the whole distribution of the colors that are possible, weighted. `truth` (B, 2, H, W) is
-    brought to the size of the logits (B, Q, H', W'). z shares each pixel out to the 5 nearest bins; w is the nearest's.
+    Its best answer is the whole distribution of the colors that are possible, weighted. z shares each pixel out to the
+    5 nearest bins; w is the nearest's.
+
+    Args:
+        logits: G's, of each of the Q bins before the softmax, (B, Q, H', W').
+        truth: the true `ab`, (B, 2, H, W), a* and b* over 110; it is brought to the size of the logits.
+        bins: what the logits are of.
+
+    Returns:
+        The loss, a scalar from 0.
     """
     nearest, shares = bins.encode(F.adaptive_avg_pool2d(truth, (logits.shape[2], logits.shape[3])))  # (B, 5, H', W')
     at_nearest = (shares * logits.gather(1, nearest)).sum(dim=1)  # (B, H', W')
@@ -129,7 +192,15 @@ class Perceptual(nn.Module):
 
 
 def paleness(l: Tensor, ab: Tensor) -> Tensor:
-    """1 − colorfulness/100, the mean over photos: what is pale costs (DDColor: Kang et al. 2023, arXiv 2212.11613)."""
+    """1 − colorfulness/100, the mean over photos: what is pale costs (DDColor: Kang et al. 2023, arXiv 2212.11613).
+
+    Args:
+        l: (B, 1, H, W), lightness in [−1, 1].
+        ab: (B, 2, H, W), a* and b* over 110.
+
+    Returns:
+        The loss, a scalar: almost 1 for gray photos, 0 at a colorfulness of 100, negative above that.
+    """
     return 1 - colorfulness(lab_to_rgb(l, ab, clip=False), floor=_FLOOR).mean() / 100
 
 

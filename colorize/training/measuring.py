@@ -73,7 +73,15 @@ def dead_share(features: Tensor) -> Tensor:
 
 @torch.no_grad()
 def sample_photos(generator: Generator, photos: Tensor) -> NDArray[np.uint8]:
-    """(N, 3, S, S, 3): each of the photos, uint8 (N, 3, S, S), gray, colored and true."""
+    """(N, 3, S, S, 3): each of the photos, uint8 (N, 3, S, S), gray, colored and true.
+
+    Args:
+        generator: in evaluation mode.
+        photos: uint8 (N, 3, S, S), on the generator's device.
+
+    Returns:
+        RGB, uint8 (N, 3, S, S, 3): of each photo three pictures, in the order of `grids.KINDS`.
+    """
     l = to_batch(to_float(photos, photos.device)).l
     predicted = predict(generator, l).float().cpu().numpy()  # (N, 2, S, S)
     truth = photos.permute(0, 2, 3, 1).cpu().numpy()  # (N, S, S, 3)
@@ -84,7 +92,16 @@ def sample_photos(generator: Generator, photos: Tensor) -> NDArray[np.uint8]:
 
 
 def predict(generator: Generator, l: Tensor, hints: Tensor | None = None) -> Tensor:
-    """`generator(l, hints)`, `ab` (B, 2, H, W), for sides that need not be multiples of its stride."""
+    """`generator(l, hints)`, `ab` (B, 2, H, W), for sides that need not be multiples of its stride.
+
+    Args:
+        generator: in evaluation mode.
+        l: (B, 1, H, W), lightness in [−1, 1].
+        hints: (B, 3, H, W), `ab` and where it is given; None for none.
+
+    Returns:
+        `ab` (B, 2, H, W), a* and b* over 110.
+    """
     height, width = l.shape[2:]
     pad = (0, -width % generator.stride, 0, -height % generator.stride)
     if any(pad):

@@ -58,12 +58,26 @@ class Phase:
         return 1.0
 
     def set_modes(self, generator: Generator, discriminator: nn.Module) -> None:
-        """Training or evaluation mode of both."""
+        """Training or evaluation mode of both.
+
+        Args:
+            generator: G, as it is trained; in evaluation mode where the phase leaves it as it is.
+            discriminator: D; always in training mode.
+        """
         generator.train(self.trains_generator)
         discriminator.train()
 
     def update(self, step: Step, batches: NextBatches, optimizers: Optimizers) -> Losses:
-        """One step."""
+        """One step.
+
+        Args:
+            step: makes the updates of G and D.
+            batches: gives the micro-batches of one update each time it is called.
+            optimizers: of both; used are those of the networks that the phase trains.
+
+        Returns:
+            The step's losses by name, detached scalars.
+        """
         raise NotImplementedError
 
     def score(self, measured: Mapping[str, float]) -> float:
@@ -200,7 +214,16 @@ def check_longer(began: TrainConfig, now: TrainConfig, steps_done: int) -> None:
 
 
 def parameter_groups(generator: Generator, config: TrainConfig, rate: float) -> list[dict[str, object]]:
-    """G's parameters that are trained, each group with its `peak` rate: a trained encoder learns more slowly."""
+    """G's parameters that are trained, each group with its `peak` rate: a trained encoder learns more slowly.
+
+    Args:
+        generator: G; its parameters without `requires_grad` are left out.
+        config: its `encoder_is_trained`, and `encoder_lr`, the factor on the encoder's rate.
+        rate: the peak learning rate, of all but a trained encoder.
+
+    Returns:
+        One or two groups for an optimizer, with the keys `params` and `peak`; none is empty.
+    """
     fast: list[nn.Parameter] = []
     slow: list[nn.Parameter] = []
     for name, parameter in generator.named_parameters():

@@ -94,24 +94,50 @@ def create_run(folder: Path, config_json: str, data: dict[str, Any]) -> None:
 
 
 def change_config(folder: Path, config_json: str) -> None:
-    """Put other settings in the place of those that the run in `folder` began with."""
+    """Put other settings in the place of those that the run in `folder` began with.
+
+    Args:
+        folder: the run's.
+        config_json: every setting, as `TrainConfig.to_json` writes them.
+    """
     with files.atomic(folder / CONFIG) as file:
         file.write(f"{config_json}\n".encode())
 
 
 def kept(folder: Path, step: int) -> Path:
-    """Where the generator of a step is kept for good."""
+    """Where the generator of a step is kept for good.
+
+    Args:
+        folder: the run's.
+        step: counted over all phases.
+
+    Returns:
+        The path of the model file in the folder's `checkpoints`.
+    """
     return folder / KEPT / f"step-{step:07d}.safetensors"
 
 
 def write_start(folder: Path, start: Mapping[str, Any]) -> None:
-    """Add a line about a process that begins or goes on with a run."""
+    """Add a line about a process that begins or goes on with a run.
+
+    Args:
+        folder: the run's.
+        start: the step, the program's versions and where it computes; what JSON holds.
+    """
     with (folder / STARTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(start) + "\n")
 
 
 def check_data(folder: Path, data: dict[str, Any]) -> None:
-    """Raise `ConfigError` if the run in `folder` began with other photos than `data` describes."""
+    """Raise `ConfigError` if the run in `folder` began with other photos than `data` describes.
+
+    Args:
+        folder: the run's.
+        data: by "data" and "validation" what `Sources.describe` says of them now; None for no validation photos.
+
+    Raises:
+        ConfigError: the run began with others, or what it began with cannot be read.
+    """
     try:
         began = json.loads((folder / DATA).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -122,7 +148,12 @@ def check_data(folder: Path, data: dict[str, Any]) -> None:
 
 
 def write_skipped(folder: Path, skipped: Mapping[str, str]) -> None:
-    """List the photos that were skipped so far, by name, each with its reason."""
+    """List the photos that were skipped so far, by name, each with its reason.
+
+    Args:
+        folder: the run's.
+        skipped: by the name of each such photo the reason, one of `SKIPS`; nothing is written if there are none.
+    """
     if skipped:
         with files.atomic(folder / SKIPPED) as file:
             for name, reason in sorted(skipped.items()):
@@ -141,7 +172,10 @@ class RunLog:
     def __init__(self, folder: Path, *, after_step: int) -> None:
         """What an earlier, killed process wrote beyond its last checkpoint, at `after_step`, is dropped.
 
-        Before the first step nothing counts: a run that goes on from there measures step 0 again.
+        Args:
+            folder: the run's.
+            after_step: of the last checkpoint. With 0, all is dropped: a run that goes on from there measures step 0
+                again.
         """
         after_step = after_step or -1
         self._path = folder / LOG
@@ -159,7 +193,13 @@ class RunLog:
         self._samples = folder / SAMPLES
 
     def scalars(self, step: int, kind: str, values: Mapping[str, Any]) -> None:
-        """One line; numbers also go to TensorBoard as `kind/name`."""
+        """One line; numbers also go to TensorBoard as `kind/name`.
+
+        Args:
+            step: after which the values hold.
+            kind: of line: train, validation or changed.
+            values: by name; what JSON holds.
+        """
         entry = {"step": step, "kind": kind, **values}
         self._file.write(json.dumps(entry) + "\n")
         self._file.flush()
@@ -169,7 +209,15 @@ class RunLog:
                     self._events.add_scalar(f"{kind}/{name}", value, step)
 
     def samples(self, step: int, samples: NDArray[np.uint8]) -> None:
-        """A grid of (N, 3, S, S, 3), as `sample_grid` draws it."""
+        """A grid of (N, 3, S, S, 3), as `sample_grid` draws it.
+
+        Args:
+            step: after which the generator drew them.
+            samples: RGB, uint8 (N, 3, S, S, 3): each photo gray, colored and true.
+
+        Raises:
+            PhotoError: the PNG file cannot be written.
+        """
         grid = sample_grid(samples)
         photo.save(photo.Photo(grid), self._samples / f"step-{step:07d}.png")
         if self._events:
@@ -190,7 +238,13 @@ class Reporter:
     """Tells a person, on stderr: a bar that moves on a terminal, plain lines elsewhere."""
 
     def update(self, phase: str, step: int, text: str) -> None:
-        """After every step."""
+        """After every step.
+
+        Args:
+            phase: its name.
+            step: how many are done, counted over all phases.
+            text: losses and pace.
+        """
 
     def line(self, text: str) -> None:
         """Something to keep on the screen."""
@@ -236,7 +290,17 @@ class _Clock:
 
 @contextmanager
 def reporter(steps: int, done: int, interval: int, *, quiet: bool) -> Iterator[Reporter]:
-    """A bar if stderr is a terminal and rich is installed, else a line every `interval` steps; `quiet` says nothing."""
+    """A bar if stderr is a terminal and rich is installed, else a line every `interval` steps; `quiet` says nothing.
+
+    Args:
+        steps: of the whole run.
+        done: how many are done already.
+        interval: steps between lines; the last step has one in any case.
+        quiet: whether nothing is said at all, as by all processes of a run but the first.
+
+    Yields:
+        What to tell of each step.
+    """
     if quiet:
         yield _Silent()
         return

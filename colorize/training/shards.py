@@ -141,6 +141,13 @@ def encode(image: Image.Image, settings: ShardSettings) -> bytes:
     """A photo, RGB, of the settings' short side or less, without metadata.
 
     Not `photo.save`, which writes files: a shard's members are made in memory.
+
+    Args:
+        image: mode RGB; one that is not made smaller loses its `info`.
+        settings: its short side in pixels, format and quality.
+
+    Returns:
+        A file of the settings' format; a small image keeps its size.
     """
     from PIL import Image
 

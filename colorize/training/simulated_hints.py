@@ -17,6 +17,13 @@ def simulate_hints(ab: Tensor, share: float) -> Tensor:
 
     Their number is drawn from a geometric distribution; each is a square patch of 1 to 9 px with the mean of the true
     colors under it; for one photo in a hundred all colors are shown (Zhang et al. 2017, arXiv 1705.02999, sec. 3.3).
+
+    Args:
+        ab: (B, 2, H, W), a* and b* over 110.
+        share: 0 to 1, of the photos that hints are drawn for.
+
+    Returns:
+        (B, 3, H, W): `ab` where it is given, and 1 there; 0 elsewhere.
     """
     count, _, height, width = ab.shape
     hints = ab.new_zeros(count, HINT_CHANNELS, height, width)
@@ -30,7 +37,14 @@ def simulate_hints(ab: Tensor, share: float) -> Tensor:
 
 
 def add_patches(hints: Tensor, ab: Tensor, sides: list[int], generator: torch.Generator | None = None) -> None:
-    """Into one photo's `hints` (3, H, W): a patch of each side somewhere, with the mean of `ab` (2, H, W) under it."""
+    """Into one photo's `hints` (3, H, W): a patch of each side somewhere, with the mean of `ab` (2, H, W) under it.
+
+    Args:
+        hints: (3, H, W), changed in place: `ab` and 1 where it is given.
+        ab: the true colors, (2, H, W), a* and b* over 110.
+        sides: px, of each patch; later ones cover earlier ones.
+        generator: draws the places; None: torch's default one.
+    """
     height, width = ab.shape[1:]
     for side in sides:
         top, left = (

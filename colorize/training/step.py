@@ -64,7 +64,15 @@ class Step:
         self.clip = clip
 
     def generator_step(self, batches: Sequence[Batch], g_optimizer: Optimizer) -> Losses:
-        """G alone on the sum of its terms."""
+        """G alone on the sum of its terms.
+
+        Args:
+            batches: the micro-batches of the step, one or more.
+            g_optimizer: of G.
+
+        Returns:
+            By name the mean of each term over the batches, unweighted; with `clip`, the norm of G's gradient before it.
+        """
         sums = _Sums(len(batches))
         for batch in self._accumulate(batches, self.generator):
             loss, terms = self._explicit(self._output(batch), batch)
@@ -101,7 +109,17 @@ class Step:
         return sums.means
 
     def adversarial_step(self, batches: Sequence[Batch], g_optimizer: Optimizer, d_optimizer: Optimizer) -> Losses:
-        """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4)."""
+        """D on these batches, then min_G: convince D, which holds still, and stay close to the truth (eq. 4).
+
+        Args:
+            batches: the micro-batches of the step, one or more; both updates see the same ones.
+            g_optimizer: of G.
+            d_optimizer: of D; not used if `adversarial_weight` is 0, as D is left out then.
+
+        Returns:
+            By name the losses of D's update and of G's: D's, the adversarial one, the terms, all unweighted; with
+            `clip`, the norm of G's gradient before it. Without D, as of `generator_step`.
+        """
         if not self.adversarial_weight:
             return self.generator_step(batches, g_optimizer)
         # A single batch's fakes serve both updates. Several would have to keep all their graphs until D is done.
