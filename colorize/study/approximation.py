@@ -92,7 +92,17 @@ def to_a(color: Tensor) -> Tensor:
 
 
 def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """The rule at each width with three seeds, by MSE; the coin at each width under both losses."""
+    """The rule at each width with three seeds, by MSE; the coin at each width under both losses.
+
+    Args:
+        seed: the first of the seeds; the others follow it.
+        quick: whether 5 steps are made instead of 1500, with one seed, at the smallest and the largest width only.
+
+    Returns:
+        What `approximation.json` holds of it. `x` are the places, `truth` the rule's a* there. `rule` has a record for
+        each width: `a`, the a* given at `x` by the first seed, and `rms`, each seed's distance from the truth. `coin`
+        has, for each loss, a record for each width: `a` again, and `mean`, each seed's mean a*.
+    """
     steps, seeds, widths = (5, 1, (WIDTHS[0], WIDTHS[-1])) if quick else (1500, 3, WIDTHS)
     truth = to_a(rule(seen_places())).flatten()
 

@@ -160,7 +160,15 @@ class Study:
 
 
 def all_runs(arms: Sequence[str] = (), seeds: int = 2) -> tuple[Run, ...]:
-    """Every arm's first seed, the most telling arms first, then second seeds."""
+    """Every arm's first seed, the most telling arms first, then second seeds.
+
+    Args:
+        arms: those that are wanted, keys of `ARMS`; none for all.
+        seeds: of each arm in `TWICE`; the other arms have one.
+
+    Returns:
+        The runs, in the order of training.
+    """
     order = [*FIRST, *(arm for arm in ARMS if arm not in FIRST)]
     first = [Run(arm, 0) for arm in order]
     further = [Run(arm, seed) for seed in range(1, seeds) for arm in TWICE]
@@ -171,7 +179,18 @@ def all_runs(arms: Sequence[str] = (), seeds: int = 2) -> tuple[Run, ...]:
 
 
 def train_arm(study: Study, run: Run) -> None:
-    """Train one arm, or what is missing of it. Raises `Interrupted` after a signal, when all is saved."""
+    """Train one arm, or what is missing of it.
+
+    Args:
+        study: the settings, the photos, and the folder for all runs.
+        run: the arm and the seed. Its folder gets the finished generator, and the time that training has taken so far.
+
+    Raises:
+        ConfigError: the run's folder was begun with other settings, or another process has it.
+        TrainingError: a loss is not a number, or the state to resume does not fit.
+        DataError: no photo can be used.
+        Interrupted: a signal came; all is saved.
+    """
     from colorize.training import runlog
     from colorize.training.config import TrainConfig, read_config
     from colorize.training.loop import train
@@ -196,6 +215,16 @@ def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None
 
     While weights move fast, running statistics fit neither them nor their average; every arm's are set anew, from the
     same photos.
+
+    Args:
+        config: of the run that trained the weights.
+        data: the photos that it trained on; the statistics are those of the first batches, 32 at most.
+        last: the file of the last generator, as `train` gave it.
+        target: the file of the finished generator.
+
+    Raises:
+        WeightsError: `last` is no whole file of a generator.
+        DataError: no photo can be used.
     """
     import torch
 

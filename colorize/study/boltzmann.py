@@ -100,7 +100,15 @@ def bars_and_stripes() -> Tensor:
 
 
 def data_moments(machine: BoltzmannMachine, visible: Tensor) -> Moments:
-    """Of pictures (N, V) and what the hidden units make of them."""
+    """Of pictures (N, V) and what the hidden units make of them.
+
+    Args:
+        machine: gives P(h = 1 | v).
+        visible: the pictures, each pixel 0 or 1.
+
+    Returns:
+        The means over the pictures of v · P(h = 1 | v), of v and of P(h = 1 | v).
+    """
     hidden = machine.hidden(visible)
     return Moments(visible.T @ hidden / len(visible), visible.mean(dim=0), hidden.mean(dim=0))
 
@@ -160,7 +168,16 @@ def _update(machine: BoltzmannMachine, positive: Moments, negative: Moments, rat
 
 @torch.no_grad()
 def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """Each method with three seeds, all with as many updates; the exact one with one seed, for each step takes long."""
+    """Each method with three seeds, all with as many updates; the exact one with one seed, for each step takes long.
+
+    Args:
+        seed: the first of the seeds; the others follow it.
+        quick: whether 20 updates are made instead of 20,000, with one seed.
+
+    Returns:
+        What `boltzmann.json` holds of it: the settings, `patterns`, which is the number of pictures, and `methods`,
+        what `train` gives for each seed, by the method's name.
+    """
     steps, interval, seeds = (20, 10, 1) if quick else (20_000, 200, 3)
     with torch.random.fork_rng(devices=[]):
         return {

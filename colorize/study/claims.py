@@ -84,7 +84,15 @@ class ClaimResult(NamedTuple):
 
 
 def evaluate_claim(claim: Claim, runs: Sequence[dict[str, Any]]) -> ClaimResult:
-    """Compare the claim with the `runs` of a study.json, which has at least one of each of its two arms."""
+    """Compare the claim with the `runs` of a study.json.
+
+    Args:
+        claim: two arms and a measure.
+        runs: at least one of each of the claim's two arms.
+
+    Returns:
+        The claim with its verdict and the intervals that it was decided on, as measured.
+    """
     better, worse = (_measures(runs, arm, claim.measure) for arm in (claim.better, claim.worse))
     pairs = [(b, w) for b in map(claim.of_better, better) for w in map(claim.of_worse, worse)]
     upper_lower = pairs if claim.higher else [(w, b) for b, w in pairs]

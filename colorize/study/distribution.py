@@ -111,10 +111,18 @@ class Unfrozen(nn.Module):
 
 
 def best_verdict(data: Tensor, generated: Tensor, *, frozen: bool = True) -> Tensor:
-    """The best D's probability of "real" where the densities are `data` and `generated`, of any one shape.
+    """The best D's probability of "real" where the densities are `data` and `generated`.
 
     p/(p + q) (Goodfellow et al. 2014, proposition 1). Without freezing D also lowers −log D(G(z)), beside its own
     halved loss, and the zero of the sum's derivative is (p + 2q)/(p + 3q): ¾ instead of ½ where both are alike.
+
+    Args:
+        data: density of the data, p, of any shape.
+        generated: density of what G makes, q, of the same shape.
+        frozen: whether D holds still while G learns.
+
+    Returns:
+        Probabilities, of the same shape; not a number where both densities are 0.
     """
     if frozen:
         return data / (data + generated)
@@ -131,6 +139,14 @@ def wasserstein(x: Tensor, mean: float = MEAN, sigma: float = SIGMA) -> float:
 
     In one dimension that is ∫ |F⁻¹ − G⁻¹| du, how far each number has to travel on average (Peyré & Cuturi 2019,
     eq. 2.37).
+
+    Args:
+        x: the numbers, in any order.
+        mean: of the normal distribution.
+        sigma: its standard deviation.
+
+    Returns:
+        The distance, in the unit of x; at least 0.
     """
     levels = (torch.arange(len(x), dtype=torch.float64) + 0.5) / len(x)
     wanted = mean + sigma * torch.special.ndtri(levels)
@@ -149,8 +165,15 @@ def binned(x: Tensor) -> tuple[Tensor, Tensor]:
 def divergences(generated: Tensor, data: Tensor) -> tuple[float, float]:
     """KL(generated ‖ data) and their Jensen-Shannon divergence, ½ KL(p ‖ m) + ½ KL(q ‖ m), m = ½(p + q), in nats.
 
-    Of shares over the same bins. KL the other way round would be infinite wherever the generator leaves a bin empty,
-    and is so for every one of these generators; the Jensen-Shannon divergence is log 2 at most.
+    KL the other way round would be infinite wherever the generator leaves a bin empty, and is so for every one of these
+    generators; the Jensen-Shannon divergence is log 2 at most.
+
+    Args:
+        generated: (bins,), shares of what G makes.
+        data: (bins,), shares of the data, over the same bins.
+
+    Returns:
+        KL, then the Jensen-Shannon divergence.
     """
     middle = (generated + data) / 2
     kl, to_generated, to_data = (
@@ -163,9 +186,19 @@ def divergences(generated: Tensor, data: Tensor) -> tuple[float, float]:
 def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[str, Any]:
     """Play `steps` updates of G and record the distances of its distribution from the data.
 
-    Rates fall to 0 over the second half, as in training. Gives lists of numbers by step: `w1` Wasserstein-1, `kl` of
-    G's distribution from the data, `jsd`, `d_reading` what D's loss says the JSD is (log 2 − D's loss, right for the
-    best D and too low for any other), `mean` and `sigma` of G; and `frames`.
+    Rates fall to 0 over the second half, as in training.
+
+    Args:
+        game: how it is played.
+        seed: of weights, noise and data.
+        steps: updates of G.
+        frames: the steps at which a picture is recorded; the last one is in any case.
+
+    Returns:
+        Lists of numbers by `step`: `w1` Wasserstein-1, `kl` of G's distribution from the data, `jsd`, `d_reading` what
+        D's loss says the JSD is (log 2 − D's loss, right for the best D and too low for any other; None at step 0),
+        `mean` and `sigma` of G; then `frames`, and D's mean probability of "real" at the end, `verdict_on_data` and
+        `verdict_on_generated`.
     """
     torch.manual_seed(seed)
     generator, discriminator = NoiseGenerator(), PointDiscriminator()
@@ -201,7 +234,16 @@ def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[
 
 
 def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """Play every game with three seeds; quick: a little, with one."""
+    """Play every game with three seeds.
+
+    Args:
+        seed: the first of the seeds; the others follow it.
+        quick: whether only 10 updates of G are played instead of 500, with one seed.
+
+    Returns:
+        What `distribution.json` holds of it: the settings, and `games`, by name each one's `Game` and `plays`, what
+        `play` gives for each seed. Only the first seed has other frames than the last.
+    """
     steps, seeds = (10, 1) if quick else (500, 3)
     with torch.random.fork_rng(devices=[]):
         played = {

@@ -78,9 +78,19 @@ def file_name(name: str) -> str:
 
 
 def draw_from(data: Path, names: Sequence[str], out: Path) -> Iterator[Path]:
-    """Draw figures out of the JSON files in `data` into the folder `out`; gives each one's path.
+    """Draw figures out of the JSON files in `data` into the folder `out`.
 
-    Raises `DataError` for a file that is missing or holds something else, `ConfigError` without matplotlib.
+    Args:
+        data: the folder of the JSON files, and of the strips that a study's belong to.
+        names: of the figures, keys of `FIGURES`.
+        out: the folder for the figures, which is made if it is not there.
+
+    Yields:
+        Each figure's path, once it is written.
+
+    Raises:
+        DataError: a file is missing or holds something else.
+        MissingExtra: matplotlib is not installed.
     """
     require_matplotlib()
     from matplotlib import rc_context
@@ -136,7 +146,15 @@ def _figure(width: float, height: float, gap: float = 0.04) -> Figure:
 
 
 def draw_frames(result: dict[str, Any], _data: Path) -> Figure:
-    """Goodfellow et al. 2014, figure 1: the densities and D, and below them where G sends z."""
+    """Goodfellow et al. 2014, figure 1: the densities and D, and below them where G sends z.
+
+    Args:
+        result: what `distribution.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a column for each frame of the shown game's first play.
+    """
     from colorize.study.distribution import SHOWN_GAME
 
     frames = result["games"][SHOWN_GAME]["plays"][0]["frames"]
@@ -157,7 +175,15 @@ def draw_frames(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_games(result: dict[str, Any], _data: Path) -> Figure:
-    """Where every way to play has ended."""
+    """Where every way to play has ended.
+
+    Args:
+        result: what `distribution.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a panel for each game, with its first play's last frame.
+    """
     games = result["games"]
     figure = _figure(_WIDE, 2.6)
     axes = figure.subplots(1, len(games), sharex=True, sharey=True, squeeze=False)[0]
@@ -170,7 +196,15 @@ def draw_games(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_distances(result: dict[str, Any], _data: Path) -> Figure:
-    """Wasserstein-1 and KL by step for every way to play, and D's own reading of the distance."""
+    """Wasserstein-1 and KL by step for every way to play, and D's own reading of the distance.
+
+    Args:
+        result: what `distribution.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: three panels, with a line for every play; in the third, the shown game's plays only.
+    """
     from colorize.study.distribution import SHOWN_GAME
 
     figure = _figure(_WIDE, 3.0)
@@ -218,7 +252,15 @@ def _on_axis(z: float, frame: dict[str, Any]) -> float:
 
 
 def draw_saturation(result: dict[str, Any], _data: Path) -> Figure:
-    """The two losses' slopes; the gradients a sure D leaves to G; and the games after that."""
+    """The two losses' slopes; the gradients a sure D leaves to G; and the games after that.
+
+    Args:
+        result: what `saturation.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: four panels, the last two for the games by SGD and by Adam.
+    """
     colors = {"minimax": SKY, "bce": VERMILION}
     labels = {"minimax": "minimax: log(1 − D)", "bce": "non-saturating: −log D"}
     figure = _figure(_WIDE, 3.0)
@@ -243,7 +285,15 @@ def draw_saturation(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_two_colors(result: dict[str, Any], _data: Path) -> Figure:
-    """Top: shapes under every loss. Below: the color each shape got, in the plane of a* and b*."""
+    """The color each shape got, in the plane of a* and b*.
+
+    Args:
+        result: what `two-colors.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a row for each frequency of red, a panel for each loss; the circles hold the colors that exist.
+    """
     figure = _figure(_WIDE, 2.6 * len(result["cases"]))
     cases = result["cases"]
     rows = figure.subfigures(len(cases), 1, squeeze=False)[:, 0]
@@ -260,7 +310,15 @@ def draw_two_colors(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_shapes(result: dict[str, Any], _data: Path) -> Figure:
-    """The same gray shapes, what they may be, and what every loss makes of them."""
+    """The same gray shapes, what they may be, and what every loss makes of them.
+
+    Args:
+        result: what `two-colors.json` holds; the first of its cases is drawn.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a column for each shape; a row for what is seen, for one truth, and for each draw of each loss.
+    """
     rows = []
     for key, drawn in result["cases"][0]["pictures"].items():
         label = {"gray": "seen", "truth": "one truth"}.get(key) or TWO_COLOR_ARMS[key][0]
@@ -311,7 +369,15 @@ METHOD_COLORS = {"CD-1": ORANGE, "CD-10": BLUE, "PCD-1": VERMILION, "PCD-1, fall
 
 
 def draw_likelihoods(result: dict[str, Any], _data: Path) -> Figure:
-    """The exact log-likelihood by step: each method's first seed, and where all seeds have ended."""
+    """The exact log-likelihood by step: each method's first seed, and where all seeds have ended.
+
+    Args:
+        result: what `boltzmann.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: two panels on one scale, in nats per pattern.
+    """
     figure = _figure(_WIDE, 3.2)
     curves, ends = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
     best = -math.log(result["patterns"])
@@ -333,7 +399,15 @@ def draw_likelihoods(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_machines(result: dict[str, Any], _data: Path) -> Figure:
-    """What each machine draws, and its weights as pictures."""
+    """What each machine draws, and its weights as pictures.
+
+    Args:
+        result: what `boltzmann.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a row for each method's first seed, samples on the left, weights on the right.
+    """
     side, methods = result["side"], result["methods"]
     figure = _figure(_WIDE, 0.5 * len(methods) + 0.3)
     axes = figure.subplots(len(methods), 2, squeeze=False, width_ratios=[20, result["hidden"]])
@@ -368,7 +442,15 @@ def _tiles(ax: Axes, pictures: list[list[float]], side: int, colors: str) -> Non
 
 
 def draw_widths(result: dict[str, Any], _data: Path) -> Figure:
-    """By a rule: how far from it by width, and three fits. By a coin: what each loss makes of every width."""
+    """By a rule: how far from it by width, and three fits. By a coin: what each loss makes of every width.
+
+    Args:
+        result: what `approximation.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: three panels, two for the rule and one for the coin.
+    """
     figure = _figure(_WIDE, 3.0)
     errors, fits, tossed = figure.subplots(1, 3)
     widths = [record["width"] for record in result["rule"]]
@@ -400,7 +482,15 @@ def draw_widths(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_histograms(result: dict[str, Any], _data: Path) -> Figure:
-    """Shares of a* and b* over all pixels, truth and each arm, log scale (as Isola et al. 2017, figure 7)."""
+    """Shares of a* and b* over all pixels, truth and each arm, log scale (as Isola et al. 2017, figure 7).
+
+    Args:
+        result: what `study.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a* above and b* below, a column for each arm's first seed.
+    """
     runs = _first_seeds(result)
     figure = _figure(_WIDE, 3.4)
     axes = figure.subplots(2, len(runs), sharex=True, sharey=True, squeeze=False)
@@ -437,7 +527,15 @@ INTERVALS = {
 
 
 def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
-    """Every measure of every run with its 95 % interval; the arrow points to better."""
+    """Every measure of every run with its 95 % interval; the arrow points to better.
+
+    Args:
+        result: what `study.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a panel for each measure of `INTERVALS`, with a line for each run.
+    """
     runs = _by_arm(result)
     figure = _figure(_WIDE, 1.2 + 0.36 * len(runs))
     axes = figure.subplots(2, 4, sharey=True).flatten()
@@ -455,7 +553,15 @@ def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_sharpness(result: dict[str, Any], _data: Path) -> Figure:
-    """Energy of chroma's gradient over the truth's, by the size of blocks."""
+    """Energy of chroma's gradient over the truth's, by the size of blocks.
+
+    Args:
+        result: what `study.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: one panel, with a line for each run, both scales logarithmic.
+    """
     from matplotlib.ticker import NullFormatter, ScalarFormatter
 
     scales = result["protocol"]["scales"]
@@ -488,7 +594,15 @@ def draw_sharpness(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
-    """The share of each run's photos taken for real: by the one judge, and by one that knows only this run."""
+    """The share of each run's photos taken for real: by the one judge, and by one that knows only this run.
+
+    Args:
+        result: what `study.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a panel for each of the two, with a line for each run.
+    """
     runs = _by_arm(result)
     figure = _figure(8.0, 1.0 + 0.22 * len(runs))
     together, alone = figure.subplots(1, 2, sharey=True)
@@ -510,7 +624,18 @@ def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_strips(result: dict[str, Any], data: Path) -> Figure:
-    """The same photos under every arm."""
+    """The same photos under every arm.
+
+    Args:
+        result: what `study.json` holds.
+        data: its folder, in which the strips are.
+
+    Returns:
+        The figure: a row for each photo; a column for the truth, for gray and for each arm.
+
+    Raises:
+        DataError: a strip is missing or cannot be read.
+    """
     import numpy as np
 
     from colorize import photo
@@ -540,7 +665,16 @@ def draw_strips(result: dict[str, Any], data: Path) -> Figure:
 
 
 def strip_path(data: Path, arm: str, name: str) -> Path:
-    """A sample photo under an arm: as the study wrote it, or the smaller one of the report's own folder."""
+    """A sample photo under an arm: as the study wrote it, or the smaller one of the report's own folder.
+
+    Args:
+        data: the folder that study.json is in.
+        arm: an arm, "truth" or "gray".
+        name: of the photo, without its suffix.
+
+    Returns:
+        The path of the smaller one where there is one, else that of the other, which may be missing.
+    """
     folder = data / "strips" / arm
     small = folder / f"{name}.jpg"
     return small if small.is_file() else folder / f"{name}.png"

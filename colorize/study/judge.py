@@ -18,10 +18,17 @@ _PENALTY = 0.01  # L2, on standardized features
 
 
 def taken_for_real(real: Tensor, colored: Mapping[str, Tensor], weights: Mapping[str, float]) -> dict[str, Tensor]:
-    """Whether each photo is taken for real, 0 or 1, (N,): of every key of `colored` and of "real" itself.
+    """Whether each photo is taken for real.
 
-    `real` and each of `colored` are features (N, F) of the same photos in the same order. Real and colored count for
-    the same in training; among the colored, each as `weights` says.
+    Real and colored count for the same in training.
+
+    Args:
+        real: (N, F), features of the photos themselves.
+        colored: (N, F) by name, features of the same photos in the same order, as each name colors them.
+        weights: by the same names, how much each counts among the colored; only their ratios matter.
+
+    Returns:
+        (N,), 0 or 1, for each name in `colored`, and for "real" itself.
     """
     names = list(colored)
     folds = torch.arange(len(real)) % FOLDS

@@ -149,7 +149,19 @@ def to_html(markdown: str) -> str:
 
 
 def write_report(data: Path, out: Path) -> list[Path]:
-    """Figures and pages of what is in `data`, which `collect` gave; gives the paths of the pages."""
+    """Figures and pages of what is in `data`.
+
+    Args:
+        data: the folder that `collect` gave.
+        out: the report's folder.
+
+    Returns:
+        The paths of the pages: README.md and index.html in `out`.
+
+    Raises:
+        DataError: a file is missing or holds something else.
+        MissingExtra: matplotlib is not installed.
+    """
     markdown = render(data)
     for path in draw_from(data, list(FIGURES), out):
         print(f"report: {path}", file=sys.stderr, flush=True)
@@ -169,12 +181,28 @@ def percent(share: float) -> str:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """With a minus sign that is one."""
+    """With a minus sign that is one.
+
+    Args:
+        value: the number.
+        digits: after the point.
+
+    Returns:
+        −1.234 as "−1.23".
+    """
     return f"{value:.{digits}f}".replace("-", "−")
 
 
 def interval(measure: Mapping[str, float] | Interval, digits: int = 2) -> str:
-    """0.52 (0.50 to 0.54)."""
+    """0.52 (0.50 to 0.54).
+
+    Args:
+        measure: the value and the ends of its interval, also as the object in study.json.
+        digits: of each number, after the point.
+
+    Returns:
+        The text.
+    """
     value, low, high = measure if isinstance(measure, Interval) else Interval(**measure)
     return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
 
@@ -185,7 +213,15 @@ def steps(count: float) -> str:
 
 
 def figure_block(name: str, caption: str) -> str:
-    """A figure with its caption and the command that makes it."""
+    """A figure with its caption and the command that makes it.
+
+    Args:
+        name: a key of `FIGURES`.
+        caption: whole sentences, in Markdown.
+
+    Returns:
+        Markdown.
+    """
     plot = FIGURES[name]
     return f"![{plot.shows}]({file_name(name)})\n\n<sub>{caption} Drawn by `{figure_command(name)}`.</sub>"
 

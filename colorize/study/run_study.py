@@ -35,7 +35,16 @@ def write_study(study: Study) -> Path:
 
 
 def made_up_photos(folder: Path, count: int = 12, side: int = 112) -> Path:
-    """Soft blobs of color, where --quick has nothing better to train on."""
+    """Soft blobs of color, where --quick has nothing better to train on.
+
+    Args:
+        folder: for the photos, which are PNG files; it is made if it is not there.
+        count: of photos. The same number gives the same ones.
+        side: px, of each; they are square.
+
+    Returns:
+        The folder.
+    """
     import numpy as np
     from PIL import Image
 

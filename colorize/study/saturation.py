@@ -30,7 +30,15 @@ _G_LR = {"sgd": 0.05, "adam": 2e-3}
 
 
 def slopes(name: str, logits: Tensor) -> Tensor:
-    """|∂ loss of G / ∂ logit| of an objective at each of the logits (N,)."""
+    """|∂ loss of G / ∂ logit| of an objective at each of the logits (N,).
+
+    Args:
+        name: a key of `OBJECTIVES`.
+        logits: D's, of what G makes.
+
+    Returns:
+        (N,), at least 0.
+    """
     logits = logits.detach().requires_grad_()
     loss = OBJECTIVES[name].generator(logits) * len(logits)  # a mean over logits that do not see each other
     (gradient,) = torch.autograd.grad(loss, logits)
@@ -38,7 +46,15 @@ def slopes(name: str, logits: Tensor) -> Tensor:
 
 
 def gradient_norms(generator: nn.Module, discriminator: nn.Module) -> dict[str, float]:
-    """‖∂ loss of G / ∂ G's parameters‖₂ under each objective of `COMPARED`."""
+    """‖∂ loss of G / ∂ G's parameters‖₂ under each objective of `COMPARED`.
+
+    Args:
+        generator: G; it makes numbers of `even_noise()`.
+        discriminator: D, which judges them.
+
+    Returns:
+        The norms, by the names of the objectives.
+    """
     z = even_noise()
     norms = {}
     for name in COMPARED:
@@ -49,7 +65,16 @@ def gradient_norms(generator: nn.Module, discriminator: nn.Module) -> dict[str, 
 
 
 def head_start(seed: int, steps: int) -> dict[str, Any]:
-    """D learns for `steps` while G holds still; by step: D(G(z)) and the gradient G would get from either loss."""
+    """D learns for `steps` while G holds still.
+
+    Args:
+        seed: of weights, noise and data.
+        steps: updates of D, up to the last record.
+
+    Returns:
+        Lists of numbers by `step`: `verdict`, the mean D(G(z)), and for each objective of `COMPARED` the norm of the
+        gradient that G would get from it.
+    """
     torch.manual_seed(seed)
     generator, discriminator = NoiseGenerator(), PointDiscriminator()
     step = _step("bce", generator, discriminator)
@@ -66,7 +91,18 @@ def head_start(seed: int, steps: int) -> dict[str, Any]:
 
 
 def play_on(objective: str, optimizer: str, seed: int, lead: int, steps: int) -> dict[str, Any]:
-    """D has learned for `lead` steps; then both learn by turns. By step: Wasserstein-1 distance and D(G(z))."""
+    """D has learned for `lead` steps; then both learn by turns.
+
+    Args:
+        objective: of both, a key of `OBJECTIVES`; in the lead D learns by it too.
+        optimizer: of G, one of `OPTIMIZERS`; D's is Adam.
+        seed: of weights, noise and data.
+        lead: steps of D alone.
+        steps: of both, up to the last record.
+
+    Returns:
+        Lists of numbers by `step`: `w1`, the Wasserstein-1 distance, and `verdict`, the mean D(G(z)).
+    """
     torch.manual_seed(seed)
     generator, discriminator = NoiseGenerator(), PointDiscriminator()
     step = _step(objective, generator, discriminator)
@@ -89,7 +125,16 @@ def play_on(objective: str, optimizer: str, seed: int, lead: int, steps: int) ->
 
 
 def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """The slopes by D's verdict, the gradients while D learns alone, and the games after that; three seeds."""
+    """The slopes by D's verdict, the gradients while D learns alone, and the games after that; three seeds.
+
+    Args:
+        seed: the first of the seeds; the others follow it.
+        quick: whether D leads by 20 steps and 10 follow, instead of 200 and 400, with one seed.
+
+    Returns:
+        What `saturation.json` holds of it: the settings; `slopes`, by objective, at each `verdict`; `head_start`, what
+        that function gives for each seed; and `games`, what `play_on` gives for each seed, by optimizer and objective.
+    """
     lead, steps, seeds = (20, 10, 1) if quick else (200, 400, 3)
     logits = torch.linspace(-8, 8, 65)
     with torch.random.fork_rng(devices=[]):

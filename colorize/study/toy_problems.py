@@ -29,7 +29,19 @@ _DIGITS = 4  # significant ones in the file
 
 
 def run_toy_problem(name: str, seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """The numbers of one problem, as they stand in its file. Raises `MissingExtra` where there is no torch."""
+    """The numbers of one problem, as they stand in its file.
+
+    Args:
+        name: one of `TOY_PROBLEMS`.
+        seed: of all that is random; at least 0.
+        quick: whether only a few steps are made, to see that it all runs.
+
+    Returns:
+        A JSON object of format 1, its numbers with four significant digits.
+
+    Raises:
+        MissingExtra: torch, or something else that training needs, is not installed.
+    """
     require("study", "training", *EXTRAS["train"])
     from colorize.study import approximation, boltzmann, distribution, saturation, two_colors
 
@@ -42,7 +54,12 @@ def run_toy_problem(name: str, seed: int = 0, *, quick: bool = False) -> dict[st
 
 
 def write_json(target: Path, result: dict[str, Any]) -> None:
-    """Whole or not at all; one entry a line at the top, so that changes can be read."""
+    """Whole or not at all; one entry a line at the top, so that changes can be read.
+
+    Args:
+        target: the file, which is replaced if it is there. Its folder is made if it is not.
+        result: the object, of what JSON can hold.
+    """
     entries = ",\n".join(f"{json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}" for key, value in result.items())
     with files.atomic(target) as file:
         file.write(f"{{\n{entries}\n}}\n".encode())

@@ -100,6 +100,14 @@ def draw_shapes(count: int, red: float, rng: torch.Generator) -> Shapes:
     """`count` pictures with one disc, square or diamond each, red with the probability `red` and else blue.
 
     Everything but the color is drawn before and without it.
+
+    Args:
+        count: of pictures, N.
+        red: from 0 to 1.
+        rng: where all chance comes from.
+
+    Returns:
+        The pictures, `SIDE` px high and wide: `l` in [−1, 1], `ab` over 110 and 0 outside the shape.
     """
 
     def uniform(low: float, high: float) -> Tensor:
@@ -122,7 +130,15 @@ def draw_shapes(count: int, red: float, rng: torch.Generator) -> Shapes:
 
 
 def mean_colors(ab: Tensor, masks: Tensor) -> Tensor:
-    """Mean a* and b* of each shape (N, 2), without its outermost pixels, where it meets what is behind."""
+    """Mean a* and b* of each shape, without its outermost pixels, where it meets what is behind.
+
+    Args:
+        ab: (N, 2, S, S), a* and b* over 110.
+        masks: (N, 1, S, S), 1 within a shape and 0 elsewhere.
+
+    Returns:
+        (N, 2), a* and b*.
+    """
     masks = -F.max_pool2d(-masks, 3, stride=1, padding=1)  # 1 where all eight neighbors are within
     return (ab * masks).sum(dim=(2, 3)) / masks.sum(dim=(2, 3)) * AB_RANGE
 
@@ -146,7 +162,17 @@ def best_answers(red: float) -> dict[str, list[float]]:
 
 
 def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
-    """A generator from `seed` that has met nothing but this arm's loss; in eval mode, its noise left on."""
+    """A generator from `seed` that has met nothing but this arm's loss.
+
+    Args:
+        arm: the loss, and where noise comes in.
+        red: the share of red shapes, from 0 to 1.
+        settings: sizes, steps and rates.
+        seed: of weights, shapes and noise.
+
+    Returns:
+        The generator, `l` (N, 1, S, S) to `ab` (N, 2, S, S), in eval mode, its noise left on.
+    """
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     dropout = 0.5 if arm.noise == "dropout" else 0.0
@@ -185,7 +211,16 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
 def measure(generator: nn.Module, arm: Arm, shapes: Shapes, draws: int) -> dict[str, Any]:
     """Which colors the shapes are given; over `draws` draws of the noise, if there is any.
 
-    `near`, `red`, `blue` are shares of all answers, `both` of the shapes that got each color at least once.
+    Args:
+        generator: from `train`.
+        arm: what it learned from.
+        shapes: N of them, what is colored.
+        draws: of the noise, for each shape; an arm without noise gives one answer.
+
+    Returns:
+        `near`, `red`, `blue`: shares of all answers, `near` for either color; `red_of_near`: the share of red among
+        those; `both`: the share of the shapes that got each color at least once; `mean`: a* and b* over all answers;
+        `points`: a* and b* of each shape, N of them, in the first draw.
     """
     torch.manual_seed(_CHANCE)
     answers = torch.stack(
@@ -206,7 +241,16 @@ def measure(generator: nn.Module, arm: Arm, shapes: Shapes, draws: int) -> dict[
 
 @torch.no_grad()
 def pictures(generators: dict[str, nn.Module], shapes: Shapes) -> dict[str, list[dict[str, Any]]]:
-    """sRGB of the first few shapes: as seen, one truth, and under each generator, with noise in two draws."""
+    """sRGB of the first few shapes: as seen, one truth, and under each generator, with noise in two draws.
+
+    Args:
+        generators: from `train`, by the names of their arms.
+        shapes: of which the first 8 are shown.
+
+    Returns:
+        By "gray", "truth" and the names of arms: each draw's pictures, as text: `shape`, which is (N, S, S, 3), and
+        `zlib`, their 8-bit levels compressed, in base64.
+    """
     torch.manual_seed(_CHANCE)
     l, ab = shapes.l[:_SHOWN], shapes.ab[:_SHOWN]
     shown = {"gray": [_packed(l, torch.zeros_like(ab))], "truth": [_packed(l, ab)]}
@@ -216,7 +260,16 @@ def pictures(generators: dict[str, nn.Module], shapes: Shapes) -> dict[str, list
 
 
 def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
-    """Every arm, where red is as frequent as blue and where it is three times as frequent."""
+    """Every arm, where red is as frequent as blue and where it is three times as frequent.
+
+    Args:
+        seed: of every arm's training; the shapes that are measured on do not depend on it.
+        quick: whether small networks make two steps, and few shapes are measured.
+
+    Returns:
+        What `two-colors.json` holds of it: `colors`, the settings, and `cases`, one for each frequency, with `red`,
+        `best` from `best_answers`, `arms`, by name what `measure` gives, and `pictures`.
+    """
     settings = _QUICK if quick else Settings()
     cases = []
     with torch.random.fork_rng(devices=[]):
