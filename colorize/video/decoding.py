@@ -331,12 +331,30 @@ def open_film(path: str | os.PathLike[str], options: FilmOptions = _DEFAULTS) ->
 
 
 def luma_of(frame: VideoFrame, layout: Layout) -> Codes:
-    """The luma plane (H, W) of a frame: a view, uint8 or uint16."""
+    """The luma plane (H, W) of a frame: a view, uint8 or uint16.
+
+    Args:
+        frame: as it is decoded, or to be filled.
+        layout: of its film.
+
+    Returns:
+        The plane's codes in the frame's own memory.
+    """
     return plane_of(frame, 0, (layout.height, layout.width), layout.code.dtype)
 
 
 def plane_of(frame: VideoFrame, number: int, shape: tuple[int, int], dtype: type[Any]) -> Codes:
-    """A plane of a frame as an array, without a copy."""
+    """A plane of a frame as an array, without a copy.
+
+    Args:
+        frame: a planar one.
+        number: of the plane: 0 is luma, 1 Cb, 2 Cr.
+        shape: its rows and columns.
+        dtype: of its codes, uint8 or uint16.
+
+    Returns:
+        The plane (rows, columns) without the padding of its rows.
+    """
     plane = frame.planes[number]
     rows, columns = shape
     each = np.dtype(dtype).itemsize

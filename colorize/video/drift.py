@@ -64,6 +64,9 @@ class Drift:
             levels: gray levels (h, w).
             carried: the colors (2, h, w) that earlier key frames have given it.
             trust: in them (h, w), 0 or more.
+
+        Returns:
+            What its ab get added, by band of lightness (BANDS, 2).
         """
         kept = self.count(ab, levels)
         seen = _by_band(levels, trust) + _SEEN_LEAST * levels.size
@@ -71,7 +74,15 @@ class Drift:
         return _limited(kept[:, None] * np.stack(means, axis=-1), ab, levels)
 
     def count(self, ab: FloatArray, levels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Count a key frame, and tell the share (BANDS,) of those before it."""
+        """Count a key frame, and tell the share (BANDS,) of those before it.
+
+        Args:
+            ab: the network's colors (2, h, w).
+            levels: gray levels (h, w).
+
+        Returns:
+            How much those before it count by now, of all with this one: 0 to 1 for each band.
+        """
         level = float(levels.mean()) + 1
         change = math.log(level / self.memory.level) if self.memory.level > 0 else 0.0
         # A flickering exposure changes less; in a fade from black all was pale.
@@ -82,7 +93,16 @@ class Drift:
 
 
 def corrected(ab: FloatArray, levels: NDArray[np.uint8], correction: Correction) -> FloatArray:
-    """A key frame's colors (2, h, w) without their drift."""
+    """A key frame's colors (2, h, w) without their drift.
+
+    Args:
+        ab: the network's colors (2, h, w).
+        levels: gray levels (h, w).
+        correction: as `Drift.correction` gives it.
+
+    Returns:
+        New colors. Between the middles of two bands, a level gets the weighted mean of both corrections.
+    """
     by_level = (correction.T @ _HATS).astype(np.float32)  # (2, levels)
     return np.asarray(ab + by_level[:, levels])
 

@@ -199,7 +199,15 @@ class FilmWriter:
 
 
 def check_codec(film: Film, options: FilmOptions) -> None:
-    """Check that the codec takes the film's pictures. Raises `ConfigError`."""
+    """Check that the codec takes the film's pictures.
+
+    Args:
+        film: whose size and format of pixels matter here.
+        options: of which the codec matters here.
+
+    Raises:
+        ConfigError: the codec does not take them.
+    """
     if options.codec in _ONLY_420 and film.layout.shared != (2, 2):
         raise ConfigError(f"codec {options.codec} takes pictures of 4:2:0 only, {film.path} has {film.layout.pix_fmt}")
     width, height, (across, down) = film.layout.width, film.layout.height, film.layout.shared
@@ -281,7 +289,15 @@ def colored(frame: VideoFrame, chroma: Codes, layout: Layout) -> VideoFrame:
 
 
 def check_target(name: str, suffix: str) -> None:
-    """Check that films can be written under such a name. Raises `FilmError`."""
+    """Check that films can be written under such a name.
+
+    Args:
+        name: of the result, for the message.
+        suffix: of that name, with its dot, in any case.
+
+    Raises:
+        FilmError: the suffix is another one than that of Matroska.
+    """
     if suffix.lower() != CONTAINER:
         raise FilmError(f"{name}: expected a name that ends in {CONTAINER}: films are written as Matroska")
 

@@ -230,6 +230,19 @@ class Coloring:
         place: Place | None = None,
         conditions: FrameConditions = NOTHING_SAID,
     ) -> None:
+        """Nothing is decoded yet.
+
+        Args:
+            film: an open one.
+            options: of which strength, look, shadows, lights and size matter here.
+            film_options: of which every, start and cuts matter here.
+            colorizer: colors the key frames.
+            place: where to go on; None is the beginning.
+            conditions: as of `colorize_film`.
+
+        Raises:
+            ConfigError: the film or the model does not take the conditions.
+        """
         self.film = film
         self._painter = FramePainter(film.layout, options, colorizer.engine, film_options, conditions)
         self._every = film_options.every

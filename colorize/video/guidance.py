@@ -91,13 +91,24 @@ class Guidance:
             number: of the frame.
             seconds: its time.
             before: that of the frame before it, if there is one.
+
+        Returns:
+            What is given for its number, then what is given for times that it is the first frame to reach.
         """
         first = 0 if before is None else bisect_right(self._times, before + TOLERANCE)
         times = self._times[first : bisect_right(self._times, seconds + TOLERANCE)]
         return [self._given[each] for each in (number, *times) if each in self._given]
 
     def match(self, levels: NDArray[np.uint8], numbers: tuple[int, ...]) -> Match | None:
-        """What upright small levels (h, w) show of pictures in color, by their numbers."""
+        """What upright small levels (h, w) show of pictures in color, by their numbers.
+
+        Args:
+            levels: gray levels of a frame, turned upright.
+            numbers: of the pictures, as of `Said`.
+
+        Returns:
+            The colors found; None without pictures, or for a model that follows none.
+        """
         references = [self._references[number] for number in numbers if number in self._references]
         return match(self._engine, Image.fromarray(levels), references) if references else None
 
@@ -108,6 +119,9 @@ class Guidance:
             frames: so many there are.
             start: seconds at which they begin.
             length: seconds that they last, if that is known.
+
+        Returns:
+            A line for each moment that is not among them.
         """
         return [
             f"what is given for {called(each)}: there is no such frame"
@@ -174,7 +188,15 @@ class Points:
     levels: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))  # (n,): where they began, less the mean
 
     def with_hints(self, hints: FloatArray, levels: NDArray[np.uint8]) -> Points:
-        """With more of them, (4, h, w), which take the place of those at the same pixels."""
+        """With more of them, (4, h, w), which take the place of those at the same pixels.
+
+        Args:
+            hints: of the same frame, as of `hint_array`.
+            levels: gray levels (h, w) of that frame.
+
+        Returns:
+            New points: the ones that are left, then a point for each hinted pixel.
+        """
         rows, columns = np.nonzero(hints[2])
         rest = self._chosen(hints[2][self._pixels] == 0)
         places = np.stack([columns, rows], axis=1).astype(np.float32)
@@ -186,7 +208,15 @@ class Points:
         )
 
     def moved(self, motion: Motion, levels: NDArray[np.uint8]) -> Points:
-        """To the next frame, which has these levels (h, w). Those that are not found there are left out."""
+        """To the next frame, which has these levels (h, w). Those that are not found there are left out.
+
+        Args:
+            motion: from the frame of these points to the next one.
+            levels: gray levels of the next one.
+
+        Returns:
+            The points there: not those that left the picture, were hidden, or changed their level too much.
+        """
         if not len(self.places):
             return self
         height, width = levels.shape

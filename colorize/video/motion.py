@@ -29,6 +29,13 @@ def motion_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[Mo
     """Motion from each of two frames (h, w) to the other.
 
     A pixel's motion is trusted where the motion back leads to where it came from, and its level is found again.
+
+    Args:
+        one: gray levels of a frame.
+        other: those of its neighbor.
+
+    Returns:
+        The motion from `one` to `other`, and that back. In frames with a side below 16 pixels nothing moves, for sure.
     """
     if min(one.shape) < _LEAST_SIDE:
         still = np.zeros((2, *one.shape), np.float32), np.ones(one.shape, np.float32), grid(*one.shape)
@@ -38,7 +45,15 @@ def motion_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[Mo
 
 
 def moved(x: FloatArray, places: FloatArray) -> FloatArray:
-    """`x` (C, h, w) at `places` (2, h, w): columns and rows, between pixels as well, the border continued."""
+    """`x` (C, h, w) at `places` (2, h, w): columns and rows, between pixels as well, the border continued.
+
+    Args:
+        x: values of a frame, float32.
+        places: in that frame, for each pixel of another one.
+
+    Returns:
+        The values (C, h, w) for the pixels of the other one, float32.
+    """
     columns, rows = places
     result = np.empty((len(x), *columns.shape), np.float32)
     for plane, target in zip(x, result, strict=True):  # one by one: OpenCV is four times as fast with single planes
@@ -48,7 +63,15 @@ def moved(x: FloatArray, places: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=4)
 def grid(height: int, width: int) -> FloatArray:
-    """Column and row of each pixel (2, h, w)."""
+    """Column and row of each pixel (2, h, w).
+
+    Args:
+        height: rows.
+        width: columns.
+
+    Returns:
+        float32. Calls share the array: it must not be changed.
+    """
     rows, columns = np.indices((height, width), np.float32)
     return np.stack([columns, rows])
 

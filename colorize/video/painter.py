@@ -45,7 +45,18 @@ class FramePainter:
         film_options: FilmOptions = _FILM_DEFAULTS,
         conditions: FrameConditions = NOTHING_SAID,
     ) -> None:
-        """Raises `ConfigError` for conditions that are not for this film, or not for this engine's model."""
+        """Look at all that is given. No frame is colored yet.
+
+        Args:
+            layout: of the frames.
+            options: of which strength, look, shadows, lights and size matter here.
+            engine: what runs the network.
+            film_options: of which start matters here.
+            conditions: what the colors have to obey, as of `colorize_film`.
+
+        Raises:
+            ConfigError: the conditions are not for this film, or not for this engine's model.
+        """
         self._layout = layout
         self._options = options
         self._engine = engine
@@ -55,7 +66,15 @@ class FramePainter:
         self.guidance = Guidance(conditions, layout, self._small, engine, film_options)
 
     def look(self, frame: VideoFrame, number: int) -> Seen:
-        """A frame with what the network sees of it."""
+        """A frame with what the network sees of it.
+
+        Args:
+            frame: as it is decoded.
+            number: its own, in what is wanted of the film.
+
+        Returns:
+            The frame with its small gray levels (h, w), 0 to 255.
+        """
         luma = cv2.resize(luma_of(frame, self._layout), self._small, interpolation=cv2.INTER_AREA)
         return Seen(frame, np.asarray(self._level_of_luma[luma]), number)
 
@@ -72,6 +91,9 @@ class FramePainter:
             levels: of a frame (h, w).
             hints: (4, h, w), as of `hint_array`.
             pictures: numbers of those frames in color whose colors are looked for in it.
+
+        Returns:
+            Its ab, as stored: not turned upright.
         """
         turns = self._layout.turns
         upright = np.ascontiguousarray(np.rot90(levels, turns))
@@ -81,7 +103,15 @@ class FramePainter:
         return np.rot90(ab, -turns, axes=(1, 2))
 
     def paint(self, seen: Seen, ab: FloatArray) -> VideoFrame:
-        """A new frame in the small colors `ab` (2, h, w)."""
+        """A new frame in the small colors `ab` (2, h, w).
+
+        Args:
+            seen: the frame, as of `look`.
+            ab: its colors, as stored: not turned upright.
+
+        Returns:
+            A frame in full size, with the luma and the time of the one seen.
+        """
         return colored(
             seen.frame, self._chroma(seen, develop(ab, levels_to_l(seen.levels), self._options)), self._layout
         )

@@ -56,6 +56,13 @@ class FilmWork:
     """The segments that are done."""
 
     def __init__(self, folder: Path, tied_to: Mapping[str, Any], segments: list[Segment]) -> None:
+        """Hold what is done so far.
+
+        Args:
+            folder: where the segments and their journal lie.
+            tied_to: what they depend on, as of `work_on`.
+            segments: those that are done, in their order.
+        """
         self._folder = folder
         self._tied_to = tied_to
         self._segments = segments
@@ -78,7 +85,12 @@ class FilmWork:
             yield file
 
     def add(self, first: int, following: Place) -> None:
-        """Enter the segment that was just written into the journal."""
+        """Enter the segment that was just written into the journal.
+
+        Args:
+            first: timestamp of its first frame.
+            following: where the film can be gone on with after it.
+        """
         name = self._next_name
         self._segments.append(Segment(name, first, (self._folder / name).stat().st_size, following))
         content = {"version": _VERSION, **self._tied_to, "segments": [asdict(each) for each in self._segments]}
@@ -98,6 +110,9 @@ def work_on(target: Path, tied_to: Mapping[str, Any], *, anew: bool) -> Iterator
         target: the result, beside which the work lies.
         tied_to: what the segments depend on, in groups of names and values for JSON.
         anew: whether work that depends on something else is thrown away.
+
+    Yields:
+        The work, with the segments of an earlier call that are whole.
 
     Raises:
         FilmError: another process is at it, or the work that is there depends on something else.

@@ -93,6 +93,9 @@ def parts_of(
         rate: frames a second.
         count: of samples.
         seconds: of each.
+
+    Returns:
+        The film's options with start and end of each sample, and with all cuts in seconds.
     """
     cuts = None if options.cuts is None else tuple(cut / rate if isinstance(cut, int) else cut for cut in options.cuts)
     if length <= count * seconds:

@@ -96,11 +96,14 @@ class Accounts:
         """Return the name that an Authorization header proves, or None.
 
         Args:
-            authorization: value of the header; "" if there is none
-            address: IP address of the client; its wrong tries are slowed down
+            authorization: value of the header; "" if there is none.
+            address: IP address of the client; its wrong tries are slowed down.
+
+        Returns:
+            The name of the account; None for no Basic header, an unknown name or a wrong password.
 
         Raises:
-            TooManyTriesError: the address has to wait; the header was not checked
+            TooManyTriesError: the address has to wait; the header was not checked.
         """
         given = _credentials(authorization)
         if given is None:
@@ -148,7 +151,12 @@ class Tries:
     """Wrong tries by address. The first few are free; each later one doubles the wait before the next."""
 
     def __init__(self, most_addresses: int = _MAX_ADDRESSES, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock` gives the seconds since some moment."""
+        """Nothing has been tried yet.
+
+        Args:
+            most_addresses: whose tries are remembered; beyond, the oldest is forgotten.
+            clock: gives the seconds since some moment.
+        """
         self._most = most_addresses
         self._clock = clock
         self._records: OrderedDict[str, _Record] = OrderedDict()
@@ -164,12 +172,28 @@ class Tries:
             raise TooManyTriesError(int(wait) + 1)
 
     def is_known_wrong(self, address: str, what: bytes) -> bool:
-        """Whether this repeats the last wrong try of the address. A browser does that; it is no new guess."""
+        """Whether this repeats the last wrong try of the address. A browser does that; it is no new guess.
+
+        Args:
+            address: IP address of the client.
+            what: digest of the name and password that it gives.
+
+        Returns:
+            True if they are the ones that were found wrong last.
+        """
         record = self._records.get(network_of(address))
         return record is not None and record.wrong == what
 
     def attempt(self, address: str, what: bytes) -> _Attempt:
-        """Begin a try. It counts as wrong until it turns out right, so parallel tries gain nothing."""
+        """Begin a try. It counts as wrong until it turns out right, so parallel tries gain nothing.
+
+        Args:
+            address: IP address of the client.
+            what: digest of the name and password that it gives.
+
+        Returns:
+            A context manager around their check, which has to set its `right` if they match.
+        """
         network, now = network_of(address), self._clock()
         record = self._records.setdefault(network, _Record())
         self._records.move_to_end(network)
@@ -184,7 +208,13 @@ class Tries:
         return _Attempt(self, network, what)
 
     def end(self, network: str, what: bytes, right: bool) -> None:
-        """Note how a try ended. A right one clears the wrong ones before it."""
+        """Note how a try ended. A right one clears the wrong ones before it.
+
+        Args:
+            network: of the client's address, as of `network_of`.
+            what: digest of the name and password that were tried.
+            right: whether they match.
+        """
         if right:
             self._records.pop(network, None)
         elif network in self._records:

@@ -31,7 +31,12 @@ def user_errors() -> Iterator[None]:
 
 
 def add_endpoints(page: gr.Blocks, work: Work) -> None:
-    """Add the endpoints to a page. Call it inside `with page`."""
+    """Add the endpoints to a page. Call it inside `with page`.
+
+    Args:
+        page: that shows them in its description of the API.
+        work: runs their jobs.
+    """
 
     async def colorize(
         photo: FileData,

@@ -57,7 +57,18 @@ class FilmService:
             self.problem = ""
 
     def millions_of_pixels(self, source: Path, texts: Texts) -> float:
-        """Pixels of all frames of a film, in millions. Raises `PhotoError` in the user's language."""
+        """Pixels of all frames of a film, in millions.
+
+        Args:
+            source: path in the store.
+            texts: of the user's language.
+
+        Returns:
+            Their number, as far as the file tells; of a film of unknown length, as of the longest one that is taken.
+
+        Raises:
+            PhotoError: in the user's language, the film cannot be read or colored.
+        """
         with self._photos.user_errors(texts):
             size, _, frames = self._look(source)
             return size[0] * size[1] * frames / 1e6

@@ -86,12 +86,27 @@ def with_own_preview(html: str, preview: str) -> str:
     """Replace gradio's link preview in the page's head by `preview`.
 
     `Blocks(head=…)` does not work for this: gradio adds it by script, and programs that make previews run no scripts.
+
+    Args:
+        html: the page, as gradio makes it.
+        preview: elements of the head, which come after the one that gives the charset.
+
+    Returns:
+        The page with them.
     """
     return _OF_GRADIO.sub("", html).replace(_FIRST_META, f"{_FIRST_META}{preview}", 1)
 
 
 def with_nonces(html: str, nonce: str) -> str:
-    """Add a nonce to each script in gradio's template."""
+    """Add a nonce to each script in gradio's template.
+
+    Args:
+        html: the page.
+        nonce: the one that the page's Content-Security-Policy names.
+
+    Returns:
+        The page with it.
+    """
     return _SCRIPT.sub(f'<script nonce="{nonce}"', html)
 
 

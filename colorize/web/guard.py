@@ -64,6 +64,18 @@ class Guard:
         hosts: Hosts,
         accounts: Accounts | None = None,
     ) -> None:
+        """Put the guard around an app.
+
+        Args:
+            app: gets the requests that are not refused.
+            store: where uploads and results lie; no path outside of it is taken.
+            limits: of which queue and per_client matter here.
+            metrics: count what is refused.
+            jobs: all of the server, which are counted for the limits.
+            requests: checks what gradio is asked for.
+            hosts: the host names that are accepted.
+            accounts: who may use the server; None is everybody.
+        """
         self._app = app
         self._store = store
         self._limits = limits

@@ -23,6 +23,12 @@ class Hosts:
     """
 
     def __init__(self, address: str = "127.0.0.1", names: Iterable[str] = ()) -> None:
+        """Gather the names.
+
+        Args:
+            address: that the server listens on.
+            names: further host names, in any case; empty ones are ignored.
+        """
         self._metrics_text = address in _EVERY_ADDRESS
         called = socket.gethostname().lower() if self._metrics_text else ""
         own = {called, f"{called}.local"} if called else set()

@@ -35,7 +35,12 @@ class Metrics:
                 self.requests.labels(kind, outcome)
 
     def watch(self, waiting: Callable[[], int], running: Callable[[], int]) -> None:
-        """Set the functions that give the numbers of waiting and running jobs."""
+        """Set the functions that give the numbers of waiting and running jobs.
+
+        Args:
+            waiting: gives the number of jobs that wait; called whenever the metrics are read.
+            running: likewise, of jobs that run.
+        """
         self._queue.set_function(waiting)
         self._running.set_function(running)
 

@@ -60,7 +60,15 @@ _Value = dict[str, Any]  # what a component of our own takes and gives
 
 
 def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
-    """Build the page, with the endpoints for programs."""
+    """Build the page, with the endpoints for programs.
+
+    Args:
+        photo_service: whose model and limits tell what the page offers; it colors the example.
+        work: runs the jobs.
+
+    Returns:
+        The page, not yet served.
+    """
     t = gr.I18n(**tab_names())
     page = _Page(work)
     kinds = ",".join(["image/*", *sorted(photo.SUFFIXES)])

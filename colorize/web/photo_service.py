@@ -112,14 +112,17 @@ def parse_color_request(
 
     Args:
         hints: a list of objects with x and y (pixels of the upright photo) and color (#rrggbb; for one version also
-            under its former name, colour), and maybe a reach
-        variant: 0 for the most likely coloring, from 1 on others
-        texts: of the user's language
-        references: photos in color to follow
-        regions: a list of objects with an outline (a list of corners [x, y]), and a color, a strength, or both
+            under its former name, colour), and maybe a reach.
+        variant: 0 for the most likely coloring, from 1 on others.
+        texts: of the user's language.
+        references: photos in color to follow.
+        regions: a list of objects with an outline (a list of corners [x, y]), and a color, a strength, or both.
+
+    Returns:
+        What was asked for, in types of our own.
 
     Raises:
-        ConfigError: in the user's language, for anything else
+        ConfigError: in the user's language, for anything else.
     """
     if len(references) > MAX_REFERENCES:
         raise ConfigError(texts["too_many_references"].format(most=MAX_REFERENCES))
@@ -159,6 +162,14 @@ class PhotoService:
     """Colorizes photos, counts jobs, and reports errors in the user's language, without paths of this machine."""
 
     def __init__(self, colorizer: Colorizer, store: Store, limits: Limits, metrics: Metrics | None = None) -> None:
+        """Nothing is colored yet.
+
+        Args:
+            colorizer: colors the photos.
+            store: where uploads lie, and results are written.
+            limits: of which pixels, batch and seconds matter here.
+            metrics: count jobs and photos; None makes new ones.
+        """
         self._colorizer = colorizer
         self.store = store
         self.limits = limits
@@ -201,17 +212,20 @@ class PhotoService:
         """Colorize one photo.
 
         Args:
-            source: path in the store
-            strength: of the colors, 0 to 2
-            size: px; the network sees about size × size pixels
-            format_: a key of `FORMATS`
-            texts: of the user's language
-            color_request: hints, variant, references and regions
-            job: its `stop` ends the work between reading, coloring and writing of each page
+            source: path in the store.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees about size × size pixels.
+            format_: a key of `FORMATS`.
+            texts: of the user's language.
+            color_request: hints, variant, references and regions.
+            job: its `stop` ends the work between reading, coloring and writing of each page.
+
+        Returns:
+            Its results.
 
         Raises:
-            ColorizeError: in the user's language
-            JobCanceledError: nobody waits any longer
+            ColorizeError: in the user's language.
+            JobCanceledError: nobody waits any longer.
         """
         job = job or QueuedJob()
         with self.counted("photo"):
@@ -320,7 +334,21 @@ class PhotoService:
     ) -> Generator[Others, None, None]:
         """Find where the model is unsure, then other colorings if `tiles`. Yields what there is after each.
 
-        Args and raises as `colorize`.
+        Args:
+            source: path in the store.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees about size × size pixels.
+            texts: of the user's language.
+            color_request: hints, references and regions; its variant does not matter here.
+            tiles: whether thumbnails of variants are made.
+            job: its `stop` ends the work before its next step.
+
+        Yields:
+            The same object each time, with one thumbnail more from the second time on.
+
+        Raises:
+            ColorizeError: in the user's language.
+            JobCanceledError: nobody waits any longer.
         """
         job = job or QueuedJob()
         with self.counted("others"), self.user_errors(texts):
@@ -346,7 +374,21 @@ class PhotoService:
                     yield others
 
     def uncertainty(self, source: Path, size: int, texts: Texts, job: QueuedJob | None = None) -> Path:
-        """Write where the model is unsure of a photo, in full size. Args and raises as `colorize`."""
+        """Write where the model is unsure of a photo, in full size.
+
+        Args:
+            source: path in the store.
+            size: px; the network sees about size × size pixels.
+            texts: of the user's language.
+            job: its `stop` ends the work between reading, looking and writing.
+
+        Returns:
+            Path in the store of a PNG, black where the model is sure, white where it is not.
+
+        Raises:
+            ColorizeError: in the user's language.
+            JobCanceledError: nobody waits any longer.
+        """
         job = job or QueuedJob()
         with self.counted("others"), self.user_errors(texts):
             options = self.options(_DEFAULTS.strength, size, texts)
@@ -365,7 +407,19 @@ class PhotoService:
     ) -> Generator[Progress, None, None]:
         """Colorize many photos. Yields the progress after each; a photo that fails does not stop the rest.
 
-        Raises `ColorizeError` for more photos than a batch may have, and if two results would get the same name.
+        Args:
+            given: the uploads.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees each photo at about size × size pixels.
+            texts: of the user's language.
+            job: its `stop` ends the work after the photos in progress; the others count as failed.
+
+        Yields:
+            The same object each time, first with no photo done, in the end with a ZIP file of the results, if any.
+
+        Raises:
+            ColorizeError: strength or size is out of range, there is no photo or more than a batch may have, or two
+                results would get the same name.
         """
         options = self.options(strength, size, texts)
         if not 1 <= len(given) <= self.limits.batch:
@@ -374,7 +428,18 @@ class PhotoService:
             yield from self._batch(given, options, texts, job or QueuedJob())
 
     def zip(self, given: Sequence[Given], texts: Texts) -> Path:
-        """Put results into a ZIP file, under their names. Raises `ColorizeError` in the user's language."""
+        """Put results into a ZIP file, under their names.
+
+        Args:
+            given: the results, as paths in the store, and their names.
+            texts: of the user's language.
+
+        Returns:
+            Path in the store of the ZIP file.
+
+        Raises:
+            ColorizeError: in the user's language, for no result, more than a batch may have, or a store that is full.
+        """
         if not 1 <= len(given) <= self.limits.batch:
             raise PhotoError(texts["batch_too_large"].format(most=self.limits.batch, count=len(given)))
         with self.results(texts) as (folder, room):
@@ -387,7 +452,15 @@ class PhotoService:
                 shutil.rmtree(links, ignore_errors=True)
 
     def preview(self, source: Path, target: Path) -> None:
-        """Color an example for the page."""
+        """Color an example for the page.
+
+        Args:
+            source: the example.
+            target: the result, a JPEG.
+
+        Raises:
+            ColorizeError: the one cannot be read or colored, or the other cannot be written.
+        """
         photo.save_preview(Photo(self._colorizer(photo.open(source).image)), target)
 
     @contextmanager
@@ -402,7 +475,19 @@ class PhotoService:
             raise PhotoError(texts["failed"].format(reason=self._words_of(str(error), texts))) from error
 
     def options(self, strength: float, size: float, texts: Texts) -> ColorizeOptions:
-        """Check what a client asks for, which may be anything. Raises `ConfigError` in the user's language."""
+        """Check what a client asks for, which may be anything.
+
+        Args:
+            strength: of the colors, 0 to 2.
+            size: px, 64 to 512.
+            texts: of the user's language.
+
+        Returns:
+            Options with both, the size as a whole number.
+
+        Raises:
+            ConfigError: one of them is out of range or no number; if it is the size, in the user's language.
+        """
         try:
             low, high = SIZES
             if not low <= size <= high:

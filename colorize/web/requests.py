@@ -38,12 +38,26 @@ class Requests:
     """Checks requests against the inputs that the page's functions take."""
 
     def __init__(self, page: gr.Blocks, queue: Queue) -> None:
+        """Look up what the page's functions take.
+
+        Args:
+            page: with all its endpoints.
+            queue: that of the page, which knows sessions and jobs.
+        """
         self._queue = queue
         self._endpoints = public_endpoints(page)
         self._counts = input_counts(page)
 
     def check_get(self, scope: Scope, texts: Texts) -> Refusal | None:
-        """Check a GET request. Removes its query unless the page needs it."""
+        """Check a GET request. Removes its query unless the page needs it.
+
+        Args:
+            scope: of the request; its query is removed in place.
+            texts: of the user's language.
+
+        Returns:
+            Why it is refused; None if it is not.
+        """
         path, query = scope["path"], scope["query_string"]
         gone = Refusal(HTTPStatus.NOT_FOUND, texts["no_such_job"])
         if path == _DATA:
@@ -56,7 +70,16 @@ class Requests:
         return None
 
     def check_post(self, path: str, content: dict[str, Any], texts: Texts) -> Refusal | None:
-        """Check the JSON body of a POST request."""
+        """Check the JSON body of a POST request.
+
+        Args:
+            path: of the request.
+            content: its body, parsed.
+            texts: of the user's language.
+
+        Returns:
+            Why it is refused; None if it is not.
+        """
         path = path.rstrip("/")
         if path in _LEAVE:
             return self._wrong_cancel(content, texts)

@@ -28,7 +28,13 @@ class Server(uvicorn.Server):
     """At the first signal, takes no new jobs and ends when all jobs are done. At the second, ends at once."""
 
     def __init__(self, service: Service, at_once: Callable[[int], None] | None = None, **settings: Any) -> None:
-        """`at_once` is called with the number of a second signal; it ends the program."""
+        """Nothing is served yet.
+
+        Args:
+            service: what is served.
+            at_once: called with the number of a second signal; it ends the program.
+            settings: further ones, as of `uvicorn.Config`.
+        """
         super().__init__(
             _Config(
                 service.app,

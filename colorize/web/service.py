@@ -59,6 +59,15 @@ class Service:
         hosts: Hosts | None = None,
         root_path: str | None = None,
     ) -> None:
+        """Build the page and the app.
+
+        Args:
+            photo_service: colors the photos; its store and metrics are those of the server.
+            limits: of uploads, jobs and storage.
+            accounts: who may use the server; None is everybody.
+            hosts: the host names that are accepted; None is localhost alone.
+            root_path: where a reverse proxy shows the page, such as /colorize; None is the root.
+        """
         self._photo_service = photo_service
         self._store = photo_service.store
         self._limits = limits

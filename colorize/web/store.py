@@ -32,7 +32,12 @@ class Store:
     """
 
     def __init__(self, folder: Path, most: int | None = None) -> None:
-        """`most` is the limit in bytes; None means no limit."""
+        """Nothing in the folder is looked at yet.
+
+        Args:
+            folder: one that is there, for this store alone.
+            most: the limit in bytes; None means no limit.
+        """
         self.folder = folder.resolve()
         self._most = most
         self._permanent: set[Path] = set()

@@ -66,7 +66,12 @@ class Turns:
     """
 
     def __init__(self, at_once: int, large: float) -> None:
-        """`at_once` jobs run at a time. A job is large if its cost is at least `large`."""
+        """Begin without a job.
+
+        Args:
+            at_once: so many jobs run at a time.
+            large: the cost from which on a job is large, in any unit.
+        """
         self._at_once, self._large = at_once, large
         self._line: list[_Waiting] = []
         self._running: dict[QueuedJob, float] = {}  # cost of each
@@ -92,10 +97,13 @@ class Turns:
         """Run `work` in a thread when it is the job's turn.
 
         Args:
-            job: the job; its `stop` is set when nobody waits any longer
-            cost: of the work, in the unit of `large`
-            work: function to call
-            seconds: time limit, counted from the job's turn
+            job: the job; its `stop` is set when nobody waits any longer.
+            cost: of the work, in the unit of `large`.
+            work: function to call.
+            seconds: time limit, counted from the job's turn.
+
+        Returns:
+            What the function returns.
 
         Raises:
             JobTimeoutError: the work took longer. It still counts until it has noticed `stop` and ended.
@@ -117,7 +125,17 @@ class Turns:
     ) -> AsyncGenerator[_Result, None]:
         """Like `run`, for a generator. It is closed in the end, in a thread.
 
-        Args and raises as `run`. If `seconds` is None, the work limits its own time.
+        Args:
+            job: as of `run`.
+            cost: as of `run`, for all steps together.
+            work: the generator; each step of it runs in a thread.
+            seconds: time limit of all steps, counted from the job's turn; None if the work limits its own time.
+
+        Yields:
+            What the generator yields.
+
+        Raises:
+            JobTimeoutError: as `run`.
         """
         await self._take(job, cost)
         loop = asyncio.get_running_loop()
@@ -199,6 +217,13 @@ class Jobs:
     """All jobs of a server."""
 
     def __init__(self, photos: Turns, batches: Turns, films: Turns) -> None:
+        """Hold the turns of each kind of job.
+
+        Args:
+            photos: those of single photos.
+            batches: those of many photos.
+            films: those of films.
+        """
         self.photos, self.batches, self.films = photos, batches, films
         self.closing = False  # no new jobs are taken
         self.gradio_jobs: Callable[[], Iterable[QueuedJob]] = list  # jobs in gradio's queue, in any state

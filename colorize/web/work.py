@@ -49,7 +49,24 @@ class Work:
         texts: Texts,
         color_request: ColorRequest,
     ) -> ColoredPhoto:
-        """Colorize one photo."""
+        """Colorize one photo.
+
+        Args:
+            request: for the job, which the guard has put into its scope.
+            source: path in the store.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees about size × size pixels.
+            format_: JPEG, PNG or TIFF.
+            texts: of the user's language.
+            color_request: hints, variant, references and regions.
+
+        Returns:
+            Its results.
+
+        Raises:
+            ColorizeError: the photo cannot be colored as asked for, or not in time.
+            JobCanceledError: nobody waits any longer.
+        """
         job = _job_of(request)
         return await self._run_single(
             job,
@@ -59,7 +76,21 @@ class Work:
         )
 
     async def uncertainty(self, request: gr.Request, source: Path, size: int, texts: Texts) -> Path:
-        """Find where the model is unsure of a photo."""
+        """Find where the model is unsure of a photo.
+
+        Args:
+            request: for the job, which the guard has put into its scope.
+            source: path in the store.
+            size: px; the network sees about size × size pixels.
+            texts: of the user's language.
+
+        Returns:
+            Path in the store of a PNG, black where the model is sure, white where it is not.
+
+        Raises:
+            ColorizeError: that cannot be found for this photo or with this model, or not in time.
+            JobCanceledError: nobody waits any longer.
+        """
         job = _job_of(request)
         return await self._run_single(
             job, [source], texts, lambda: self._photo_service.uncertainty(source, size, texts, job)
@@ -76,7 +107,24 @@ class Work:
         *,
         tiles: bool,
     ) -> AsyncGenerator[Others, None]:
-        """Find where the model is unsure, and other colorings. Yields what there is after each."""
+        """Find where the model is unsure, and other colorings. Yields what there is after each.
+
+        Args:
+            request: for the job, which the guard has put into its scope.
+            source: path in the store.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees about size × size pixels.
+            texts: of the user's language.
+            color_request: hints, references and regions; its variant does not matter here.
+            tiles: whether thumbnails of variants are made.
+
+        Yields:
+            As `PhotoService.others`.
+
+        Raises:
+            ColorizeError: the photo cannot be colored as asked for, or not in time.
+            JobCanceledError: nobody waits any longer.
+        """
         job = _job_of(request)
         cost = await self._cost([source]) * (_VARIANTS if tiles else 1)
         steps = self._photo_service.others(source, strength, size, texts, color_request, tiles=tiles, job=job)
@@ -90,7 +138,21 @@ class Work:
     async def colorize_batch(
         self, request: gr.Request, given: Sequence[Given], strength: float, size: int, texts: Texts
     ) -> AsyncGenerator[Progress, None]:
-        """Colorize many photos. Yields the progress after each."""
+        """Colorize many photos. Yields the progress after each.
+
+        Args:
+            request: for the job, which the guard has put into its scope.
+            given: the uploads.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees each photo at about size × size pixels.
+            texts: of the user's language.
+
+        Yields:
+            As `PhotoService.colorize_batch`.
+
+        Raises:
+            ColorizeError: as `PhotoService.colorize_batch`. Photos that are not reached in time count as failed.
+        """
         job = _job_of(request)
         steps = self._photo_service.colorize_batch(given, strength, size, texts, job)
         async with aclosing(self.jobs.batches.steps(job, len(given), steps, None)) as each:
@@ -100,7 +162,23 @@ class Work:
     async def colorize_film(
         self, request: gr.Request, given: Given, strength: float, size: int, texts: Texts
     ) -> AsyncGenerator[FilmProgress, None]:
-        """Color a film. Yields the progress."""
+        """Color a film. Yields the progress.
+
+        Args:
+            request: for the job, which the guard has put into its scope.
+            given: the upload.
+            strength: of the colors, 0 to 2.
+            size: px; the network sees each frame at about size × size pixels.
+            texts: of the user's language.
+
+        Yields:
+            What there is, twice a second.
+
+        Raises:
+            ConfigError: the server takes no films.
+            ColorizeError: the film cannot be colored as asked for, or not in time.
+            JobCanceledError: nobody waits any longer.
+        """
         job = _job_of(request)
         source, name = given
         if self.films.problem:
@@ -121,7 +199,19 @@ class Work:
             ) from error
 
     async def zip(self, request: gr.Request, given: Sequence[Given], texts: Texts) -> Path:
-        """Put results into a ZIP file."""
+        """Put results into a ZIP file.
+
+        Args:
+            request: for the job, which the guard has put into its scope.
+            given: the results, as paths in the store, and their names.
+            texts: of the user's language.
+
+        Returns:
+            Path in the store of the ZIP file.
+
+        Raises:
+            ColorizeError: as `PhotoService.zip`, or it is not done in time.
+        """
         job = _job_of(request)
         limit = self._photo_service.limits.seconds
         try:

@@ -47,7 +47,15 @@ def texts_of(headers: Mapping[str, str]) -> Texts:
 
 
 def translated(message: str, texts: Texts) -> str:
-    """An error's message with what is known of it in a language; details of decoders stay English."""
+    """An error's message with what is known of it in a language; details of decoders stay English.
+
+    Args:
+        message: in English.
+        texts: of the language.
+
+    Returns:
+        The message, each known part of it translated.
+    """
     for key in _OF_ERRORS:
         message = message.replace(languages()[DEFAULT][key], texts[key])
     return message
