@@ -2,7 +2,9 @@
 
     distribution   noise becomes N(μ, σ) by the alternating game: `distribution.py`
     saturation     why the original game stalls: `saturation.py`
-    two-colors    gray shapes that are red or blue, and nobody can tell which: `two_colors.py`
+    boltzmann      a machine of bars and stripes, and what its negative phase shares with D: `boltzmann.py`
+    approximation  one hidden layer, ever wider, against the two-colored function: `approximation.py`
+    two-colors     gray shapes that are red or blue, and nobody can tell which: `two_colors.py`
 
 Each writes FOLDER/NAME.json, the numbers, and the figures drawn from it. On one CPU core the first two take about a
 minute, the last about twelve; the same seed gives the same numbers on the same machine.

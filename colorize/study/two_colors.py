@@ -284,6 +284,6 @@ def run(seed: int = 0, *, quick: bool = False) -> dict[str, Any]:
 
 
 def _packed(l: Tensor, ab: Tensor) -> dict[str, Any]:
-    """Pictures as text: 8-bit levels (N, S, S, 3), compressed. `unpacked` in `figures` is the way back."""
+    """Pictures as text: 8-bit levels (N, S, S, 3), compressed. `_unpacked` in `figures` is the way back."""
     levels = (lab_to_rgb(l, ab) * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
     return {"shape": list(levels.shape), "zlib": base64.b64encode(zlib.compress(levels.tobytes(), 9)).decode("ascii")}
