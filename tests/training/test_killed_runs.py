@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,23 @@ from tests.training.runs import SHORTEST, SMALL, STEPS, log, same
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.process
+
+
+def train_by_two(program: str, options: Sequence[str], port: str) -> tuple[list[int], list[str]]:
+    """The exit statuses of two processes that train together, and what they say on stderr."""
+    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *options],
+            cwd=ROOT,
+            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    told = [process.communicate(timeout=120)[1] for process in processes]
+    return [process.returncode for process in processes], told
 
 
 def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
@@ -91,19 +109,8 @@ def test_when_one_of_two_processes_is_killed_the_other_ends_with_one_line(shard:
         "loop._Trainer._update = mortal; cli.run()"
     )
     options = [str(shard), "--folder", str(tmp_path / "run"), *SMALL, "--holdout", "4"]
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, *options],
-            cwd=ROOT,
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    told = [process.communicate(timeout=120)[1] for process in processes]
-    assert [process.returncode for process in processes] == [1, -signal.SIGKILL], told
+    codes, told = train_by_two(program, options, port)
+    assert codes == [1, -signal.SIGKILL], told
     assert "Traceback" not in told[0]
     assert told[0].splitlines()[-1].startswith("train.py: process 0 of 2 lost another one")
 
@@ -126,20 +133,9 @@ def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -
             "loop._Trainer._update = mortal; cli.run()"
         )
         options = [str(shard), "--run", str(run), *SMALL, "--holdout", "4", *extra]
-        common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-c", program, *options],
-                cwd=ROOT,
-                env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            for rank in range(2)
-        ]
-        told = [process.communicate(timeout=120)[1] for process in processes]
+        codes, told = train_by_two(program, options, port)
         expected = -signal.SIGKILL if kill_at else 0
-        assert [process.returncode for process in processes] == [expected] * 2, told
+        assert codes == [expected] * 2, told
         return told
 
     first, second = launch()

@@ -72,36 +72,12 @@ class GraphEngine:
         return conditions_taken(hints=self._info.takes_hints, features=self._info.has_features)
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
-        """See `Engine`. A graph has one answer, whatever the seed: dropout stays behind.
-
-        Args:
-            l: as of `Engine.predict`.
-            conditions: of which the hints matter here.
-
-        Returns:
-            As `Engine.predict`.
-
-        Raises:
-            MemoryError: as `Engine.predict`.
-            ValueError: the arrays have other shapes than `Engine.predict` takes.
-        """
+        """See `Engine`. A graph has one answer, whatever the seed: dropout stays behind."""
         (ab,) = self._run([AB], l, conditions.hints)
         return ab
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
-        """See `Engine`.
-
-        Args:
-            l: as of `Engine.predict`.
-            conditions: of which the hints matter here.
-
-        Returns:
-            As `Engine.predict_distribution`.
-
-        Raises:
-            MemoryError: as `predict`.
-            ValueError: the model has no bins, or as `predict`.
-        """
+        """See `Engine`."""
         if self._info.bins is None:
             raise ValueError("a distribution is what a model with bins has, this one has none")
         (logits,) = self._run([LOGITS], l, conditions.hints)

@@ -47,38 +47,14 @@ class TorchEngine:
         return conditions_taken(hints=self._generator.takes_hints, features=self._generator.has_features)
 
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
-        """See `Engine`. The memory is the device's.
-
-        Args:
-            l: as of `Engine.predict`.
-            conditions: as of `Engine.predict`; a seed switches dropout on.
-
-        Returns:
-            As `Engine.predict`.
-
-        Raises:
-            MemoryError: as `Engine.predict`.
-            ValueError: the arrays have other shapes than `Engine.predict` takes.
-        """
+        """See `Engine`. The memory is the device's."""
         noise = _dropout(self._generator, self.device, conditions.seed)
         with self._lock, memory_errors(), torch.inference_mode(), noise:
             ab = self._generator(self._tensor(l), self._hints(conditions))
             return np.asarray(ab.float().cpu().numpy())
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
-        """See `Engine`. The memory is the device's.
-
-        Args:
-            l: as of `Engine.predict`.
-            conditions: of which the hints matter here.
-
-        Returns:
-            As `Engine.predict_distribution`.
-
-        Raises:
-            MemoryError: as `predict`.
-            ValueError: the model has no bins, or as `predict`.
-        """
+        """See `Engine`. The memory is the device's."""
         with self._lock, memory_errors(), torch.inference_mode():
             logits = self._generator(self._tensor(l), self._hints(conditions), logits=True).logits
             return np.asarray(torch.softmax(logits.float(), dim=1).cpu().numpy())
