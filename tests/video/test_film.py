@@ -194,7 +194,7 @@ def test_other_codecs_give_every_frame_at_its_time(codec: str, frames: list[Gray
     assert max(errors) < 3
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="where SVT-AV1 makes itself real-time, run as root")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux how a thread is scheduled")
 def test_no_codec_takes_the_machine_for_itself(frames: list[Gray], tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mkv", frames)
     color(source, tmp_path / "color.mkv", FilmOptions(codec="av1"))
