@@ -94,6 +94,23 @@ def summarize(
     Returns:
         By name each measure's value, and the low and high end of its 95 % interval over the drawn photos.
     """
+    return {name: interval_of(values) for name, values in measure_draws(mine, truth, weights, extra).items()}
+
+
+def measure_draws(
+    mine: PhotoMeasures, truth: PhotoMeasures, weights: Tensor, extra: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """The measures of a row of a table in every draw of the photos.
+
+    Args:
+        mine: of each of N photos in this row.
+        truth: of the same photos' truth.
+        weights: as of `draw_weights`, (R, N).
+        extra: further measures that are means over photos, (N,), by name.
+
+    Returns:
+        (R,) by name, the value first.
+    """
     share = weights / weights.sum(dim=1, keepdim=True)  # (R, N)
     histograms = torch.einsum("rn,ncb->rcb", share, mine.histograms)  # (R, 2, bins)
     true_histograms = torch.einsum("rn,ncb->rcb", share, truth.histograms)
@@ -101,7 +118,7 @@ def summarize(
     divergence = kl_divergence(true_histograms, histograms)
     sharpness = (share @ mine.energies) / (share @ truth.energies)  # (R, scales)
     cf_difference = share @ (mine.cf - truth.cf)
-    draws = {
+    return {
         "histogram_a": overlap[:, 0],
         "histogram_b": overlap[:, 1],
         "kl_a": divergence[:, 0],
@@ -114,10 +131,10 @@ def summarize(
         "ssim": share @ mine.ssim,
         **{name: share @ values.double() for name, values in (extra or {}).items()},
     }
-    return {name: _interval(values) for name, values in draws.items()}
 
 
-def _interval(draws: Tensor) -> dict[str, float]:
+def interval_of(draws: Tensor) -> dict[str, float]:
+    """The value, which is the first of (1 + R,), and the ends of the 95 % interval, which the others make."""
     tail = (1 - _CONFIDENCE) / 2
     low, high = draws[1:].quantile(torch.tensor([tail, 1 - tail], dtype=torch.double)).tolist()
     return {"value": draws[0].item(), "low": low, "high": high}

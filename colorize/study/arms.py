@@ -5,24 +5,34 @@ order, with the same optimizer; only the loss differs. Then all are measured on 
 finished arm is skipped when the command is given again, an interrupted one goes on where it was. To train on several
 processors at once, give the command several times with different `--arms` and `--train-only`, then once without.
 
+Before the first arm λ is chosen by a rule (`lambda_rule.py`), on photos that nothing else is measured on.
+
 The folder afterwards:
 
+    lambda/λ-…/             the trainings that λ was chosen by;  lambda.json  what they showed
     runs/ARM-SEED/          a run folder of train.py; model.safetensors is the finished generator, arm.json its time
     strips/ARM/PHOTO.png    freely licensed photos, at most 256 px, by seed 0 of each arm; of `gray` and `truth` too
     study.json              everything a report needs
+    report/                 the report
 
 study.json (format 1). A *measure* is {"value", "low", "high"}: the value over all validation photos and its 95 %
-interval, by drawing the photos again.
+interval, by drawing the photos again; of an arm, by drawing its seeds again as well. Reports made before an entry
+marked * was introduced do without it.
 
     format         1
     command        how the study was started
     versions       {"python", "torch", "colorize"};  device: "cpu" or the GPU's name;  cpus: their number
     settings       every setting of train.py that the arms share;  arms: {ARM: the settings that it changes}
+    lambda *       {"rule", "seed", "steps", "photos", "gray_psnr", "tried": [{"weight", "kl_a", "kl_b", "psnr"}],
+                   "chosen"};  null where λ was given
     protocol       {"photos": validation photos, "size": px, "resamples", "scales": [px], "histogram_bins",
-                   "kl_smoothing", "text": how all of it is measured, "judge": how the judge judges}
+                   "kl_smoothing", "text": how all of it is measured, "judge": how the judge judges,
+                   "frechet" *: how the Fréchet distance is measured, or null}
     data, validation   what was read: {"shards": [names], "files": count, "fingerprint"}
     truth          {"measures": {…}, "histograms": {"a": [counts…], "b": [counts…]}};  of the photos themselves
     gray           {"measures": {…}};  of the photos without color
+    mean_color *   {"ab": [a*, b*], "measures": {…}};  of the photos with their mean color at every pixel
+    shipped *      {"measures": {…}};  of the shipped model: another network, trained longer, beside the arms
     runs           one object for every arm and seed, in the order of training:
         name, arm, seed    "l1+gan-0", "l1+gan", 0
         command            the same with train.py alone (BatchNorm's statistics apart, see `finish`)
@@ -30,6 +40,9 @@ interval, by drawing the photos again.
         steps, photos_seen
         measures           {NAME: measure}, see MEASURES
         histograms         {"a": [shares…], "b": [shares…]} of all pixels, from −110 to 110 in equal bins
+        frontier *         [{"strength", "measures"}]: its colors times each strength;  leveling: the strength at which
+                           they are as colorful as the truth, or null if none of those tried is enough
+    arms_pooled *  {ARM: {"seeds", "measures"}}: the mean over its seeds. `frechet` spans the intervals of its seeds
     judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
                    photos that the one judge takes for real, at full and at half size, and that each run's own does
     strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "gray", ARM…]}
@@ -44,6 +57,9 @@ MEASURES
     taken_for_real_half         the same by one that sees them at half their size, where every arm's network ends: finer
                                 detail is missing from all arms alike and gives all of them away
     taken_for_real_own          by the judge that learned from this run alone, at full size; `own` in `judge` beside it
+    frechet *                   distance of pooled features from those of the truth, with --features
+    leveled_… *                 any of these at the strength `leveling`: of arms that are equally colorful, which is
+                                truer? (`leveled_taken_for_real_own` by a judge that learned from just these)
 """
 
 from __future__ import annotations
@@ -64,7 +80,8 @@ if TYPE_CHECKING:
     from colorize.training.config import TrainConfig
     from colorize.training.data import Sources
 
-# What an arm changes of the common settings. Without an adversarial weight there is no D.
+# What an arm changes of the common settings. Without an adversarial weight there is no D. WGAN-GP's penalty bounds D's
+# slope by itself.
 ARMS: dict[str, dict[str, Any]] = {
     "mse": {"losses": {"mse": 1.0}, "adversarial_weight": 0.0},
     "l1": {"adversarial_weight": 0.0},
@@ -73,10 +90,14 @@ ARMS: dict[str, dict[str, Any]] = {
     "l1+gan": {},
     "l1+pixelgan": {"discriminators": ("pixel",)},
     "l1+imagegan": {"discriminators": ("image",)},
+    "l1+lsgan": {"objective": "lsgan"},
+    "l1+hinge": {"objective": "hinge"},
+    "l1+wgan-gp": {"objective": "wgan-gp", "spectral_norm": False},
 }
 UNCHANGED = "l1+gan"
-TWICE = ("mse", "l1", "l1+gan")  # arms with a second seed
-FIRST = ("mse", "l1", "l1+gan")  # and those that say most if the rest is missing
+MAIN = ("mse", "l1", "cross-entropy", "l1+gan")  # arms with several seeds
+FIRST = ("mse", "l1+gan", "l1", "cross-entropy")  # and those that say most if the rest is missing
+SEEDS = 3
 
 COMMON: dict[str, Any] = {
     "generator_settings": {"widths": [128, 96, 64, 32]},
@@ -84,28 +105,38 @@ COMMON: dict[str, Any] = {
     "ndf": 32,
     "spectral_norm": True,
     "losses": {"l1": 1.0},
-    "reconstruction_weight": 5.0,
     "generator_steps": 0,
     "discriminator_steps": 0,
-    "adversarial_steps": 400,
+    "adversarial_steps": 3000,
     "batch_size": 16,
-    "g_lr": 1e-3,
+    "g_lr": 5e-4,
     "d_lr": 4e-4,
     "encoder_lr": 0.15,
-    "ema": 0.98,
-    "size": 96,
+    "ema": 0.995,
+    "size": 128,
     "workers": 1,
     "validation_photos": 64,
-    "validate_interval": 250,
+    "validate_interval": 1000,
     "checkpoint_interval": 100,
+}
+# The first study's: hours instead of days on two cores, and λ as it was then.
+SHORT: dict[str, Any] = {
+    "reconstruction_weight": 5.0,
+    "adversarial_steps": 400,
+    "g_lr": 1e-3,
+    "ema": 0.98,
+    "size": 96,
+    "validate_interval": 250,
 }
 QUICK: dict[str, Any] = {
     "generator_settings": {"widths": [16, 16, 8, 8]},
     "ndf": 4,
     "adversarial_steps": 3,
     "batch_size": 2,
+    "size": 96,
     "workers": 0,
     "min_side": 32,
+    "holdout": 3,
     "validation_photos": 4,
 }
 CREDITS = {
@@ -142,6 +173,8 @@ class Study:
     photos: int = 100_000  # validation photos at most
     resamples: int = 2000
     command: str = ""
+    lambda_choice: Mapping[str, Any] | None = None  # what study.json says of it
+    features: str = ""  # weights of the network that the Fréchet distance is told by
 
     def config(self, run: Run) -> TrainConfig:
         from colorize.training.config import TrainConfig
@@ -159,34 +192,45 @@ class Study:
         return [run for run in runs if (self.folder(run) / MODEL).is_file()]
 
 
-def all_runs(arms: Sequence[str] = (), seeds: int = 2) -> tuple[Run, ...]:
-    """Every arm's first seed, the most telling arms first, then second seeds.
+def all_runs(arms: Sequence[str] = (), seeds: int = SEEDS) -> tuple[Run, ...]:
+    """Every main arm's seeds, the most telling arms first, then the other arms.
 
     Args:
         arms: those that are wanted, keys of `ARMS`; none for all.
-        seeds: of each arm in `TWICE`; the other arms have one.
+        seeds: of each arm in `MAIN`; the other arms have one.
 
     Returns:
         The runs, in the order of training.
     """
-    order = [*FIRST, *(arm for arm in ARMS if arm not in FIRST)]
-    first = [Run(arm, 0) for arm in order]
-    further = [Run(arm, seed) for seed in range(1, seeds) for arm in TWICE]
-    return tuple(run for run in (*first, *further) if not arms or run.arm in arms)
+    main = [Run(arm, seed) for seed in range(seeds) for arm in FIRST]
+    others = [Run(arm, 0) for arm in ARMS if arm not in MAIN]
+    return tuple(run for run in (*main, *others) if not arms or run.arm in arms)
 
 
 # -- training ----------------------------------------------------------------------------------------------------------
 
 
 def train_arm(study: Study, run: Run) -> None:
-    """Train one arm, or what is missing of it.
+    """Train one arm, or what is missing of it; raises what `train_model` does.
 
     Args:
         study: the settings, the photos, and the folder for all runs.
-        run: the arm and the seed. Its folder gets the finished generator, and the time that training has taken so far.
+        run: the arm and the seed.
+    """
+    train_model(study.config(run), study.data, study.validation, study.folder(run))
+
+
+def train_model(config: TrainConfig, data: Sources, validation: Sources | None, folder: Path) -> None:
+    """Train one generator, or what is missing of it.
+
+    Args:
+        config: the run's settings.
+        data: the photos.
+        validation: photos to measure on while it trains; None: one in `config.holdout` of `data` is kept out.
+        folder: of the run. It gets the finished generator, and the time that training has taken so far.
 
     Raises:
-        ConfigError: the run's folder was begun with other settings, or another process has it.
+        ConfigError: the folder was begun with other settings, or another process has it.
         TrainingError: a loss is not a number, or the state to resume does not fit.
         DataError: no photo can be used.
         Interrupted: a signal came; all is saved.
@@ -195,22 +239,20 @@ def train_arm(study: Study, run: Run) -> None:
     from colorize.training.config import TrainConfig, read_config
     from colorize.training.loop import train
 
-    folder = study.folder(run)
-    config = study.config(run)
     record = folder / ARM_RECORD
     resume = (folder / runlog.CONFIG).is_file()
     if resume and TrainConfig(**read_config(folder / runlog.CONFIG)) != config:
         raise ConfigError(f"{folder}: was begun with other settings; choose another --out")
     start, before = time.monotonic(), json.loads(record.read_text())["seconds"] if record.is_file() else 0.0
     try:
-        last = train(config, study.data, study.validation, folder, resume=resume)
-        finish(config, study.data, last, folder / MODEL)
+        last = train(config, data, validation, folder, resume=resume)
+        finish(config, data, last, folder / MODEL, hold_out=validation is None)
     finally:
         if folder.is_dir():
             record.write_text(json.dumps({"seconds": round(before + time.monotonic() - start, 1)}) + "\n")
 
 
-def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None:
+def finish(config: TrainConfig, data: Sources, last: Path, target: Path, *, hold_out: bool = False) -> None:
     """Give the averaged weights in `last` BatchNorm statistics of their own, and write them to `target`.
 
     While weights move fast, running statistics fit neither them nor their average; every arm's are set anew, from the
@@ -221,6 +263,7 @@ def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None
         data: the photos that it trained on; the statistics are those of the first batches, 32 at most.
         last: the file of the last generator, as `train` gave it.
         target: the file of the finished generator.
+        hold_out: whether one photo in `config.holdout` was left out of training, and is here.
 
     Raises:
         WeightsError: `last` is no whole file of a generator.
@@ -236,7 +279,7 @@ def finish(config: TrainConfig, data: Sources, last: Path, target: Path) -> None
 
     generator, info = load_generator(last)
     generator.encoder_is_trained = config.encoder_is_trained
-    batches = PhotoBatches(data, dataclasses.replace(config, workers=0), hold_out=False)
+    batches = PhotoBatches(data, dataclasses.replace(config, workers=0), hold_out=hold_out)
     torch.manual_seed(config.seed)
     augment = Augment(config, torch.device("cpu"))
     count = min(_NORM_BATCHES, total_steps(config))

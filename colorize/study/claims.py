@@ -1,14 +1,15 @@
 """What was expected before the study ran, held against its intervals: confirmed, contradicted or open.
 
-A claim compares two arms in one measure. It is confirmed if the intervals lie apart in the expected order for every
-pair of their seeds, contradicted if they lie apart in the other order for every pair, and open otherwise. Intervals
-that overlap may still differ for certain, as every run was measured on the same photos: "open" is the careful answer.
+A claim compares two rows in one measure: arms as the mean of their seeds, or, in a study made before arms were pooled,
+seed by seed. It is confirmed if the intervals lie apart in the expected order (for every pair of seeds), contradicted
+if they lie apart in the other order, and open otherwise. Intervals that overlap may still differ for certain, as
+everything was measured on the same photos: "open" is the careful answer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -46,6 +47,7 @@ class Claim:
 
 
 LEARNED, AVERAGED = "l1+gan", "mse"
+MEAN_COLOR = "mean-color"  # no arm: the photos with their mean color at every pixel
 _SCALES = (1, 2, 4, 8)  # px
 CLAIMS = (
     Claim("L1 + GAN overlaps more with the true histogram of a*", "histogram_a", LEARNED, AVERAGED, higher=True),
@@ -71,29 +73,71 @@ CLAIMS = (
         AVERAGED,
         higher=True,
     ),
+    *(
+        Claim(
+            f"L1 + GAN is taken for real more often than gray with the mean color, {judge}",
+            name,
+            LEARNED,
+            MEAN_COLOR,
+            higher=True,
+        )
+        for judge, name in (("by the one judge", "taken_for_real"), ("by judges of their own", "taken_for_real_own"))
+    ),
     Claim("MSE has the higher PSNR", "psnr", AVERAGED, LEARNED, higher=True),
     Claim("MSE has the higher SSIM", "ssim", AVERAGED, LEARNED, higher=True),
+    Claim(
+        "as colorful as the truth, L1 + GAN is closer to the photo (PSNR) than MSE made as colorful",
+        "leveled_psnr",
+        LEARNED,
+        AVERAGED,
+        higher=True,
+    ),
+    Claim(
+        "as colorful as the truth, L1 + GAN is taken for real more often, by judges of their own",
+        "leveled_taken_for_real_own",
+        LEARNED,
+        AVERAGED,
+        higher=True,
+    ),
 )
 
 
 class ClaimResult(NamedTuple):
     claim: Claim
     verdict: Decision
-    better: list[Interval]  # as measured, one per seed
+    better: list[Interval]  # as measured: one of an arm, or one per seed
     worse: list[Interval]
 
 
-def evaluate_claim(claim: Claim, runs: Sequence[dict[str, Any]]) -> ClaimResult:
-    """Compare the claim with the `runs` of a study.json.
+def rows_to_compare(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a study.json that claims are decided on, each with an "arm" and "measures"."""
+    pooled = study.get("arms_pooled")
+    rows = [{"arm": arm, **row} for arm, row in pooled.items()] if pooled else list(study["runs"])
+    return [*rows, {"arm": MEAN_COLOR, **study["mean_color"]}] if "mean_color" in study else rows
+
+
+def can_be_decided(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether both of a claim's arms are there, and have been measured so.
 
     Args:
         claim: two arms and a measure.
-        runs: at least one of each of the claim's two arms.
+        rows: as of `rows_to_compare`.
+    """
+    there = {row["arm"] for row in rows if claim.measure in row["measures"]}
+    return {claim.better, claim.worse} <= there
+
+
+def evaluate_claim(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> ClaimResult:
+    """Compare the claim with what was measured.
+
+    Args:
+        claim: two arms and a measure.
+        rows: as of `rows_to_compare`: at least one of each of the claim's two arms.
 
     Returns:
         The claim with its verdict and the intervals that it was decided on, as measured.
     """
-    better, worse = (_measures(runs, arm, claim.measure) for arm in (claim.better, claim.worse))
+    better, worse = (_measures(rows, arm, claim.measure) for arm in (claim.better, claim.worse))
     pairs = [(b, w) for b in map(claim.of_better, better) for w in map(claim.of_worse, worse)]
     upper_lower = pairs if claim.higher else [(w, b) for b, w in pairs]
     verdict: Decision = "open"
@@ -104,5 +148,5 @@ def evaluate_claim(claim: Claim, runs: Sequence[dict[str, Any]]) -> ClaimResult:
     return ClaimResult(claim, verdict, better, worse)
 
 
-def _measures(runs: Sequence[dict[str, Any]], arm: str, measure: str) -> list[Interval]:
-    return [Interval(**run["measures"][measure]) for run in runs if run["arm"] == arm]
+def _measures(rows: Sequence[Mapping[str, Any]], arm: str, measure: str) -> list[Interval]:
+    return [Interval(**row["measures"][measure]) for row in rows if row["arm"] == arm]

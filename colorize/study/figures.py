@@ -37,6 +37,9 @@ ARM_COLORS = {
     "l1+gan": VERMILION,
     "l1+pixelgan": BLUE,
     "l1+imagegan": OCHRE,
+    "l1+lsgan": "#f0a58a",  # the same D under other objectives: shades of vermilion
+    "l1+hinge": "#9c3a00",
+    "l1+wgan-gp": "#5c2200",
 }
 ARM_LABELS = {
     "mse": "MSE",
@@ -46,6 +49,9 @@ ARM_LABELS = {
     "l1+gan": "L1 + GAN (70×70)",
     "l1+pixelgan": "L1 + PixelGAN (1×1)",
     "l1+imagegan": "L1 + whole-image GAN",
+    "l1+lsgan": "L1 + LSGAN",
+    "l1+hinge": "L1 + hinge GAN",
+    "l1+wgan-gp": "L1 + WGAN-GP",
     "truth": "truth",
     "gray": "gray",
 }
@@ -61,6 +67,7 @@ class Plot(NamedTuple):
     suffix: str
     draw: Callable[[dict[str, Any], Path], Figure]  # (what the JSON holds, its folder)
     shows: str  # for those who cannot see it
+    needs: str = ""  # a key of each of the study's runs, which older studies have not
 
 
 def require_matplotlib() -> None:
@@ -71,6 +78,12 @@ def require_matplotlib() -> None:
 def of_source(source: str) -> list[str]:
     """The figures drawn from `source`.json."""
     return [name for name, plot in FIGURES.items() if plot.source == source]
+
+
+def available(data: Path) -> list[str]:
+    """The figures for which the JSON files in `data` hold what they need. Raises `DataError` as `read_json` does."""
+    runs = read_json(data / "study.json").get("runs", [])
+    return [name for name, plot in FIGURES.items() if not plot.needs or all(plot.needs in run for run in runs)]
 
 
 def file_name(name: str) -> str:
@@ -623,6 +636,37 @@ def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
     return figure
 
 
+def draw_frontier(result: dict[str, Any], _data: Path) -> Figure:
+    """Closeness to the photo, and to how often each color occurs, against colorfulness, by strength.
+
+    Args:
+        result: what `study.json` holds.
+        _data: its folder, which is not needed here.
+
+    Returns:
+        The figure: a panel for each of the two, with a line for each arm's first seed; large: its colors as they are.
+    """
+    figure = _figure(_WIDE, 3.6)
+    closeness, frequency = figure.subplots(1, 2)
+    for run in _first_seeds(result):
+        points = [point["measures"] for point in run["frontier"]]
+        x = [point["cf_difference"]["value"] for point in points]
+        color, own = ARM_COLORS[run["arm"]], run["measures"]
+        kl = [point["kl_a"]["value"] + point["kl_b"]["value"] for point in points]
+        closeness.plot(
+            x, [point["psnr"]["value"] for point in points], "o-", color=color, markersize=2.5, linewidth=0.9
+        )
+        frequency.plot(x, kl, "o-", color=color, markersize=2.5, linewidth=0.9, label=ARM_LABELS[run["arm"]])
+        here = own["cf_difference"]["value"]
+        closeness.plot(here, own["psnr"]["value"], "o", color=color, markersize=6)
+        frequency.plot(here, own["kl_a"]["value"] + own["kl_b"]["value"], "o", color=color, markersize=6)
+    for ax, title in ((closeness, "PSNR, dB  →"), (frequency, "KL(truth ‖ arm), a* + b*  ←")):
+        ax.axvline(0, color=TRUE, linewidth=0.8)
+        ax.set(xlabel="colorfulness − truth's", title=title)
+    frequency.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
 def draw_strips(result: dict[str, Any], data: Path) -> Figure:
     """The same photos under every arm.
 
@@ -716,5 +760,6 @@ FIGURES: dict[str, Plot] = {
     "histograms": Plot("study", ".svg", draw_histograms, "how often each a* and b* occurs: truth and every arm"),
     "intervals": Plot("study", ".svg", draw_intervals, "every measure of every run with its interval"),
     "sharpness": Plot("study", ".svg", draw_sharpness, "chroma sharpness by scale"),
+    "frontier": Plot("study", ".svg", draw_frontier, "each arm at many strengths of its colors", needs="frontier"),
     "judge": Plot("study", ".svg", draw_judge, "the share of photos that a judge takes for real"),
 }

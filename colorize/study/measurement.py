@@ -8,7 +8,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,28 +21,52 @@ from torch.nn.functional import avg_pool2d
 from colorize import __version__
 from colorize.color.lightness import merge, to_levels
 from colorize.color.metrics import KL_SMOOTHING
+from colorize.color.tensors import rgb_to_lab
+from colorize.color.units import AB_RANGE
 from colorize.errors import DataError
 from colorize.evaluation.features import FeatureExtractor
-from colorize.evaluation.measures import SCALES, PhotoMeasures, draw_weights, measure_photos, summarize
+from colorize.evaluation.frechet import extrapolated_floor, frechet_interval
+from colorize.evaluation.measures import (
+    SCALES,
+    PhotoMeasures,
+    draw_weights,
+    interval_of,
+    measure_draws,
+    measure_photos,
+    summarize,
+)
+from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator
 from colorize.study.arms import ARM_RECORD, ARMS, MODEL, UNCHANGED, Run, Study
+from colorize.study.claims import MEAN_COLOR
+from colorize.study.frontier import SHOWN, STRENGTHS, leveled, leveling_strength
 from colorize.study.judge import taken_for_real
+from colorize.study.pooling import draw_seeds, pool, span
 from colorize.training.augment import to_batch, to_float
 from colorize.training.config import TrainConfig
-from colorize.training.data import validation_photos
+from colorize.training.data import Sources, validation_photos
+from colorize.training.measuring import predict
 from colorize.training.phases import total_steps
 
 PROTOCOL = (
     "middle squares, colored from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
     "bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
-    "again with replacement, the same draws for every run"
+    "again with replacement, the same draws for every run; of an arm, over its seeds drawn again as well, one fewer "
+    "than there are, for each arm alone"
 )
 JUDGE_PROTOCOL = (
     "logistic regression on an ImageNet MobileNetV2's channel means and deviations at five strides, 5-fold over "
-    "photos, so that no photo is judged by what has seen it or a coloring of it; one judge learns from all arms "
-    "alike, seeds of an arm sharing its weight, so that all are measured by one threshold; another one does so at half "
-    "size; and each run has one of its own; real and colored count for the same, and above ½ is taken for real"
+    "photos, so that no photo is judged by what has seen it or a coloring of it; one judge learns from all arms, and "
+    "from photos with their mean color, alike, seeds of an arm sharing its weight, so that all are measured by one "
+    "threshold; another one does so at half size; and each run has one of its own; real and colored count for the "
+    "same, and above ½ is taken for real"
 )
+FRECHET_PROTOCOL = (
+    "Fréchet distance of {features} pooled features of ImageNet's {network} ({file}), a network in no loss "
+    "here{apart}, between the photos and their truth; 95 % intervals by the jackknife over groups of photos, an "
+    "arm's spanning those of its seeds; two sets of as many true photos would be {floor:.2f} apart"
+)
+_FEWEST_FOR_FRECHET = 4  # photos
 _AT_ONCE = 32  # photos that go through a network together
 _CPU = torch.device("cpu")
 
@@ -55,12 +79,30 @@ class _Photos(NamedTuple):
     levels: NDArray[Any]  # (N, S, S), gray levels of 8 bit
 
 
+class _Eyes(NamedTuple):
+    """The networks that look at photos."""
+
+    judge: FeatureExtractor
+    distance: FeatureExtractor | None  # for the Fréchet distance
+    device: torch.device
+
+
 class _Seen(NamedTuple):
     """What is measured, and what the judges see, of the photos as one run colors them, or of the real ones."""
 
     measures: PhotoMeasures
     features: Tensor  # (N, F)
     half_features: Tensor  # (N, F), of the photos at half size
+    distance_features: Tensor | None  # (N, G), for the Fréchet distance
+
+
+class _Colored(NamedTuple):
+    """A run's photos, as they are, stronger and weaker, and as colorful as the truth."""
+
+    seen: _Seen
+    frontier: dict[float, PhotoMeasures]  # by strength
+    leveling: float | None  # the strength at which they are as colorful as the truth, if there is one
+    leveled: _Seen | None  # at that strength
 
 
 class _Verdicts(NamedTuple):
@@ -87,30 +129,43 @@ class _Verdicts(NamedTuple):
 def measure(study: Study) -> dict[str, Any]:
     """Measure and judge every finished run; gives what study.json holds. Raises `DataError` without photos."""
     runs = study.finished()
-    photos, device = _read_photos(study, runs[0]), _device(study.config(runs[0]))
+    photos, eyes = _read_photos(study.validation, study, held_out=False), _eyes(study)
     weights = draw_weights(len(photos.rgb), study.resamples)
-    extractor = FeatureExtractor(study.encoder_start).to(device)
-    truth = _look_at(photos.rgb, photos, extractor, device)
-    gray = measure_photos(_to_rgb(np.stack([photos.levels] * 3, axis=3)), photos.rgb)
-    seen = {}
+    truth = _look_at(photos.rgb, photos, eyes)
+    gray = measure_photos(paint(photos.levels, np.zeros((len(photos.rgb), 2, *photos.rgb.shape[2:]))), photos.rgb)
+    mean_ab = rgb_to_lab(photos.rgb)[1].mean(dim=(0, 2, 3))  # (2,)
+    mean = _look_at(paint(photos.levels, _everywhere(mean_ab, photos)), photos, eyes)
+    shipped = _look_at(paint(photos.levels, predict_ab(SHIPPED_MODEL, photos.l, eyes.device)), photos, eyes)
+    colored = {}
     for run in runs:
-        rgb = color(study.folder(run) / MODEL, photos.levels, photos.l, device)
-        seen[run.name] = _look_at(rgb, photos, extractor, device)
+        colored[run.name] = _color_at_strengths(study.folder(run) / MODEL, photos, truth, gray, eyes)
         print(f"study: measured {run.name}", file=sys.stderr, flush=True)
+    seen = {name: each.seen for name, each in colored.items()} | {MEAN_COLOR: mean}
     verdicts = _judge(truth, seen, runs)
+
+    def draws(measured: PhotoMeasures, judged: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+        return measure_draws(measured, truth.measures, weights, judged)
 
     def summary(measured: PhotoMeasures, judged: Mapping[str, Tensor] | None = None) -> dict[str, dict[str, float]]:
         return summarize(measured, truth.measures, weights, judged)
 
+    def of_run(name: str) -> dict[str, Tensor]:
+        own = draws(seen[name].measures, verdicts.of_run(name))
+        equal = colored[name].leveled
+        return own if equal is None else own | leveled(draws(equal.measures, _own_verdict(truth, equal)))
+
+    drawn = {run.name: of_run(run.name) for run in runs}
+    distances = {run.name: _distance(seen[run.name], truth) for run in runs}
     on_real = summary(truth.measures, verdicts.of_real_photos())
     return {
         "format": 1,
         "command": study.command,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
-        "device": "cpu" if device.type == "cpu" else torch.cuda.get_device_name(device),
+        "device": "cpu" if eyes.device.type == "cpu" else torch.cuda.get_device_name(eyes.device),
         "cpus": os.cpu_count(),
         "settings": _shared_settings(study),
         "arms": {arm: ARMS[arm] for arm in dict.fromkeys(run.arm for run in runs)},
+        "lambda": study.lambda_choice,
         "protocol": {
             "photos": len(photos.rgb),
             "size": study.size,
@@ -120,21 +175,35 @@ def measure(study: Study) -> dict[str, Any]:
             "kl_smoothing": KL_SMOOTHING,
             "text": PROTOCOL,
             "judge": JUDGE_PROTOCOL,
+            "frechet": _frechet_protocol(study, truth, eyes),
         },
         "data": study.data.describe(),
         "validation": study.validation.describe(),
         "truth": {"measures": summary(truth.measures), "histograms": _histograms(truth.measures)},
         "gray": {"measures": summary(gray)},
+        "mean_color": {
+            "ab": [round(each, 2) for each in (mean_ab * AB_RANGE).tolist()],
+            "measures": summary(mean.measures, verdicts.of_run(MEAN_COLOR)) | _distance(mean, truth),
+        },
+        "shipped": {
+            "measures": summary(shipped.measures, _own_verdict(truth, shipped)) | _distance(shipped, truth),
+        },
         "runs": [
             _training_of(study, run)
             | {
-                "measures": summary(seen[run.name].measures, verdicts.of_run(run.name)),
+                "measures": {name: interval_of(each) for name, each in drawn[run.name].items()} | distances[run.name],
                 "histograms": _histograms(seen[run.name].measures),
+                "frontier": [
+                    {"strength": strength, "measures": {name: summary(measured)[name] for name in SHOWN}}
+                    for strength, measured in colored[run.name].frontier.items()
+                ],
+                "leveling": colored[run.name].leveling,
             }
             for run in runs
         ],
+        "arms_pooled": _pool_arms(runs, drawn, distances, study.resamples),
         "judge": {
-            "trained_on": [run.name for run in runs],
+            "trained_on": [*(run.name for run in runs), MEAN_COLOR],
             "real": on_real["real"],
             "real_half": on_real["half"],
             "own": {run.name: on_real[run.name] for run in runs},
@@ -142,30 +211,131 @@ def measure(study: Study) -> dict[str, Any]:
     }
 
 
-def _read_photos(study: Study, run: Run) -> _Photos:
-    """The validation photos, read as for a run. Raises `DataError` if there are fewer than 2."""
-    config = dataclasses.replace(study.config(run), size=study.size, validation_photos=study.photos)
-    photos = validation_photos(study.validation, config, held_out=False)  # uint8 (N, 3, S, S)
+def measure_kept_out(
+    study: Study, config: TrainConfig, models: Sequence[Path]
+) -> tuple[int, float, list[dict[str, float]]]:
+    """Measure models on the training photos that were kept out of their training.
+
+    Args:
+        study: the photos, and the size at which they are measured.
+        config: of the trainings: which photos are usable, and which are kept out.
+        models: the files of the generators.
+
+    Returns:
+        How many photos there are; the PSNR of gray (dB); and of each model its `kl_a`, `kl_b` and `psnr`.
+
+    Raises:
+        DataError: there are fewer than 2 photos.
+    """
+    photos = _read_photos(study.data, study, held_out=True)
+    truth = measure_photos(photos.rgb, photos.rgb)
+    once = draw_weights(len(photos.rgb), 2)[:1]  # as they are
+    device = _device(config)
+
+    def of(rgb: Tensor) -> dict[str, float]:
+        drawn = measure_draws(measure_photos(rgb, photos.rgb), truth, once)
+        return {name: drawn[name].item() for name in ("kl_a", "kl_b", "psnr")}
+
+    gray = of(paint(photos.levels, np.zeros((len(photos.rgb), 2, *photos.rgb.shape[2:]))))
+    measured = [of(paint(photos.levels, predict_ab(model, photos.l, device))) for model in models]
+    return len(photos.rgb), gray["psnr"], measured
+
+
+def _read_photos(sources: Sources, study: Study, *, held_out: bool) -> _Photos:
+    """Photos to measure on, read as for a run. Raises `DataError` if there are fewer than 2."""
+    config = dataclasses.replace(study.config(Run(UNCHANGED, 0)), size=study.size, validation_photos=study.photos)
+    photos = validation_photos(sources, config, held_out=held_out)  # uint8 (N, 3, S, S)
     if len(photos) < 2:
-        raise DataError(f"expected at least 2 validation photos with color, got {len(photos)}")
+        what = f"training photos to keep out, one in {config.holdout}," if held_out else "validation photos"
+        raise DataError(f"expected at least 2 {what} with color, got {len(photos)}")
     rgb = to_float(photos, _CPU)
     return _Photos(rgb, to_batch(rgb).l, to_levels(photos.permute(0, 2, 3, 1).numpy()))
 
 
-def _look_at(rgb: Tensor, photos: _Photos, extractor: FeatureExtractor, device: torch.device) -> _Seen:
+def _eyes(study: Study) -> _Eyes:
+    device = _device(study.config(Run(UNCHANGED, 0)))
+    distance = FeatureExtractor(study.features).to(device) if study.features else None
+    return _Eyes(FeatureExtractor(study.encoder_start).to(device), distance, device)
+
+
+def _look_at(rgb: Tensor, photos: _Photos, eyes: _Eyes) -> _Seen:
     """Measure `rgb` (N, 3, S, S) against the photos, and extract what judges see of it."""
 
-    def features(rgb: Tensor) -> Tensor:
-        return torch.cat([extractor(part.to(device)).cpu() for part in rgb.split(_AT_ONCE)])
+    def features(rgb: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
+        return torch.cat([look(part.to(eyes.device)).cpu() for part in rgb.split(_AT_ONCE)])
 
-    return _Seen(measure_photos(rgb, photos.rgb), features(rgb), features(avg_pool2d(rgb, 2)))
+    return _Seen(
+        measure_photos(rgb, photos.rgb),
+        features(rgb, eyes.judge),
+        features(avg_pool2d(rgb, 2), eyes.judge),
+        features(rgb, eyes.distance.pooled) if eyes.distance else None,
+    )
+
+
+def _color_at_strengths(model: Path, photos: _Photos, truth: _Seen, gray: PhotoMeasures, eyes: _Eyes) -> _Colored:
+    """Color with a run's model, as it is and at all of STRENGTHS."""
+    ab = predict_ab(model, photos.l, eyes.device)
+    frontier = {each: measure_photos(paint(photos.levels, each * ab), photos.rgb) for each in STRENGTHS}
+    colorfulness = {0.0: gray.cf.mean().item()} | {each: of.cf.mean().item() for each, of in frontier.items()}
+    strength = leveling_strength(colorfulness, truth.measures.cf.mean().item())
+    equal = None if strength is None else _look_at(paint(photos.levels, strength * ab), photos, eyes)
+    return _Colored(_look_at(paint(photos.levels, ab), photos, eyes), frontier, strength, equal)
+
+
+def _everywhere(color: Tensor, photos: _Photos) -> NDArray[Any]:
+    """One `ab` (2,) at every pixel of every photo, (N, 2, S, S)."""
+    count, _, height, width = photos.rgb.shape
+    return color.view(1, 2, 1, 1).expand(count, 2, height, width).numpy()
+
+
+def _distance(seen: _Seen, truth: _Seen) -> dict[str, dict[str, float]]:
+    """The Fréchet distance as a measure, where there is a network for it and there are photos enough."""
+    if seen.distance_features is None or truth.distance_features is None or len(truth.features) < _FEWEST_FOR_FRECHET:
+        return {}
+    return {"frechet": frechet_interval(seen.distance_features, truth.distance_features)._asdict()}
+
+
+def _frechet_protocol(study: Study, truth: _Seen, eyes: _Eyes) -> str | None:
+    if eyes.distance is None or truth.distance_features is None or len(truth.features) < _FEWEST_FOR_FRECHET:
+        return None
+    return FRECHET_PROTOCOL.format(
+        features=truth.distance_features.shape[1],
+        network=eyes.distance.network,
+        file=Path(study.features).name,
+        apart="" if eyes.distance.network == eyes.judge.network else ", in no judge and no generator",
+        floor=extrapolated_floor(truth.distance_features),
+    )
+
+
+def _pool_arms(
+    runs: Sequence[Run],
+    drawn: Mapping[str, Mapping[str, Tensor]],
+    distances: Mapping[str, Mapping[str, Mapping[str, float]]],
+    resamples: int,
+) -> dict[str, Any]:
+    """Every arm as the mean of its seeds."""
+    generator = torch.Generator().manual_seed(0)
+    arms = {}
+    for arm in dict.fromkeys(run.arm for run in runs):
+        names = [run.name for run in runs if run.arm == arm]
+        measures = pool([drawn[name] for name in names], draw_seeds(len(names), resamples, generator))
+        if all(distances[name] for name in names):
+            measures["frechet"] = span([distances[name]["frechet"] for name in names])
+        arms[arm] = {"seeds": len(names), "measures": measures}
+    return arms
+
+
+def _own_verdict(truth: _Seen, seen: _Seen) -> dict[str, Tensor]:
+    """Which photos the judge that learned from just these takes for real."""
+    return {"taken_for_real_own": taken_for_real(truth.features, {"": seen.features}, {"": 1})[""]}
 
 
 def _judge(truth: _Seen, seen: Mapping[str, _Seen], runs: Sequence[Run]) -> _Verdicts:
     """By one judge for all runs, one for all at half size, and one for each run."""
     features = {name: each.features for name, each in seen.items()}
     half_features = {name: each.half_features for name, each in seen.items()}
-    shares = {run.name: 1 / sum(other.arm == run.arm for other in runs) for run in runs}  # seeds share their arm's
+    shares = dict.fromkeys(seen, 1.0)
+    shares |= {run.name: 1 / sum(other.arm == run.arm for other in runs) for run in runs}  # seeds share their arm's
     return _Verdicts(
         taken_for_real(truth.features, features, shares),
         taken_for_real(truth.half_features, half_features, shares),
@@ -173,22 +343,34 @@ def _judge(truth: _Seen, seen: Mapping[str, _Seen], runs: Sequence[Run]) -> _Ver
     )
 
 
-def color(model: Path, levels: NDArray[Any], l: Tensor, device: torch.device) -> Tensor:
-    """Color photos as users would see them.
+def predict_ab(model: Path, l: Tensor, device: torch.device) -> NDArray[Any]:
+    """Color photos.
 
     Args:
         model: file of the generator.
-        levels: (N, S, S), gray levels.
-        l: (N, 1, S, S), the same as the network sees them.
+        l: (N, 1, S, S), lightness in [−1, 1].
         device: where the network runs.
+
+    Returns:
+        `ab` (N, 2, S, S).
+    """
+    generator = load_generator(model)[0].to(device)
+    with torch.no_grad():
+        ab: NDArray[Any] = torch.cat([predict(generator, part.to(device)).cpu() for part in l.split(_AT_ONCE)]).numpy()
+    return ab
+
+
+def paint(levels: NDArray[Any], ab: NDArray[Any]) -> Tensor:
+    """Photos as users would see them.
+
+    Args:
+        levels: (N, S, S), gray levels.
+        ab: (N, 2, S, S).
 
     Returns:
         `rgb` (N, 3, S, S).
     """
-    generator = load_generator(model)[0].to(device)
-    with torch.no_grad():
-        ab = torch.cat([generator(part.to(device)).cpu() for part in l.split(_AT_ONCE)]).numpy()  # (N, 2, S, S)
-    return _to_rgb(np.stack([merge(*each) for each in zip(levels, ab, strict=True)]))
+    return _to_rgb(np.stack([merge(*each) for each in zip(levels, ab.astype(np.float32), strict=True)]))
 
 
 def _to_rgb(pictures: NDArray[Any]) -> Tensor:

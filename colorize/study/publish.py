@@ -28,17 +28,28 @@ from colorize.errors import ConfigError, DataError
 from colorize.evaluation.intervals import Interval
 from colorize.requirements import install_command, require
 from colorize.study.arms import all_runs
-from colorize.study.claims import CLAIMS, Claim, ClaimResult, evaluate_claim
+from colorize.study.claims import (
+    AVERAGED,
+    CLAIMS,
+    LEARNED,
+    MEAN_COLOR,
+    ClaimResult,
+    can_be_decided,
+    evaluate_claim,
+    rows_to_compare,
+)
 from colorize.study.figures import (
     ARM_LABELS,
     FIGURES,
     TWO_COLOR_ARMS,
+    available,
     draw_from,
     file_name,
     read_json,
     require_matplotlib,
     strip_path,
 )
+from colorize.study.frontier import PREFIX
 from colorize.study.toy_problems import TOY_PROBLEMS, run_toy_problem, write_json
 from colorize.system import files
 from colorize.system.program import run_program
@@ -108,12 +119,16 @@ def render(data: Path) -> str:
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
     environment.filters |= {"percent": percent, "number": number, "interval": interval, "steps": steps}
-    outcomes = [evaluate_claim(claim, study["runs"]) for claim in CLAIMS if _has(study, claim)]
+    rows = rows_to_compare(study)
+    outcomes = [evaluate_claim(claim, rows) for claim in CLAIMS if can_be_decided(claim, rows)]
+    figures = available(data)
     try:
         return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
             study=study,
             runs=_sorted_runs(study),
-            first={run["arm"]: run["measures"] for run in study["runs"] if run["seed"] == 0},
+            arms=_measures_of_arms(study),
+            seeds=_seeds(study),
+            decided={each.claim.measure: each.verdict for each in outcomes if each.claim.worse != MEAN_COLOR},
             missing=_missing(study),
             outcomes=[_told(outcome) for outcome in outcomes],
             verdicts=Counter(outcome.verdict for outcome in outcomes),
@@ -127,7 +142,12 @@ def render(data: Path) -> str:
             two_color_arms={arm: label for arm, (label, _) in TWO_COLOR_ARMS.items()},
             labels=ARM_LABELS,
             figure=figure_block,
-            figures=[(name, plot, figure_command(name), source_command(plot.source)) for name, plot in FIGURES.items()],
+            available=figures,
+            with_frechet=bool(study["protocol"].get("frechet")),
+            objectives_agree=_objectives_agree(study),
+            figures=[
+                (name, FIGURES[name], figure_command(name), source_command(FIGURES[name].source)) for name in figures
+            ],
             log2=math.log(2),
             install=install_command("study"),
         )
@@ -163,7 +183,7 @@ def write_report(data: Path, out: Path) -> list[Path]:
         MissingExtra: matplotlib is not installed.
     """
     markdown = render(data)
-    for path in draw_from(data, list(FIGURES), out):
+    for path in draw_from(data, available(data), out):
         print(f"report: {path}", file=sys.stderr, flush=True)
     pages = {out / "README.md": markdown, out / "index.html": to_html(markdown)}
     for path, text in pages.items():
@@ -318,14 +338,32 @@ def approximation_facts(result: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _told(outcome: ClaimResult) -> dict[str, str]:
+    """A row of the table of what was expected: of the learned loss, and of what it is held against."""
     claim = outcome.claim
-    digits = 1 if claim.measure in ("psnr", "delta_cf") else 3 if claim.measure == "ssim" else 2
+    measure = claim.measure.removeprefix(PREFIX)
+    digits = 1 if measure in ("psnr", "delta_cf") else 3 if measure == "ssim" else 2
     better, worse = ("; ".join(interval(each, digits) for each in seeds) for seeds in (outcome.better, outcome.worse))
-    return {"text": claim.text, "verdict": outcome.verdict, claim.better: better, claim.worse: worse}
+    learned, other = (better, worse) if claim.better == LEARNED else (worse, better)
+    return {"text": claim.text, "verdict": outcome.verdict, "learned": learned, "other": other}
 
 
-def _has(study: Mapping[str, Any], claim: Claim) -> bool:
-    return {claim.better, claim.worse} <= {run["arm"] for run in study["runs"]}
+def _measures_of_arms(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Of each arm: pooled over its seeds, or of its first seed where they are not."""
+    if "arms_pooled" in study:
+        return {arm: row["measures"] for arm, row in study["arms_pooled"].items()}
+    return {run["arm"]: run["measures"] for run in study["runs"] if run["seed"] == 0}
+
+
+def _objectives_agree(study: Mapping[str, Any]) -> bool:
+    """Whether, by KL of a*, every adversarial objective beside L1 is nearer to the truth than MSE, for certain."""
+    arms = _measures_of_arms(study)
+    objectives = [arms[arm]["kl_a"] for arm in (LEARNED, "l1+lsgan", "l1+hinge", "l1+wgan-gp") if arm in arms]
+    return AVERAGED in arms and all(each["high"] < arms[AVERAGED]["kl_a"]["low"] for each in objectives)
+
+
+def _seeds(study: Mapping[str, Any]) -> int:
+    """Of the arm that has the most."""
+    return len({run["seed"] for run in study["runs"]})
 
 
 def _missing(study: Mapping[str, Any]) -> list[str]:

@@ -14,7 +14,19 @@ from typing import Any
 
 from colorize.errors import ConfigError
 from colorize.requirements import require
-from colorize.study.arms import ARMS, COMMON, QUICK, STUDY, TWICE, Study, all_runs, train_arms, write_strips
+from colorize.study.arms import (
+    ARMS,
+    COMMON,
+    MAIN,
+    QUICK,
+    SEEDS,
+    SHORT,
+    STUDY,
+    Study,
+    all_runs,
+    train_arms,
+    write_strips,
+)
 from colorize.study.samples import sample_folder
 from colorize.system import files
 from colorize.system.program import INTERRUPTED, OK, run_program
@@ -60,10 +72,12 @@ def format_table(result: Mapping[str, Any]) -> str:
     columns = ["histogram_a", "histogram_b", "kl_a", "kl_b", "cf_difference", "sharpness_2", "psnr", "ssim"]
     columns += ["taken_for_real", "taken_for_real_half", "taken_for_real_own"]
     heads = [name.replace("histogram", "hist").replace("taken_for_", "") for name in columns]
-    lines = [f"{'':16}" + "".join(f"{head:>14}" for head in heads)]
-    for row in ({"name": "gray", **result["gray"]}, *result["runs"]):
+    lines = [f"{'':22}" + "".join(f"{head:>14}" for head in heads)]
+    beside = ({"name": name.replace("_", " "), **result[name]} for name in ("gray", "mean_color", "shipped"))
+    pooled = ({"name": f"{arm}, {row['seeds']} seeds", **row} for arm, row in result["arms_pooled"].items())
+    for row in (*beside, *result["runs"], *pooled):
         cells = (row["measures"].get(name) for name in columns)
-        lines.append(f"{row['name']:16}" + "".join(f"{c['value']:14.3f}" if c else f"{'':14}" for c in cells))
+        lines.append(f"{row['name']:22}" + "".join(f"{c['value']:14.3f}" if c else f"{'':14}" for c in cells))
     real, half = (result["judge"][name]["value"] for name in ("real", "real_half"))
     lines.append(f"real photos taken for real: {real:.3f}, at half size {half:.3f}")
     return "\n".join(lines)
@@ -83,8 +97,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, required=True, metavar="FOLDER", help="runs, strips, study.json and the report"
     )
     parser.add_argument("--arms", nargs="+", metavar="ARM", default=[], help=f"only these of {', '.join(ARMS)}")
-    parser.add_argument("--seeds", type=int, default=2, metavar="N", help=f"of {', '.join(TWICE)} [%(default)s]")
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"of {', '.join(MAIN)} [%(default)s]")
     parser.add_argument("--steps", type=int, metavar="N", help=f"of each arm [{COMMON['adversarial_steps']}]")
+    parser.add_argument(
+        "--lambda", type=float, dest="weight", metavar="X", help="weight of L1 beside the GAN [chosen by trainings]"
+    )
+    parser.add_argument(
+        "--features", default="", metavar="FILE", help="network that tells the Fréchet distance: see evaluate"
+    )
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help=f"{SHORT['adversarial_steps']} steps at {SHORT['size']} px, λ {SHORT['reconstruction_weight']:g}",
+    )
     parser.add_argument("--train-only", action="store_true", help="leave measuring to another run of the command")
     parser.add_argument("--quick", action="store_true", help="a few steps of tiny networks: does it all run?")
     add_threads_option(parser)
@@ -98,9 +123,14 @@ def _run(given: argparse.Namespace, arguments: Sequence[str]) -> int:
     wait_passively()
     use_threads(given.threads)
     study = _study(given, arguments)
+    from colorize.study.lambda_rule import WEIGHTS, choose_lambda
     from colorize.training.loop import Interrupted
 
     try:
+        if "reconstruction_weight" not in study.common:
+            choice = choose_lambda(study, WEIGHTS[:2] if given.quick else WEIGHTS)
+            common = {**study.common, "reconstruction_weight": choice["chosen"]}
+            study = dataclasses.replace(study, common=common, lambda_choice=choice)
         train_arms(study)
     except Interrupted:
         print("study: stopped and saved; the same command goes on", file=sys.stderr)
@@ -126,9 +156,11 @@ def _study(given: argparse.Namespace, arguments: Sequence[str]) -> Study:
     if given.seeds < 1:
         raise ConfigError(f"seeds must be at least 1, got {given.seeds}")
     sample_folder()  # told before the work
-    common = {**COMMON, **(QUICK if given.quick else {})}
+    common = {**COMMON, **(SHORT if given.short else {}), **(QUICK if given.quick else {})}
     if given.steps is not None:
         common["adversarial_steps"] = given.steps
+    if given.weight is not None:
+        common["reconstruction_weight"] = given.weight
     if given.quick and not given.data and not given.validation:
         data = validation = find_sources([made_up_photos(given.out / "photos")])
     else:
@@ -145,7 +177,9 @@ def _study(given: argparse.Namespace, arguments: Sequence[str]) -> Study:
         all_runs(given.arms, given.seeds),
         given.encoder_start,
         command=shlex.join(["python", "-m", "colorize.study", *_without_paths(arguments)]),
+        features=given.features,
     )
+    study.config(study.runs[0])  # told before the work
     return dataclasses.replace(study, size=32, photos=24, resamples=100) if given.quick else study
 
 

@@ -8,11 +8,16 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from torch import nn
 
+from colorize.models.imagenet import BACKBONES
+from colorize.models.tensorfile import write_tensors
 from colorize.study import arms
-from colorize.study.arms import ARMS, COMMON, TWICE, Run, all_runs
+from colorize.study.arms import ARMS, COMMON, MAIN, SHORT, Run, Study, all_runs
+from colorize.study.frontier import STRENGTHS
 from colorize.study.run_study import main
 from colorize.training import loop
+from colorize.training.data import Sources
 
 pytestmark = pytest.mark.study
 
@@ -22,6 +27,14 @@ def quiet_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """Training sets the allocator for the whole process; tests do not need that."""
     monkeypatch.setattr("colorize.system.memory.keep_freed_memory", lambda: False)
     monkeypatch.setattr(loop, "keep_freed_memory", lambda: False)
+
+
+def save_features(path: Path, network: str) -> Path:
+    """Random weights in a file that looks like one of ImageNet's."""
+    backbone = BACKBONES[network]
+    state = nn.Sequential(*backbone.build(3)).state_dict()
+    write_tensors(path, {backbone.file_key(key): value for key, value in state.items()}, {})
+    return path
 
 
 def quick(out: Path, *more: str) -> list[str]:
@@ -42,7 +55,8 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         train_arm(given, run)
 
     monkeypatch.setattr(arms, "train_arm", interrupted_in_the_second)
-    command = quick(out, "--arms", "mse", "l1+gan")
+    network = save_features(tmp_path / "network.safetensors", "efficientnet_lite0")
+    command = quick(out, "--arms", "mse", "l1+gan", "--features", str(network))
     assert main(command) == 130
     assert "the same command goes on" in capsys.readouterr().err
     assert not (out / "study.json").exists()
@@ -64,12 +78,30 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         assert set(run["measures"]) == {
             *("histogram_a", "histogram_b", "kl_a", "kl_b", "cf", "cf_difference", "delta_cf", "psnr", "ssim"),
             *("sharpness_1", "sharpness_2", "sharpness_4", "sharpness_8", "taken_for_real"),
-            *("taken_for_real_half", "taken_for_real_own"),
+            *("taken_for_real_half", "taken_for_real_own", "frechet"),
         }
         for measure in run["measures"].values():
             assert measure["low"] <= measure["value"] + 1e-9 and measure["value"] <= measure["high"] + 1e-9
         assert sum(run["histograms"]["a"]) == pytest.approx(1, abs=1e-5)
+        assert [point["strength"] for point in run["frontier"]] == list(STRENGTHS)
+        by_strength = {point["strength"]: point["measures"]["psnr"] for point in run["frontier"]}
+        assert by_strength[1.0] == run["measures"]["psnr"]
+    for arm, row in result["arms_pooled"].items():
+        alone = next(run for run in result["runs"] if run["arm"] == arm)
+        assert row == {"seeds": 1, "measures": alone["measures"]}
     assert result["gray"]["measures"]["cf"]["value"] < 1
+    assert result["mean_color"]["measures"]["psnr"] != result["gray"]["measures"]["psnr"]
+    assert result["mean_color"]["measures"]["taken_for_real_own"]["value"] <= 0.5
+    assert result["shipped"]["measures"]["frechet"]["value"] > 0
+    told_of_distance = (
+        "1280 pooled features of ImageNet's efficientnet_lite0 (network.safetensors), a network in no loss"
+    )
+    assert told_of_distance in result["protocol"]["frechet"]
+
+    # λ was chosen once, and is what the arms were trained with.
+    assert [each["weight"] for each in result["lambda"]["tried"]] == [2.0, 5.0]
+    assert result["settings"]["reconstruction_weight"] == result["lambda"]["chosen"]
+    assert told.count("is chosen") == 0
     assert str(tmp_path) not in json.dumps(result)
 
     assert result["strips"]["arms"] == ["truth", "gray", "mse", "l1+gan"]
@@ -80,12 +112,25 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
 
 
 def test_arms_differ_in_their_loss_alone_and_the_most_telling_come_first(tmp_path: Path) -> None:
-    losses = {"losses", "adversarial_weight", "discriminators"}
+    losses = {"losses", "adversarial_weight", "discriminators", "objective", "spectral_norm"}
     assert all(set(changes) <= losses for changes in ARMS.values())
     names = [run.name for run in all_runs()]
-    assert names[:3] == ["mse-0", "l1-0", "l1+gan-0"]
-    assert sorted(names) == sorted([*(f"{arm}-0" for arm in ARMS), *(f"{arm}-1" for arm in TWICE)])
+    assert names[:3] == ["mse-0", "l1+gan-0", "l1-0"]
+    assert sorted(names) == sorted([*(f"{arm}-0" for arm in ARMS), *(f"{arm}-{s}" for arm in MAIN for s in (1, 2))])
+    for run in all_runs():
+        config = Study(tmp_path, Sources((), ()), Sources((), ()), COMMON, ()).config(run)  # which checks it
+        assert config.adversarial_steps * config.batch_size >= 3000 * 16
     assert COMMON["generator_steps"] == COMMON["discriminator_steps"] == 0
+
+
+def test_short_trains_as_the_first_study_did() -> None:
+    documents = Path(__file__).parents[2] / "docs" / "learned-loss"
+    published = json.loads((documents / "data" / "study.json").read_text(encoding="utf-8"))
+    if "lambda" in published:
+        pytest.skip("the published study is no longer the first one")
+    for name, value in {**COMMON, **SHORT}.items():
+        if name != "losses":  # which had another name
+            assert published["settings"][name] == (list(value) if isinstance(value, tuple) else value), name
 
 
 def test_a_folder_begun_with_other_settings_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,6 +147,7 @@ def test_a_folder_begun_with_other_settings_is_refused(tmp_path: Path, capsys: p
         (["--quick", "--arms", "wgan"], "unknown arm 'wgan': expected some of mse, l1, cross-entropy"),
         (["--validation", "x"], "--data is missing"),
         (["--data", "x"], "--validation is missing"),
+        (["--quick", "--lambda", "-1"], "reconstruction_weight must be at least 0"),
         (["--quick", "--seeds", "0"], "seeds must be at least 1, got 0"),
         (["--data", "{missing}", "--validation", "{missing}"], "no such file or folder"),
     ],

@@ -8,7 +8,18 @@ from typing import Any
 import pytest
 
 from colorize.evaluation.intervals import Interval
-from colorize.study.claims import CLAIMS, Claim, Decision, evaluate_claim, from_one, halved
+from colorize.study.claims import (
+    CLAIMS,
+    MEAN_COLOR,
+    Claim,
+    Decision,
+    can_be_decided,
+    evaluate_claim,
+    from_one,
+    halved,
+    rows_to_compare,
+)
+from colorize.study.frontier import PREFIX
 
 pytestmark = pytest.mark.study
 
@@ -66,5 +77,19 @@ def test_every_expectation_names_measures_that_the_study_has() -> None:
     assert arms.__doc__
     told = arms.__doc__.replace("sharpness_1, _2, _4, _8", "sharpness_1 sharpness_2 sharpness_4 sharpness_8")
     for claim in CLAIMS:
-        assert claim.measure in told
-        assert {claim.better, claim.worse} <= set(arms.ARMS)
+        assert claim.measure.removeprefix(PREFIX) in told
+        assert {claim.better, claim.worse} <= {*arms.ARMS, MEAN_COLOR}
+
+
+def test_arms_are_compared_as_the_mean_of_their_seeds_where_that_was_measured() -> None:
+    seeds = runs(A=[(5, 4, 6), (3, 2, 4)], B=[(2, 1, 3)])
+    assert evaluate_claim(HIGHER, rows_to_compare({"runs": seeds})).verdict == "open"
+    pooled = {row["arm"]: {"seeds": 2, "measures": row["measures"]} for row in runs(A=[(4, 3.5, 4.5)], B=[(2, 1, 3)])}
+    rows = rows_to_compare({"runs": seeds, "arms_pooled": pooled})
+    assert evaluate_claim(HIGHER, rows).verdict == "confirmed"
+    against_gray = dataclasses.replace(HIGHER, worse=MEAN_COLOR)
+    assert not can_be_decided(against_gray, rows)
+    gray = {"measures": {"psnr": {"value": 9, "low": 8, "high": 10}}}
+    rows = rows_to_compare({"runs": seeds, "arms_pooled": pooled, "mean_color": gray})
+    assert can_be_decided(against_gray, rows)
+    assert evaluate_claim(against_gray, rows).verdict == "contradicted"

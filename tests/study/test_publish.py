@@ -14,6 +14,7 @@ from PIL import Image
 
 from colorize.errors import DataError
 from colorize.study import figures, publish, toy_problems
+from colorize.study.arms import MAIN
 from colorize.study.claims import CLAIMS
 from colorize.study.figures import ARM_COLORS, FIGURES, draw_from, file_name
 from colorize.study.publish import main, render, to_html
@@ -31,7 +32,10 @@ def a_study() -> dict[str, Any]:
     """A study.json as `colorize.study.arms` describes it, its numbers made up."""
     rng = np.random.default_rng(0)
     names = ["histogram_a", "histogram_b", "kl_a", "kl_b", "cf", "cf_difference", "delta_cf", "psnr", "ssim"]
-    names += [f"sharpness_{scale}" for scale in (1, 2, 4, 8)] + ["taken_for_real", "taken_for_real_own"]
+    names += [f"sharpness_{scale}" for scale in (1, 2, 4, 8)] + ["taken_for_real", "taken_for_real_own", "frechet"]
+    names += [
+        f"leveled_{name}" for name in ("psnr", "histogram_a", "histogram_b", "kl_a", "kl_b", "taken_for_real_own")
+    ]
 
     def histograms() -> dict[str, list[float]]:
         return {channel: rng.dirichlet(np.ones(110)).tolist() for channel in "ab"}
@@ -50,6 +54,8 @@ def a_study() -> dict[str, Any]:
             "photos_seen": 6,
             "measures": measures(),
             "histograms": histograms(),
+            "frontier": [{"strength": strength, "measures": measures()} for strength in (0.5, 1.0, 2.0)],
+            "leveling": None if arm == "l1" else 1.5,
         }
         for arm, seed in (*((arm, 0) for arm in ARM_COLORS), ("mse", 1), ("l1+gan", 1))
     ]
@@ -67,9 +73,27 @@ def a_study() -> dict[str, Any]:
             "reconstruction_weight": 10.0,
             "generator_settings": {"widths": [16]},
         },
-        "protocol": {"photos": 12, "size": 32, "scales": [1, 2, 4, 8], "text": "as users", "judge": "a judge"},
+        "protocol": {
+            "photos": 12,
+            "size": 32,
+            "scales": [1, 2, 4, 8],
+            "text": "as users",
+            "judge": "a judge",
+            "frechet": "a*",
+        },
         "truth": {"measures": measures(), "histograms": histograms()},
         "gray": {"measures": measures()},
+        "mean_color": {"ab": [3.0, 8.0], "measures": measures()},
+        "shipped": {"measures": {name: each for name, each in measures().items() if name != "taken_for_real"}},
+        "lambda": {
+            "rule": "the best a* of λ",
+            "steps": 7,
+            "photos": 9,
+            "gray_psnr": 20.0,
+            "chosen": 5.0,
+            "tried": [{"weight": 5.0, "kl_a": 0.25, "kl_b": 0.5, "psnr": 21.25}],
+        },
+        "arms_pooled": {arm: {"seeds": 2 if arm in MAIN else 1, "measures": measures()} for arm in ARM_COLORS},
         "runs": runs,
         "judge": {"real": a_measure(0.8), "own": {run["name"]: a_measure(0.8) for run in runs}},
         "strips": {
@@ -130,6 +154,10 @@ def test_numbers_in_the_words_are_those_of_the_files(data: Path) -> None:
     study = json.loads((data / "study.json").read_text())
     psnr = next(run for run in study["runs"] if run["name"] == "l1+imagegan-0")["measures"]["psnr"]
     assert publish.interval(psnr) in markdown
+    assert publish.interval(study["arms_pooled"]["l1+gan"]["measures"]["cf_difference"], 1) in markdown
+    assert "| 5 | 0.75 | 21.25 |" in markdown  # of how λ was chosen
+    assert "| L1 | not reached |" in markdown
+    assert "| the shipped model |" in markdown
     table = markdown.split("| expected |")[1].split("\n\n")[0]
     verdicts = re.findall(r"\*\*(confirmed|contradicted|open)\*\*", table)
     assert len(verdicts) == len(CLAIMS)
@@ -209,7 +237,7 @@ def test_the_projects_own_report_is_what_its_numbers_make() -> None:
     markdown = render(DOCUMENTS / "data")
     assert (DOCUMENTS / "README.md").read_text(encoding="utf-8") == markdown
     assert (DOCUMENTS / "index.html").read_text(encoding="utf-8") == to_html(markdown)
-    for name in FIGURES:
+    for name in figures.available(DOCUMENTS / "data"):
         assert 1000 < (DOCUMENTS / file_name(name)).stat().st_size < LARGEST, name
 
 
