@@ -57,6 +57,7 @@ OPTIONS = (
         "further host names to accept, separated by commas",
     ),
     Option("auth-file", Path, "FILE", None, "accounts as `htpasswd -B` writes them; only these may use the server"),
+    Option("trials", Path, "FOLDER", None, "ask people in the place of the page: `python -m colorize.study.choices`"),
     Option("root-path", str, "PATH", None, "where a reverse proxy shows the page, for instance /colorize"),
     Option("max-upload", int, "MB", _LIMITS.upload, "largest upload"),
     Option(
@@ -145,6 +146,9 @@ def _serve(options: argparse.Namespace) -> None:
 
     if limits.pixels > (most := MAX_PIXELS // 1_000_000):
         raise ConfigError(f"--max-pixels must be {most} at most: larger photos are not opened, got {limits.pixels}")
+    from colorize.web.rating import Trials
+
+    trials = None if options.trials is None else Trials(options.trials)
     accounts = None if options.auth_file is None else Accounts.from_file(options.auth_file)
     with _listening(options.host, options.port) as listener, own_folder() as folder:
         os.environ["GRADIO_TEMP_DIR"] = str(folder)  # gradio reads it at import
@@ -165,7 +169,9 @@ def _serve(options: argparse.Namespace) -> None:
             Colorizer.load(options.model, engine=options.engine), Store(folder, limits.storage * MB), limits
         )
         hosts = Hosts(options.host, (options.allowed_host or "").split(","))
-        service = Service(photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=options.root_path)
+        service = Service(
+            photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=options.root_path, trials=trials
+        )
         logging.basicConfig(level=logging.WARNING, format=f"{PROGRAM}: %(message)s")
         host = f"[{options.host}]" if ":" in options.host else options.host
         print(f"Colorize is at http://{host}:{listener.getsockname()[1]}/  (Ctrl-C ends it)", flush=True)

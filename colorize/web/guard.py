@@ -32,15 +32,17 @@ CLIENT = "colorize.client"  # key in a request's scope: account name or network 
 HEALTH = "/healthz"
 
 _OPEN = frozenset({HEALTH, "/metrics"})  # need no password
+_RATER = r"/trials/[0-9a-f]{16}"
 _GET = re.compile(
     r"/|/healthz|/metrics|/favicon\.ico|/manifest\.json|/robots\.txt|/theme\.css|/config/?"
     r"|/(?:assets|static|svelte)/.*|/study/[\w.-]+"
+    rf"|{_RATER}(?:/\w+/(?:left|right)\.png)?"
     rf"|{API}/(?:info/?|openapi\.json|startup-events|queue/data|heartbeat/[^/]+)"
     rf"|{API}/call/(?:v2/)?\w+/\w+"
     rf"|{API}/file=.*"
 )
 _JOB = re.compile(rf"{API}/(?:queue/join|call/(?:v2/)?\w+)/?")
-_POST = re.compile(rf"{API}/(?:upload|cancel|reset)/?|{_JOB.pattern}")
+_POST = re.compile(rf"{API}/(?:upload|cancel|reset)/?|{_JOB.pattern}|{_RATER}")
 _UPLOAD = f"{API}/upload"
 _MAX_BODY = 1_000_000  # bytes, except for uploads
 _BODY_TIMEOUT_S = 30  # for a whole body

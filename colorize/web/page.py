@@ -134,6 +134,16 @@ def build_page(photo_service: PhotoService, work: Work) -> gr.Blocks:
     return blocks
 
 
+def build_rating_page() -> gr.Blocks:
+    """Build the page of a forced choice, see `rating`: nothing of the other page is on it, as it would not be blind."""
+    blocks = gr.Blocks(title="Colorize", analytics_enabled=False)
+    with blocks:
+        own_names = {name: texts["own_name"] for name, texts in languages().items()}
+        _part("header", languages=own_names, cookie=COOKIE)
+        _part("rate")
+    return blocks
+
+
 def tab_names() -> dict[str, Texts]:
     """The words that gradio shows, by each locale that browsers may give."""
     keys = ("tab_colorize", "tab_how")

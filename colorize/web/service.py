@@ -26,8 +26,9 @@ from colorize.web.guard import CLIENT, Guard
 from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
 from colorize.web.monitoring import CONTENT_TYPE_LATEST
-from colorize.web.page import LOOKS, build_page, tab_names
+from colorize.web.page import LOOKS, build_page, build_rating_page, tab_names
 from colorize.web.photo_service import PhotoService
+from colorize.web.rating import Trials
 from colorize.web.requests import API, Refusal, Requests
 from colorize.web.store import Room, StoreFullError, safe_name
 from colorize.web.study_files import study_files
@@ -58,6 +59,7 @@ class Service:
         accounts: Accounts | None = None,
         hosts: Hosts | None = None,
         root_path: str | None = None,
+        trials: Trials | None = None,
     ) -> None:
         """Build the page and the app.
 
@@ -67,6 +69,7 @@ class Service:
             accounts: who may use the server; None is everybody.
             hosts: the host names that are accepted; None is localhost alone.
             root_path: where a reverse proxy shows the page, such as /colorize; None is the root.
+            trials: what people are asked in the place of the page; None shows the page.
         """
         self._photo_service = photo_service
         self._store = photo_service.store
@@ -75,7 +78,8 @@ class Service:
         self._uploading: Counter[str] = Counter()
         os.environ |= _GRADIO | {"GRADIO_TEMP_DIR": str(self._store.folder)}
         work = Work(photo_service)
-        page = build_page(photo_service, work)
+        self._trials = trials
+        page = build_rating_page() if trials else build_page(photo_service, work)
         page.state_session_capacity = _MAX_SESSIONS
         self.queue = queue = Queue(page)
         queue.set_max_threads(limits.queue + PHOTOS_AT_ONCE + BATCHES_AT_ONCE + FILMS_AT_ONCE)
@@ -86,6 +90,10 @@ class Service:
         app.add_api_route("/healthz", self._health)
         app.add_api_route("/metrics", self._metrics_text)
         app.add_api_route("/study/{name}", self._study)
+        if trials:
+            app.add_api_route("/trials/{rater}", self._next_trial)
+            app.add_api_route("/trials/{rater}", self._answer_trial, methods=["POST"])
+            app.add_api_route("/trials/{rater}/{trial}/{side}.png", self._trial_picture)
         app.add_api_route(f"{API}/upload", self._upload, methods=["POST"])
         app.add_api_route(f"{API}/file={{path:path}}", self._file, methods=["GET", "HEAD"])
         gr.mount_gradio_app(
@@ -145,6 +153,27 @@ class Service:
         # The data is in the repository only.
         page = path.read_text(encoding="utf-8").replace("<code>data/</code>", "<code>docs/learned-loss/data/</code>")
         return HTMLResponse(page)
+
+    async def _next_trial(self, rater: str) -> Response:
+        """What a rater is asked next; which picture is which is not told."""
+        assert self._trials is not None
+        done, total, trial = self._trials.next_of(rater)
+        told: dict[str, object] = {"done": done, "total": total, "trial": trial.id if trial else None}
+        told |= {"question": self._trials.question, "exposure": self._trials.exposure}
+        return JSONResponse(told, headers={"Cache-Control": "no-store"})
+
+    async def _trial_picture(self, rater: str, trial: str, side: str) -> Response:
+        assert self._trials is not None
+        if (path := self._trials.picture(rater, trial, side)) is None:
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        return FileResponse(path, media_type="image/png", headers={"Cache-Control": "no-store"})
+
+    async def _answer_trial(self, rater: str, request: Request) -> Response:
+        """Write a rater's answer down. One that was given before stays as it is."""
+        assert self._trials is not None
+        given = await request.json()  # the guard has seen that it is an object
+        counts = await asyncio.to_thread(self._trials.answer, rater, str(given.get("trial")), str(given.get("chosen")))
+        return JSONResponse({"counts": counts})
 
     async def _file(self, path: str) -> Response:
         """Send an upload or a result to whoever knows its path."""

@@ -36,6 +36,7 @@ from colorize.web.accounts import Accounts
 from colorize.web.hosts import Hosts
 from colorize.web.limits import MB, Limits
 from colorize.web.photo_service import PhotoService
+from colorize.web.rating import Trials
 from colorize.web.server import Server
 from colorize.web.service import Service
 from colorize.web.store import Store
@@ -128,13 +129,14 @@ def running(
     root_path: str | None = None,
     colorizer: Colorizer | None = None,
     hosts: Hosts | None = None,
+    trials: Trials | None = None,
 ) -> Iterator[Running]:
     engine = RedEngine()
     before = dict(os.environ)
     limits = limits or Limits()
     store = Store(folder, limits.storage * MB)
     photo_service = PhotoService(colorizer or Colorizer(engine), store, limits)
-    service = Service(photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=root_path)
+    service = Service(photo_service, limits=limits, accounts=accounts, hosts=hosts, root_path=root_path, trials=trials)
     engine.begun = 0  # the page's example does not count
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(service, log_config=None)
