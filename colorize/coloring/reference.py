@@ -155,14 +155,20 @@ def _as_often(channel: FloatArray, wanted: FloatArray) -> FloatArray:
 
 def _match(things: FloatArray, places: FloatArray, spread: float, reference: Reference) -> Match:
     """What one reference has, with colors (places, 2) and confidence (places,)."""
+    # Products of 1,000 × 1,000 places: what counts is how often all of them are gone through, and how many there are.
     same_thing = things @ reference.things.T  # (places, places of the reference), cosines
-    likeness = (same_thing + places @ reference.places.T) / 2
-    best = likeness.max(axis=1)
-    weights = np.exp((likeness - best[:, None]) / np.float32(_TEMPERATURE))
-    weights /= weights.sum(axis=1, keepdims=True)
-    ab = weights @ reference.ab
-    variance = (weights @ np.square(reference.ab) - np.square(ab)).sum(axis=1).clip(min=0)
     best_thing = same_thing.max(axis=1)
+    weights = np.matmul(places, reference.places.T)
+    weights += same_thing
+    best = weights.max(axis=1)
+    weights -= best[:, None]
+    weights *= np.float32(1 / (2 * _TEMPERATURE))
+    np.exp(weights, out=weights)
+    best /= 2  # the mean of both cosines
+    ones = np.ones((len(reference.ab), 1), np.float32)
+    sums = weights @ np.concatenate([reference.ab, np.square(reference.ab), ones], axis=1)  # (places, 5)
+    ab, squares = np.split(sums[:, :4] / sums[:, 4:], 2, axis=1)
+    variance = (squares - np.square(ab)).sum(axis=1).clip(min=0)
     alike = float(best_thing.mean())
     same_scene = float(ramp(alike, _ANOTHER_SCENE, _SAME_SCENE))
     same_kind = float(ramp(alike / math.sqrt(spread), _OTHER_KIND, _SAME_KIND))

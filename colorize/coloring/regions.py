@@ -84,10 +84,55 @@ def color_regions(ab: FloatArray, said: Sequence[tuple[Region, FloatArray]]) -> 
     Returns:
         `ab` (2, h, w).
     """
+    return changed(ab, change_by(said)) if said else ab
+
+
+def change_by(said: Sequence[tuple[Region, FloatArray]]) -> FloatArray:
+    """What regions do to colors, whatever those are.
+
+    Args:
+        said: one or more regions, and how far each pixel (h, w) is within them.
+
+    Returns:
+        (3, h, w): what a* and b* get added, in ab, after they were multiplied by 1 + the third. All 0 changes nothing.
+    """
+    change = np.zeros((3, *said[0][1].shape), np.float32)
     for region, covered in said:
-        wanted = ab if region.color is None else _even(region.color)
-        ab = ab + (wanted * np.float32(region.strength) - ab) * covered
-    return ab
+        strength = np.float32(region.strength)
+        if region.color is None:
+            own = np.stack([np.zeros_like(covered), np.zeros_like(covered), (strength - 1) * covered])
+        else:
+            own = np.concatenate([_even(region.color) * strength * covered, -covered[None]])
+        change = laid_over(change, own)
+    return change
+
+
+def changed(ab: FloatArray, change: FloatArray) -> FloatArray:
+    """Change colors.
+
+    Args:
+        ab: (2, h, w).
+        change: (3, h, w), as of `change_by`.
+
+    Returns:
+        `ab` (2, h, w).
+    """
+    result: FloatArray = ab * (1 + change[2]) + change[:2]
+    return result
+
+
+def laid_over(below: FloatArray, above: FloatArray) -> FloatArray:
+    """Two changes (3, h, w), as of `change_by`, as one.
+
+    Args:
+        below: the one that comes first.
+        above: the other one.
+
+    Returns:
+        The change that does both (3, h, w).
+    """
+    left = 1 + above[2]
+    return np.concatenate([below[:2] * left + above[:2], ((1 + below[2]) * left - 1)[None]])
 
 
 def _even(color: str | tuple[int, int, int]) -> FloatArray:

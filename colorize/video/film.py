@@ -72,8 +72,8 @@ def colorize_film(
         options: of which strength, look, shadows, lights, size and overwrite matter here.
         film_options: what is colored, and how it is encoded.
         conditions: what the colors have to obey, by the frame that it is said of: its number from 0 (a whole number) or
-            its time in seconds (any other number). Hints move along with what they lie on to the end of the shot. A
-            reference is the frame itself in color: its colors are carried on and fade into those of the network.
+            its time in seconds (any other number). Hints and regions move along with what they lie on to the end of the
+            shot. A reference is the frame itself in color: its colors are carried on and fade into the network's.
         colorizer: colors the key frames; None is the model that comes with the program.
         progress: called after each frame with the frames that are done, and about how many there are, or None. What
             it raises stops the work, and is raised; the next call with the same arguments goes on.

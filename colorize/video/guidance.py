@@ -1,8 +1,9 @@
-"""What a person says of the colors of single frames: hints, and frames in color.
+"""What a person says of the colors of single frames: hints, regions, and frames in color.
 
 Hints move along with what they lie on, as points, to the end of their shot or until it is lost from sight; the network
-sees them at every key frame on the way. The colors of a frame in color are carried along the motion and fade into those
-of the network, which from there on looks for them in what it sees, as it does with a reference photo.
+sees them at every key frame on the way. Regions move likewise, pixel by pixel, and change the colors that come out. The
+colors of a frame in color are carried along the motion and fade into those of the network, which from there on looks
+for them in what it sees, as it does with a reference photo.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ from colorize.color.units import FloatArray
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.engine import Engine
 from colorize.coloring.hints import hint_array
+from colorize.coloring.likeness import ramp
 from colorize.coloring.reference import Match, Reference, match, read_reference
+from colorize.coloring.regions import change_by, cover
 from colorize.errors import ConfigError
 from colorize.options import FilmOptions
 from colorize.video.decoding import Layout
-from colorize.video.motion import Motion
+from colorize.video.motion import Motion, grid, moved
 
 Moment: TypeAlias = int | float  # a frame: whole numbers count from 0, others are seconds
-# Of conditions, hints matter here, and one reference, which is the frame itself in color.
+# Of conditions, hints and regions matter here, and one reference, which is the frame itself in color.
 FrameConditions: TypeAlias = Mapping[Any, Conditions]  # by `Moment`; a mapping of whole numbers alone is one, too
 
 NOTHING_SAID: FrameConditions = MappingProxyType({})
@@ -49,6 +52,7 @@ class Said(NamedTuple):
     hints: FloatArray | None  # (4, h, w), as of `hint_array`
     colors: FloatArray | None  # (2, h, w)
     number: int  # of the picture that the colors are from
+    change: FloatArray | None = None  # (3, h, w), by regions, as of `change_by`
 
 
 class Guidance:
@@ -138,9 +142,9 @@ class Guidance:
             raise ConfigError("expected the number of a frame or a time in seconds, from 0 up")
         if options.start and isinstance(moment, int):
             raise ConfigError("of a part of a film, frames must be named by their seconds")
-        has_others = conditions.seed is not None or conditions.regions or conditions.match is not None
+        has_others = conditions.seed is not None or conditions.match is not None
         if has_others or (conditions.reference is not None and len(conditions.references) != 1):
-            raise ConfigError("a frame of a film takes hints, and one reference: the frame in color")
+            raise ConfigError("a frame of a film takes hints, regions, and one reference: the frame in color")
         if conditions.hints is not None and "hints" not in self._engine.takes:
             raise ConfigError("this model has not learned hints")
 
@@ -149,15 +153,18 @@ class Guidance:
         is_turned = layout.turns % 2
         upright = (layout.height, layout.width) if is_turned else (layout.width, layout.height)
         width, height = reversed(self._small) if is_turned else self._small
-        hints = colors = None
+        hints = colors = change = None
         if conditions.hints is not None:
             hints = self._stored(hint_array(conditions.hints, upright, (height, width)))
+        if conditions.regions:
+            said = [(region, cover(region, upright, (height, width))) for region in conditions.regions]
+            change = self._stored(change_by(said))
         for picture in conditions.references:
             rgb = photo.to_photo(picture).image.convert("RGB")
             _check_shape(rgb.size, upright, (width, height))
             small = np.asarray(rgb.resize((width, height), Image.Resampling.BOX, reducing_gap=3.0))
             colors = self._stored(ab_of(small).transpose(2, 0, 1))
-        return Said(hints, colors, number)
+        return Said(hints, colors, number, change)
 
     def _stored(self, upright: FloatArray) -> FloatArray:
         """(C, h, w) of an upright picture, as it is stored."""
@@ -171,9 +178,11 @@ def digest(conditions: FrameConditions) -> str | None:
     found = hashlib.sha256()
     for moment in sorted(conditions):
         each = conditions[moment]
-        hints = [each.hints] if isinstance(each.hints, Image.Image) else []
-        found.update(repr((moment, None if hints else each.hints)).encode())
-        for image in (*hints, *each.references):
+        outlines = [region.outline for region in each.regions]
+        images = [thing for thing in (each.hints, *outlines) if isinstance(thing, Image.Image)]
+        points = [None if isinstance(thing, Image.Image) else thing for thing in (each.hints, *outlines)]
+        found.update(repr((moment, points, [(region.color, region.strength) for region in each.regions])).encode())
+        for image in (*images, *each.references):
             found.update(repr((image.mode, image.size)).encode() + image.tobytes())
     return found.hexdigest()[:16]
 
@@ -245,6 +254,33 @@ class Points:
 
     def _chosen(self, which: NDArray[np.bool_]) -> Points:
         return Points(self.places[which], self.ab[which], self.reach[which], self.levels[which])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What regions of a frame do to colors, on its way through later frames. It moves with what it lies on."""
+
+    change: FloatArray  # (3, h, w), of the frame that they were given for, as of `change_by`
+    way: FloatArray  # (3, h, w): for each pixel of the frame reached its column and row there, and how far it is found
+
+    @classmethod
+    def at_home(cls, change: FloatArray) -> Layer:
+        """Of the frame that it was given for, by its change (3, h, w)."""
+        _, height, width = change.shape
+        way = np.concatenate([grid(height, width), np.ones((1, height, width), np.float32)])
+        return cls(np.ascontiguousarray(change), way)
+
+    def moved(self, motion: Motion) -> Layer:
+        """In the frame that `motion` leads away from, back to the one reached so far."""
+        way = moved(self.way, motion.places)
+        way[2] = np.minimum(way[2], ramp(motion.confidence, _LOST / 2, _LOST * 2))
+        return Layer(self.change, way)
+
+    @property
+    def here(self) -> FloatArray:
+        """The change (3, h, w) in the frame reached; none of what has been hidden on the way."""
+        change: FloatArray = moved(self.change, self.way[:2]) * self.way[2]
+        return change
 
 
 def _check_shape(size: tuple[int, int], *wanted: tuple[int, int]) -> None:

@@ -5,10 +5,12 @@ They lie in a folder beside the target until the film is done. A kill costs the 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import shutil
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -16,18 +18,20 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from colorize.errors import FilmError
 from colorize.system.files import atomic, claim, clean_stale
 from colorize.video.drift import Memory
-from colorize.video.guidance import Points
+from colorize.video.guidance import Layer, Points
 from colorize.video.steady import GuidanceState, ShotState
 
-_VERSION = 2  # of the journal
+_VERSION = 3  # of the journal
 _JOURNAL = "journal.json"
 _CLAIM = "claim"
 _SAMPLE = 1 << 20  # bytes of each piece of the source that is looked at
 _SAMPLES = 16
+_FAST = 1  # zlib's level: maps of places hardly get smaller
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class FilmWork:
         self._segments.append(Segment(name, first, (self._folder / name).stat().st_size, following))
         content = {"version": _VERSION, **self._tied_to, "segments": [asdict(each) for each in self._segments]}
         with atomic(self._folder / _JOURNAL) as file:
-            file.write(json.dumps(content, default=np.ndarray.tolist).encode())
+            file.write(json.dumps(content, default=_in_json).encode())
 
     @property
     def _next_name(self) -> str:
@@ -200,8 +204,23 @@ def _segment(values: Mapping[str, Any]) -> Segment:
     return Segment(values["file"], values["first"], values["size"], place)
 
 
+def _in_json(array: NDArray[Any]) -> object:
+    """An array as numbers, or one of a picture (C, h, w) as its bytes."""
+    if array.ndim < 3:
+        return array.tolist()
+    packed = base64.b64encode(zlib.compress(array.astype("<f4").tobytes(), _FAST)).decode()
+    return {"shape": array.shape, "float32": packed}
+
+
+def _picture_of(values: Mapping[str, Any]) -> NDArray[np.float32]:
+    numbers = np.frombuffer(zlib.decompress(base64.b64decode(values["float32"])), "<f4")
+    return numbers.reshape(values["shape"]).astype(np.float32)
+
+
 def _guidance_state(values: Mapping[str, Any]) -> GuidanceState:
     names = ("places", "ab", "reach", "levels")
     places, ab, reach, levels = (np.array(values["points"][name], np.float32) for name in names)
     points = Points(places.reshape(-1, 2), ab.reshape(-1, 2), reach, levels)
-    return GuidanceState(values["settled"], values["faded"], points, tuple(values["pictures"]))
+    layers = tuple(Layer(*(_picture_of(each[name]) for name in ("change", "way"))) for each in values["layers"])
+    numbers = {name: values[name] for name in ("settled", "faded", "times")}
+    return GuidanceState(points=points, pictures=tuple(values["pictures"]), layers=layers, **numbers)

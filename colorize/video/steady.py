@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.color.units import FloatArray
+from colorize.coloring.regions import changed, laid_over
 from colorize.options import REACH, FilmOptions
 from colorize.video.drift import BANDS, Correction, Drift, Memory, corrected
-from colorize.video.guidance import Points, Said
+from colorize.video.guidance import Layer, Points, Said
 from colorize.video.motion import Motion, grid, motion_between, moved
 
 _SETTLED = 48  # frames from which on drift is taken out: before, the mean holds colors, and the network may find better
@@ -43,10 +44,26 @@ class GuidanceState:
     faded: int = 0  # position from which on no colors are carried that a person gave
     points: Points = field(default_factory=Points)  # hints
     pictures: tuple[int, ...] = ()  # numbers of frames in color
+    layers: tuple[Layer, ...] = ()  # regions
+    times: int = 0  # that something was said
 
     def is_as_before(self, other: GuidanceState) -> bool:
         """Whether nothing has been said in between."""
-        return self.settled == other.settled
+        return self.times == other.times
+
+    def moved(self, there: Motion, back: Motion, levels: NDArray[np.uint8]) -> GuidanceState:
+        """In the next frame, which has these levels (h, w).
+
+        Args:
+            there: the motion to the next frame.
+            back: the motion back from it.
+            levels: gray levels of the next frame.
+
+        Returns:
+            What holds there.
+        """
+        layers = tuple(layer.moved(back) for layer in self.layers)
+        return replace(self, points=self.points.moved(there, levels), layers=layers)
 
 
 @dataclass(frozen=True)
@@ -81,6 +98,7 @@ class _Held(Generic[T]):
     to_next: Motion | None = None
     total: FloatArray = field(init=False)  # (3, h, w): sum of weighted ab, and of weights
     painted: FloatArray | None = None  # (3, h, w): a person's ab, times how far they cover ours, and that
+    change: FloatArray | None = None  # (3, h, w): what regions do to all that, as of `change_by`
 
     def __post_init__(self) -> None:
         self.total = np.zeros((3, *self.levels.shape), np.float32)
@@ -98,6 +116,10 @@ class _Held(Generic[T]):
         self.painted[:2] += colors * share
         self.painted[2] += share
 
+    def lay(self, change: FloatArray) -> None:
+        """Lay what regions do (3, h, w) over what is there."""
+        self.change = change if self.change is None else laid_over(self.change, change)
+
     @property
     def mean(self) -> FloatArray:
         """What key frames gave (2, h, w)."""
@@ -106,7 +128,8 @@ class _Held(Generic[T]):
     @property
     def ab(self) -> FloatArray:
         """Its colors (2, h, w)."""
-        return self.mean if self.painted is None else self.mean * (1 - self.painted[2]) + self.painted[:2]
+        ab = self.mean if self.painted is None else self.mean * (1 - self.painted[2]) + self.painted[:2]
+        return ab if self.change is None else changed(ab, self.change)
 
 
 @dataclass
@@ -205,11 +228,13 @@ class _Shot(Generic[T]):
             for picture in self._pictures:
                 picture.go_on(to_before)
                 picture.cover(newest, FADE)
-            self._guided = replace(self._guided, points=self._guided.points.moved(before.to_next, levels))
+            self._guided = self._guided.moved(before.to_next, to_before, levels)
         while self._pictures and self._pictures[0].distance >= FADE:
             self._pictures.popleft()
         for each in said:
             self._obey(each, newest)
+        for layer in self._guided.layers:
+            newest.lay(layer.here)
         while self._keys and self._keys[0].distance >= REACH:
             self._keys.popleft()
         if self._count % self._every == 0:
@@ -242,9 +267,11 @@ class _Shot(Generic[T]):
         return ShotState(position, position - first, recent[0].memory, corrections, guided)
 
     def _obey(self, said: Said, newest: _Held[T]) -> None:
-        """Begin to carry on what a person says of the newest frame. The colors before it are no rule any more."""
-        self._drift = Drift()
-        guided = replace(self._guided, settled=self._count + _SETTLED)
+        """Begin to carry on what a person says of the newest frame."""
+        guided = replace(self._guided, times=self._guided.times + 1)
+        if said.hints is not None or said.colors is not None:  # the network's colors before it are no rule any more
+            self._drift = Drift()
+            guided = replace(guided, settled=self._count + _SETTLED)
         if said.hints is not None:
             guided = replace(guided, points=guided.points.with_hints(said.hints, newest.levels))
         if said.colors is not None:
@@ -253,6 +280,10 @@ class _Shot(Generic[T]):
             picture = _Key.at_home(said.colors)
             picture.cover(newest, FADE)
             self._pictures.append(picture)
+        if said.change is not None:
+            layer = Layer.at_home(said.change)
+            self._lay_back_from(layer)
+            guided = replace(guided, layers=(*guided.layers, layer))
         self._guided = guided
 
     def _add_key(self, newest: _Held[T]) -> None:
@@ -269,6 +300,13 @@ class _Shot(Generic[T]):
             assert earlier.to_next is not None
             backward.go_on(earlier.to_next)
             act(backward, earlier)
+
+    def _lay_back_from(self, layer: Layer) -> None:
+        """Let what regions do begin in the frames that are held, little by little."""
+        for distance, earlier in enumerate(reversed(self._held), 1):
+            assert earlier.to_next is not None
+            layer = layer.moved(earlier.to_next)
+            earlier.lay(layer.here * np.float32(1 - distance / (REACH + 1)))
 
     def _colors(self, newest: _Held[T]) -> FloatArray:
         """Colors (2, h, w) of a key frame without their drift."""

@@ -1,4 +1,4 @@
-"""What a person says of single frames: hints that move along, and frames in color that fade into ours."""
+"""What a person says of single frames: hints and regions that move along, frames in color that fade into ours."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions
 from colorize.coloring.hints import Hint
+from colorize.coloring.regions import Region
 from colorize.errors import ConfigError, FilmError
-from colorize.options import FilmOptions
+from colorize.options import ColorizeOptions, FilmOptions
 from colorize.video import FilmResult, colored_frames, colorize_film, film
-from colorize.video.guidance import FrameConditions, Points, Said
+from colorize.video.guidance import FrameConditions, Layer, Points, Said
 from colorize.video.motion import motion_between
 from colorize.video.steady import FADE, steady_colors
+from tests.stand_ins import StandInEngine, one_color
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
 pytestmark = pytest.mark.film
@@ -62,7 +64,8 @@ def color(source: Path, conditions: FrameConditions, engine: Any = None, **more:
     target = source.with_name("color.mkv")
     options = FilmOptions(codec="ffv1", **more)
     colorizer = Colorizer(engine or Obedient())
-    colorize_film(source, target, film_options=options, conditions=conditions, colorizer=colorizer)
+    again = ColorizeOptions(overwrite=True)
+    colorize_film(source, target, again, options, conditions=conditions, colorizer=colorizer)
     return [each[2].astype(int) - 128 for each in planes(target)]
 
 
@@ -209,6 +212,78 @@ def test_a_film_with_frames_in_color_goes_on_where_they_have_faded(
         assert all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
 
 
+def inner(count: int, margin: int) -> list[tuple[slice, slice]]:
+    """Where in Cr a box that begins at 50, 30 and is 24 × 20 px large has moved to, narrower by a margin each side."""
+    return [
+        np.s_[
+            round((30 - t / 2 + margin) / 2) : round((50 - t / 2 - margin) / 2),
+            round((50 - t + margin) / 2) : round((74 - t - margin) / 2),
+        ]
+        for t in range(count)
+    ]
+
+
+BOX = [(50, 30), (74, 30), (74, 50), (50, 50)]
+
+
+@pytest.mark.parametrize("as_mask", [False, True])
+def test_a_region_moves_with_what_it_lies_on_to_the_end_of_its_shot(
+    frames: list[Gray], tmp_path: Path, as_mask: bool
+) -> None:
+    source = write_film(tmp_path / "film.mkv", frames[:50])
+    mask = Image.new("L", SIZE)
+    mask.paste(255, (50, 30, 74, 50))
+    cr = color(source, {0: Conditions(regions=[Region(mask if as_mask else BOX, RED)])}, cuts=(40,))
+    for each, within, around in zip(cr[:40], inner(40, 4), inner(40, -5), strict=True):
+        assert each[within].min() > 20
+        beside = np.ones(each.shape, bool)
+        beside[around] = False
+        assert not each[beside].any()
+    assert not any(each.any() for each in cr[40:])  # another shot
+
+
+def test_a_region_is_kept_gray_or_gets_more_color_and_the_later_one_counts(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames[:24])
+
+    def within(conditions: FrameConditions) -> list[float]:
+        cr = color(source, conditions, StandInEngine(one_color(0.1, 0.0)))
+        return [float(each[its].mean()) for each, its in zip(cr, inner(24, 4), strict=True)]
+
+    usual = within({})
+    for strength in (0.0, 0.5, 2.0):
+        shares = np.divide(within({0: Conditions(regions=[Region(BOX, strength=strength)])}), usual)
+        assert np.abs(shares - strength).max() < 0.2
+    later = [(30, 20), (60, 20), (60, 44), (30, 44)]  # where the box is at frame 20 and around it
+    both = within({0: Conditions(regions=[Region(BOX, strength=0)]), 20: Conditions(regions=[Region(later, RED)])})
+    assert max(both[:3]) < 0.2 * usual[0]
+    assert both[3] < both[10] < both[16] < both[20] > 20
+
+
+def test_a_region_ends_where_it_is_hidden() -> None:
+    one, other = (gray_of(each) for each in shot(photo("chelsea"), pan(6), 2, (160, 120)))
+    change = np.zeros((3, 120, 160), np.float32)
+    change[0] = 0.5
+    _, back = motion_between(one, other)
+    there = Layer.at_home(change).moved(back).here
+    assert (there[0, 20:-20, 20:130] > 0.48).mean() > 0.95
+    assert np.median(there[0, :, 156:]) == 0  # has come into the picture since
+
+
+def test_a_film_with_regions_that_is_stopped_becomes_the_same(
+    resumable: Callable[..., FilmResult], tmp_path: Path
+) -> None:
+    said = {0: Conditions(regions=[Region(BOX, RED)]), 2.0: Conditions([Hint(5, 5, BLUE)], regions=[Region(BOX, BLUE)])}
+    resumable("whole.mkv", None, said)
+    for stop_at in (45, 139):
+        with pytest.raises(KeyboardInterrupt):
+            resumable("stopped.mkv", stop_at, said)
+    with pytest.raises(FilmError, match="is half done with hints and frames in color"):
+        resumable("stopped.mkv", None, {**said, 0: Conditions(regions=[Region(BOX, RED, 0.9)])})
+    assert resumable("stopped.mkv", None, said).resumed > 80
+    for left, right in zip(planes(tmp_path / "whole.mkv"), planes(tmp_path / "stopped.mkv"), strict=True):
+        assert all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
+
+
 def test_what_is_said_of_frames_that_are_not_there_is_told(frames: list[Gray], tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mkv", frames[:20])
     hints = Conditions([Hint(1, 1, RED)])
@@ -241,7 +316,8 @@ def test_a_part_of_a_film_takes_what_is_said_of_its_own_frames(frames: list[Gray
             "the frame at 0.5 s: a mask of hints must be an image",
         ),
         ({3: Conditions(reference=Image.new("RGB", (72, 96), RED))}, "frame 3: expected the whole frame in color"),
-        ({3: Conditions(seed=1)}, "frame 3: a frame of a film takes hints, and one reference"),
+        ({3: Conditions(seed=1)}, "frame 3: a frame of a film takes hints, regions, and one reference"),
+        ({3: Conditions(regions=[Region(Image.new("L", (9, 9)))])}, "frame 3: a region's mask must be an image of 96"),
         ({-1: Conditions([Hint(1, 1, RED)])}, "frame -1: expected the number of a frame or a time"),
     ],
 )
