@@ -16,6 +16,7 @@ from colorize.former_names import takes_former_names, with_new_losses, with_new_
 from colorize.models.architectures import GENERATORS
 from colorize.models.patchgan import DISCRIMINATORS, DiscriminatorNorm, DiscriminatorSettings
 from colorize.training.losses import OBJECTIVES
+from colorize.training.optimizers import OPTIMIZERS
 from colorize.training.schedules import SCHEDULES
 
 # What may be another when a run is resumed: steps of phases as `check_longer` says, and these.
@@ -85,9 +86,12 @@ class TrainConfig:
     # Optimizers
     batch_size: int = _option(16, "photos per process and forward pass", least=1)
     accumulation: int = _option(1, "batches whose gradients are added up before an update", least=1)
-    pretrain_lr: float = _option(2e-3, "G's peak learning rate while alone (AdamW, after a warm-up)", least=0)
+    pretrain_optimizer: str = _option(
+        "adamw", f"G's optimizer while alone: {', '.join(OPTIMIZERS)}; muon learns more of each photo", among=OPTIMIZERS
+    )
+    pretrain_lr: float = _option(2e-3, "G's peak learning rate while alone, after a warm-up", least=0)
     schedule: str = _option("cosine", f"how it falls from there: {', '.join(SCHEDULES)}", among=SCHEDULES)
-    weight_decay: float = _option(0.01, "AdamW's, while G is alone", least=0)
+    weight_decay: float = _option(0.01, "the optimizer's, while G is alone", least=0)
     g_lr: float = _option(2e-4, "G's learning rate while alternating (Adam, linear to 0 over the second half)", least=0)
     d_lr: float = _option(2e-4, "D's learning rate", least=0)
     encoder_lr: float = _option(

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import nn
-from torch.optim import Adam, AdamW, Optimizer
+from torch.optim import Adam, Optimizer
 
 from colorize.errors import ConfigError
 from colorize.models.generator import Generator, keep_norm_statistics
 from colorize.training.config import TrainConfig
 from colorize.training.minibatch import Batch
+from colorize.training.optimizers import OPTIMIZERS
 from colorize.training.schedules import SCHEDULES
 from colorize.training.step import Losses, Step
 
@@ -101,7 +102,7 @@ class GeneratorPhase(Phase):
 
     def generator_optimizer(self, generator: Generator) -> Optimizer:
         config = self.config
-        return AdamW(
+        return OPTIMIZERS[config.pretrain_optimizer](
             parameter_groups(generator, config, config.pretrain_lr),
             config.pretrain_lr,
             weight_decay=config.weight_decay,
