@@ -7,6 +7,7 @@ ColorizeError
  ├─ ConfigError    an option or setting outside its range
  │   └─ MissingExtra  what was asked for needs an extra that is not installed
  ├─ DataError      training or evaluation photos that cannot be found or used
+ ├─ ClusterError   a cluster or a store of photos that cannot be used, or is lost on the way
  └─ TrainingError  a run that cannot go on (a loss that is not a number, a resume that does not fit)
 
 The message is one line that says what was expected and what came.
@@ -41,6 +42,10 @@ class MissingExtra(ConfigError):
 
 class DataError(ColorizeError):
     """Training or evaluation photos that cannot be found or used."""
+
+
+class ClusterError(ColorizeError):
+    """A cluster or a store of photos that cannot be used, or that is lost in the middle of a run."""
 
 
 class TrainingError(ColorizeError):

@@ -23,6 +23,7 @@ EXTRAS = {
     "heic": ("pillow_heif",),
     "raw": ("rawpy",),
     "video": ("av", "cv2"),
+    "ray": ("ray", "fsspec", "pyarrow"),
 }
 
 

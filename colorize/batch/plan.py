@@ -153,6 +153,33 @@ def plan(
     return found
 
 
+def name_results(
+    names: Iterable[str], options: ColorizeOptions, *, ignore_case: bool = False
+) -> list[tuple[str, str, int | None]]:
+    """Name the results of one folder's photos as `plan` does where they go into another folder.
+
+    Args:
+        names: of the folder's files; those that are no photos, are hidden or are earlier results are left out.
+        options: of which format and variants matter here.
+        ignore_case: whether names that differ in case or Unicode form alone are one where the results go.
+
+    Returns:
+        For each photo, and each of its variants: its name, the result's, and the variant's seed.
+
+    Raises:
+        ConfigError: two photos would have the same result.
+    """
+    found = _Names(names := [name for name in names if _is_photo(name)])
+    folder = _Folder("", "", sorted(name for name in names if not found.has_result(name)))
+    folder.settle(False, options)
+    taken: dict[str, str] = {}
+    for name, result in zip(folder.names, folder.results, strict=True):
+        if (other := taken.setdefault(_alike(result) if ignore_case else result, name)) != name:
+            raise ConfigError(f"{other} and {name} would both become {result}; choose another name for one of them")
+    seeds = (index % (1 + folder.variants) or None for index in range(len(folder.names)))
+    return list(zip(folder.names, folder.results, seeds, strict=True))
+
+
 def check_result_file(path: Path, options: ColorizeOptions) -> None:
     """Raise `ConfigError` if no result can have this name.
 
@@ -382,11 +409,11 @@ def _alike(name: str) -> str:
 def _are_one(first: Path, second: Path) -> bool:
     """Whether two alike names, in one folder or in folders that are alike, stand for one file there."""
     ours, theirs = (os.path.realpath(path.parent) for path in (first, second))
-    return (ours, first.name) == (theirs, second.name) or _ignores_case(Path(ours))
+    return (ours, first.name) == (theirs, second.name) or ignores_case(Path(ours))
 
 
 @cache
-def _ignores_case(folder: Path) -> bool:
+def ignores_case(folder: Path) -> bool:
     """Whether names that are alike are one at this place, found out by the names that exist: nothing is written."""
     while not folder.is_dir() and folder != folder.parent:
         folder = folder.parent

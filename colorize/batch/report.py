@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from colorize.batch.results import Outcome, Result
+from colorize.batch.results import Entry, Outcome, bytes_of
 from colorize.errors import DataError
 
 _START = b'{"source": '
@@ -44,9 +44,9 @@ class Report:
     def close(self) -> None:
         os.close(self._handle)
 
-    def add(self, result: Result) -> None:
+    def add(self, entry: Entry) -> None:
         """Append what became of a photo."""
-        self.append(line_of(result))
+        self.append(line_of(entry))
 
     def append(self, line: str) -> None:
         """Append a line as `line_of` or `line_about` makes it."""
@@ -138,21 +138,19 @@ def _about(line: bytes, at: str) -> tuple[str, str] | None:
         ) from error
 
 
-def line_of(result: Result) -> str:
+def line_of(entry: Entry) -> str:
     """What became of a photo, as a line of a report."""
-    width, height = result.size or (None, None)
-    return line_about(
-        result.job.source,
-        result.job.target,
-        result.outcome,
-        {
-            "seconds": round(result.seconds, 3),
-            "width": width,
-            "height": height,
-            "original": result.original.value if result.original else None,
-        },
-        dropped_metadata=result.dropped_metadata,
-        reason=result.message or None,
+    width, height = entry.size or (None, None)
+    numbers = {
+        "seconds": round(entry.seconds, 3),
+        "width": width,
+        "height": height,
+        "original": entry.original.value if entry.original else None,
+        "source_bytes": entry.source_bytes,
+        "target_bytes": entry.target_bytes,
+    }
+    return _line(
+        entry.source, entry.target, entry.outcome, numbers, entry.dropped_metadata, reason=entry.message or None
     )
 
 
@@ -165,7 +163,7 @@ def line_about(
     dropped_metadata: Sequence[str] = (),
     reason: str | None = None,
 ) -> str:
-    """What became of any file, as JSON in one line of ASCII: a name that is not UTF-8 is no different from others.
+    """What became of any file, as a line of a report.
 
     Args:
         source: what was colored.
@@ -178,22 +176,28 @@ def line_about(
     Returns:
         The line, without its end.
     """
+    has_target = outcome in (Outcome.DONE, Outcome.SKIPPED)
+    sizes = {"source_bytes": bytes_of(source), "target_bytes": bytes_of(target) if has_target else None}
+    return _line(str(source), str(target), outcome, {**numbers, **sizes}, dropped_metadata, reason=reason)
+
+
+def _line(
+    source: str,
+    target: str,
+    outcome: Outcome,
+    numbers: Mapping[str, object],
+    dropped_metadata: Sequence[str],
+    *,
+    reason: str | None,
+) -> str:
+    """JSON in one line of ASCII: a name that is not UTF-8 is no different from others."""
     line = {
-        "source": str(source),
-        "target": str(target),
+        "source": source,
+        "target": target,
         "status": outcome.name.lower(),  # done, skipped, left, result, failed
         **numbers,
-        "source_bytes": _bytes(source),
-        "target_bytes": _bytes(target) if outcome in (Outcome.DONE, Outcome.SKIPPED) else None,
         "dropped_metadata": dropped_metadata,
         "lost": dropped_metadata,  # its former name, for one version
         "reason": reason,
     }
     return json.dumps(line)
-
-
-def _bytes(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from colorize import photo
 from colorize.batch.plan import Job
@@ -32,6 +33,56 @@ class Result:
     disk_full: bool = False  # why it failed
     only_read: str = ""  # the photo's format, where nothing is written in it
     again: bool = False  # whether it replaces a result of what its source was before
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A result as it is told and counted: by the names of its files, wherever they lie."""
+
+    source: str
+    target: str
+    outcome: Outcome
+    message: str = ""
+    seconds: float = 0.0
+    size: tuple[int, int] | None = None
+    original: Original | None = None
+    dropped_metadata: tuple[str, ...] = ()
+    disk_full: bool = False
+    only_read: str = ""
+    again: bool = False
+    is_variant: bool = False
+    source_bytes: int | None = None
+    target_bytes: int | None = None
+
+    @classmethod
+    def of(cls, result: Result) -> Entry:
+        """What is told of a result of files on this machine."""
+        job = result.job
+        has_target = result.outcome in (Outcome.DONE, Outcome.SKIPPED)
+        return cls(
+            str(job.source),
+            str(job.target),
+            result.outcome,
+            result.message,
+            result.seconds,
+            result.size,
+            result.original,
+            result.dropped_metadata,
+            result.disk_full,
+            result.only_read,
+            result.again,
+            job.seed is not None,
+            bytes_of(job.source),
+            bytes_of(job.target) if has_target else None,
+        )
+
+
+def bytes_of(path: Path) -> int | None:
+    """The size of a file; None if there is none that can be seen."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
 
 
 def exists(job: Job) -> bool:

@@ -55,11 +55,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _program(arguments: list[str]) -> tuple[typer.Typer, str, list[str]]:
-    """What is called, its name, and what it is given. A folder of a command's name is given as ./report."""
+    """What is called, its name, and what it is given. A folder of a command's name is colored as ever."""
     if arguments[:1] == ["report"] and (arguments[1:2] == ["merge"] or not os.path.lexists("report")):
         from colorize.cli import reports
 
         return reports.app, "colorize report", arguments[1:]
+    has_url = any("://" in each for each in arguments)
+    if arguments[:1] == ["cluster"] and (has_url or not os.path.lexists("cluster")):
+        from colorize.cli import archives
+
+        return archives.app, "colorize cluster", arguments[1:]
     return app, "colorize", arguments
 
 
@@ -104,7 +109,7 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
         without = replace(arguments, reference=None)
         films = Films(lambda: _load(without, NO_CONDITIONS), options, film_options, frames)
         if arguments.dry_run:
-            _check_model(arguments)
+            check_model(arguments)
             return films.estimate(jobs)
         if arguments.preview:
             return films.preview(jobs)
@@ -125,7 +130,7 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
         return session.run(_arrivals(arguments, options, interrupt.stop), None, arguments.report)
     photos = _plan(arguments, options, conditions)
     if arguments.dry_run:
-        _check_model(arguments)
+        check_model(arguments)
         return session.preview(photos)
     if arguments.verify:
         return session.verify(photos)
@@ -142,7 +147,7 @@ def _output(arguments: Arguments) -> Path | None:
     return None if arguments.output is None else Path(arguments.output)
 
 
-def _check_model(arguments: Arguments) -> None:
+def check_model(arguments: Arguments) -> None:
     """Raises `WeightsError` if the model is not there or is none, without loading it."""
     from colorize.models.modelfile import SHIPPED_MODEL, read_info
 

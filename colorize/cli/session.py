@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from colorize.batch.check import Verdict, check
 from colorize.batch.pipeline import PhotoColorizer, run, run_stream
 from colorize.batch.plan import Job, Plan, check_result_file
 from colorize.batch.report import Report, line_of
-from colorize.batch.results import Outcome, Result, is_done, is_result
+from colorize.batch.results import Entry, Outcome, is_done, is_result
 from colorize.cli.summary import Summary
 from colorize.cli.terminal import (
     INTERRUPTED,
@@ -28,7 +28,7 @@ from colorize.cli.terminal import (
 )
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.tint import Original
-from colorize.errors import ConfigError, DataError, PhotoError
+from colorize.errors import ClusterError, ConfigError, DataError, PhotoError
 from colorize.options import ColorizeOptions
 from colorize.system import files
 
@@ -84,20 +84,42 @@ class Session:
         Raises:
             DataError: the report cannot be written.
         """
+        return self.tell(self._results(batches), total, report)
+
+    def _results(self, batches: Iterable[Iterable[Job]]) -> Iterator[Entry]:
+        stop = self._interrupt.stop
+        for jobs in batches:
+            results = run(jobs, self._load, self._options, self._conditions, stop=stop, results_too=self._results_too)
+            yield from map(Entry.of, results)
+
+    def tell(self, entries: Iterable[Entry], total: int | None, report: str | None = None) -> int:
+        """Print what becomes of photos, and sum up.
+
+        Args:
+            entries: what becomes of them, as it becomes known; they end soon after Ctrl-C. A `ClusterError` ends
+                them, too.
+            total: as of `run`.
+            report: as of `run`.
+
+        Returns:
+            The exit status.
+
+        Raises:
+            DataError: the report cannot be written.
+        """
         stop = self._interrupt.stop
         self._prints_report = report == "-"
         if report and not self._prints_report:
             self._report = Report(report)
+        lost = ""
         try:
             with display(total, self._end) as self._shown, self._interrupt.gently(self._shown.finishing):
-                for jobs in batches:
-                    results = run(
-                        jobs, self._load, self._options, self._conditions, stop=stop, results_too=self._results_too
-                    )
-                    for result in results:
-                        self._take(result)
+                for entry in entries:
+                    self._take(entry)
         except KeyboardInterrupt:
             stop.set()
+        except ClusterError as error:
+            lost = f"{error}; run the same command to continue"
         finally:
             if self._report:
                 self._report.close()
@@ -105,7 +127,10 @@ class Session:
             return self._end_interrupted()
         for line in self._summary.lines(total):
             print_status(line)
-        return SOME_FAILED if self._summary.failed or self._report_failed or self._nobody_reads else OK
+        if lost:
+            print_status(lost)
+        failed = self._summary.failed or self._report_failed or self._nobody_reads or lost
+        return SOME_FAILED if failed else OK
 
     def _end_interrupted(self) -> int:
         print_status(self._summary.interrupted())
@@ -198,6 +223,14 @@ class Session:
         is_out = self._shown.result(str(target)) if target else write_out(content)
         return OK if is_out else SOME_FAILED
 
+    def doing(self, what: str) -> None:
+        """Show what takes time at the moment, if there is a place for it."""
+        self._shown.doing(what)
+
+    def restart_clock(self) -> None:
+        """Measure the rate from now on."""
+        self._summary.restart_clock()
+
     def _load(self) -> PhotoColorizer:
         """Load the model when it is first needed. One Ctrl-C stops that."""
         if self._colorizer is None:
@@ -207,30 +240,30 @@ class Session:
             self._summary.restart_clock()
         return self._colorizer
 
-    def _take(self, result: Result) -> None:
-        self._summary.add(result)
-        if result.message:
-            self._shown.print_status(result.message)
-        self._append_to_report(result)
-        if not (self._print_result(result) or self._nobody_reads):
+    def _take(self, entry: Entry) -> None:
+        self._summary.add(entry)
+        if entry.message:
+            self._shown.print_status(entry.message)
+        self._append_to_report(entry)
+        if not (self._print_result(entry) or self._nobody_reads):
             self._shown.print_status("standard output cannot be written: finishing the current photos, then stopping")
             self._nobody_reads = True
             self._interrupt.stop.set()
         self._shown.advance()
 
-    def _print_result(self, result: Result) -> bool:
+    def _print_result(self, entry: Entry) -> bool:
         """Print what programs read of a result, if there is something; False if it cannot be written."""
         if self._prints_report:
-            return self._shown.result(line_of(result))
-        if result.outcome in (Outcome.DONE, Outcome.SKIPPED):  # what comes next wants all results, whoever made them
-            return self._shown.result(str(result.job.target))
+            return self._shown.result(line_of(entry))
+        if entry.outcome in (Outcome.DONE, Outcome.SKIPPED):  # what comes next wants all results, whoever made them
+            return self._shown.result(entry.target)
         return True
 
-    def _append_to_report(self, result: Result) -> None:
+    def _append_to_report(self, entry: Entry) -> None:
         if not self._report:
             return
         try:
-            self._report.add(result)
+            self._report.add(entry)
         except DataError as error:  # the photos matter more
             self._shown.print_status(f"{error}; continuing without it")
             self._report.close()

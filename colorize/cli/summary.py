@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from os.path import splitext
 
-from colorize.batch.results import Outcome, Result
+from colorize.batch.results import Entry, Outcome
 from colorize.coloring.tint import Original
 from colorize.options import ColorizeOptions
 
@@ -39,18 +40,18 @@ class Summary:
         """Measure the rate from now on."""
         self._began = time.monotonic()
 
-    def add(self, result: Result) -> None:
+    def add(self, entry: Entry) -> None:
         """Count a result."""
-        (self._counts if result.job.seed is None else self._variants)[result.outcome] += 1
-        self.disk_full |= result.disk_full
-        if result.outcome is not Outcome.DONE:
+        (self._variants if entry.is_variant else self._counts)[entry.outcome] += 1
+        self.disk_full |= entry.disk_full
+        if entry.outcome is not Outcome.DONE:
             return
-        source, target = result.job.source, result.job.target
-        self._dropped_metadata.update(result.dropped_metadata)
-        self._again += result.again and result.job.seed is None
-        self._in_color += result.original is Original.COLORED and result.job.seed is None
-        if result.only_read and source.suffix != target.suffix and not self._options.format:
-            self._sources_of[target.suffix][result.only_read] += 1
+        self._dropped_metadata.update(entry.dropped_metadata)
+        self._again += entry.again and not entry.is_variant
+        self._in_color += entry.original is Original.COLORED and not entry.is_variant
+        suffix = splitext(entry.target)[1]
+        if entry.only_read and splitext(entry.source)[1] != suffix and not self._options.format:
+            self._sources_of[suffix][entry.only_read] += 1
 
     def lines(self, total: int | None) -> Iterator[str]:
         """Sum up a run that reached its end. `total` is its number of jobs, None if it was not known."""

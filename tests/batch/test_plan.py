@@ -132,7 +132,7 @@ def test_names_that_a_drive_takes_for_one_are_refused_there(
 
     monkeypatch.setattr(os.path, "lexists", found)
     monkeypatch.setattr(Path, "stat", on_another_drive)
-    plan_module._ignores_case.cache_clear()
+    plan_module.ignores_case.cache_clear()
     if drive == "tells them apart":
         assert len(plan([tmp_path / "in"], tmp_path / "out")) == 2
     else:
@@ -145,7 +145,7 @@ def test_alike_folders_of_two_trees_share_no_target_either(tmp_path: Path, monke
     gray(tmp_path / "one/Summer/a.png")
     gray(tmp_path / "two/summer/A.png")
     assert len(plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out")) == 2
-    monkeypatch.setattr(plan_module, "_ignores_case", lambda folder: True)
+    monkeypatch.setattr(plan_module, "ignores_case", lambda folder: True)
     with pytest.raises(ConfigError, match=r"Summer/a\.png and .*summer/A\.png would both become"):
         plan([tmp_path / "one", tmp_path / "two"], tmp_path / "out")
 

@@ -11,7 +11,7 @@ import pytest
 
 from colorize.batch.plan import Job
 from colorize.batch.report import Report, merge
-from colorize.batch.results import Outcome, Result
+from colorize.batch.results import Entry, Outcome, Result
 from colorize.coloring.tint import Original
 from colorize.errors import DataError
 
@@ -30,7 +30,7 @@ def result(folder: Path, name: str = "a.png", outcome: Outcome = Outcome.DONE, m
 def add(path: Path, *results: Result) -> None:
     report = Report(path)
     for each in results:
-        report.add(each)
+        report.add(Entry.of(each))
     report.close()
 
 
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_report_is_refused_and_left_as_it_is(tmp_path: Path) -
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
     report = Report("/dev/full")
     with pytest.raises(DataError, match=r"/dev/full: the report cannot be written \(No space left on device\)"):
-        report.add(result(tmp_path))
+        report.add(Entry.of(result(tmp_path)))
     report.close()
 
 

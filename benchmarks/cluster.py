@@ -1,0 +1,350 @@
+"""What a cluster costs and survives: `python benchmarks/cluster.py [plan rate kills] [--photos 1000] [--rows 1000000]`
+
+  plan    a listing of so many photos joined with one of as many results, in one folder and in folders of a
+          thousand: seconds and peak memory, each in a process of its own. The listings are made here, with what S3
+          tells of a file
+  rate    small photos by two processes of `colorize --part` and by `colorize cluster` with two workers, by turns:
+          photos per second between the first and the last tenth of the results, by the clock, and the memory of the
+          driver and of a worker after a fifth of the photos and at the end (Linux)
+  kills   the same photos from one S3 bucket into another (moto's server on this machine, where it is installed; else
+          folders), while workers are killed, and then the driver: every result is compared with a plain run's
+Photos are gray noise, enlarged, 320×240 pixels, as JPEG. Only processes that this program has started are killed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+PARTS = ("plan", "rate", "kills")
+FOLDER = 1000  # photos in each, for the second table of `plan`
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=PARTS, help=", ".join(PARTS))
+    parser.add_argument("--photos", type=int, default=1000, help="of rate and kills")
+    parser.add_argument("--rows", type=int, default=1_000_000, help="of plan")
+    parser.add_argument("--repeat", type=int, default=2, help="of rate: turns")
+    parser.add_argument("--workers-killed", type=int, default=20)
+    parser.add_argument("--drivers-killed", type=int, default=5)
+    parser.add_argument("--pause", type=float, default=15, help="seconds from kill to kill, after the first result")
+    parser.add_argument("--in-process", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.in_process:
+        print(json.dumps(planned(options.rows, options.in_process == "folders")))
+        return
+    if "plan" in options.parts:
+        for way in ("flat", "folders"):
+            call = [sys.executable, __file__, "--rows", str(options.rows), "--in-process", way]
+            told = json.loads(subprocess.run(call, check=True, capture_output=True, text=True).stdout)
+            print(f"plan, {way}: {told}", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder, "photos")
+        if {"rate", "kills"} & set(options.parts):
+            make(photos, options.photos)
+        if "rate" in options.parts:
+            rate(photos, Path(folder), options.repeat)
+        if "kills" in options.parts:
+            kills(photos, Path(folder), options)
+
+
+# Plan
+
+
+def planned(rows: int, in_folders: bool) -> dict[str, float]:
+    """Seconds, CPU seconds and peak megabytes of one plan; all results are there, and a tenth of them is not done."""
+    from colorize.cluster.inventory import take_inventory
+    from colorize.cluster.storage import Storage
+    from colorize.options import ColorizeOptions
+
+    source, target = Storage("memory://archive"), Storage("memory://archive-color")
+    source.files, target.files = Listed(rows, in_folders, 1.0), Listed(rows, in_folders, 0.9)
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    clock = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        inventory = take_inventory(source, target, ColorizeOptions(), Path(folder))
+        size = inventory.path.stat().st_size
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    assert inventory.total == rows
+    assert inventory.counts["new"] == rows - round(rows * 0.9)
+    return {
+        "rows": rows,
+        "seconds": round(time.perf_counter() - clock, 1),
+        "CPU seconds": round(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "peak MB": round(used.ru_maxrss / 1024),
+        "MB before": round(before.ru_maxrss / 1024),
+        "plan MB": round(size / 1e6, 1),
+    }
+
+
+class Listed:
+    """A store that only lists: so many photos, a share of them, as s3fs tells of them."""
+
+    protocol = "s3"
+    storage_options: dict[str, Any] = {}  # noqa: RUF012 - as fsspec has it
+    async_impl = True
+
+    def __init__(self, rows: int, in_folders: bool, share: float) -> None:
+        self._rows = rows
+        self._in_folders = in_folders
+        self._share = share
+        self.storage_options = {"share": share}
+
+    def invalidate_cache(self) -> None:
+        pass
+
+    def ls(self, path: str, detail: bool) -> list[dict[str, Any]]:
+        assert detail
+        if "/.colorize" in path:
+            raise FileNotFoundError(path)
+        _, _, place = path.lstrip("/").partition("/")
+        if not self._in_folders:
+            return [self._file(path, number) for number in range(round(self._rows * self._share))]
+        if not place:
+            return [
+                {"name": f"{path}/box {number:06}", "type": "directory", "size": 0}
+                for number in range(self._rows // FOLDER)
+            ]
+        return [self._file(path, number) for number in range(round(FOLDER * self._share))]
+
+    def _file(self, folder: str, number: int) -> dict[str, Any]:
+        key = f"{folder}/scan of a photograph {number:08}.tif"
+        return {
+            "Key": key,
+            "LastModified": datetime.fromtimestamp(1.7e9 + number + (self._share < 1) * 1e7, UTC),
+            "ETag": f'"{hashlib.md5(str(number).encode()).hexdigest()}"',
+            "ChecksumAlgorithm": ["CRC32"],
+            "ChecksumType": "FULL_OBJECT",
+            "Size": 40_000_000 + number,
+            "StorageClass": "STANDARD",
+            "type": "file",
+            "size": 40_000_000 + number,
+            "name": key,
+        }
+
+
+# Rate and memory
+
+
+def make(folder: Path, count: int) -> None:
+    """Photos, a hundred to a folder."""
+    rng = np.random.default_rng(0)
+    for number in range(count):
+        path = folder / f"box {number // 100}" / f"{number:06}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        gray = Image.fromarray(rng.integers(0, 256, (12, 16), dtype=np.uint8))
+        gray.resize((320, 240), Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "colorize", *map(str, arguments)]
+
+
+def rate(photos: Path, folder: Path, repeat: int) -> None:
+    for turn in range(repeat):
+        plain, clustered = folder / f"plain {turn}", folder / f"cluster {turn}"
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        parts = [
+            subprocess.Popen(command(photos, "-o", plain, "--part", f"{number}/2"), env=one_thread(), **quiet)
+            for number in (1, 2)
+        ]
+        assert [part.wait() for part in parts] == [0, 0]
+        driver = subprocess.Popen(command("cluster", photos, clustered, "--actors", "2"), **quiet)
+        memory = watch_memory(driver, clustered, sum(1 for _ in photos.rglob("*.jpg")))
+        assert driver.wait() == 0
+        assert hashes(plain) == hashes(clustered)
+        before, after = speed(plain), speed(clustered)
+        print(f"rate: {before:.2f} photos/s by two processes, {after:.2f} by two workers: {after / before:.2f}")
+        for who, (early, late) in memory.items():
+            print(f"memory of {who}: {early:.0f} MB after a fifth, {late:.0f} MB at the end ({late / early - 1:+.1%})")
+        sys.stdout.flush()
+
+
+def one_thread() -> dict[str, str]:
+    """As Ray gives it to a worker of one core."""
+    return {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def speed(results: Path) -> float:
+    """Photos per second by the times at which results were written, without the first and the last tenth."""
+    times = sorted(path.stat().st_mtime for path in results.rglob("*.jpg"))
+    cut = len(times) // 10
+    return (len(times) - 2 * cut - 1) / (times[-cut - 1] - times[cut])
+
+
+def watch_memory(driver: subprocess.Popen[Any], results: Path, total: int) -> dict[str, tuple[float, float]]:
+    """Megabytes after a fifth of the results and at the end, of the driver and of the largest worker."""
+    early: dict[str, float] = {}
+    late: dict[str, float] = {}
+    while driver.poll() is None:
+        done = sum(1 for _ in results.rglob("*.jpg")) if results.exists() else 0
+        workers = workers_of(driver.pid)
+        if done >= total / 5 and workers:
+            late = {"the driver": megabytes(driver.pid), "a worker": max(map(megabytes, workers))}
+            early = early or late
+        time.sleep(1)
+    return {who: (early[who], late[who]) for who in late}
+
+
+def workers_of(driver: int) -> list[int]:
+    """Processes of the pool among all that a driver has started."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError, IndexError):
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+                parents.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], [driver]
+    while waiting:
+        for child in parents.get(waiting.pop(), ()):
+            waiting.append(child)
+            with suppress(OSError):
+                if b"ray::MapWorker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    found.append(child)
+    return found
+
+
+def megabytes(process: int) -> float:
+    with suppress(OSError):
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*.jpg")
+    }
+
+
+# Kills
+
+
+def kills(photos: Path, folder: Path, options: argparse.Namespace) -> None:
+    plain = folder / "plain"
+    subprocess.run(command(photos, "-o", plain), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with bucket(photos) as (source, read):
+        for what, count in (("workers", options.workers_killed), ("drivers", options.drivers_killed)):
+            target = f"{source}-color-{what}"
+            report = folder / f"{what}.jsonl"
+            call = command("cluster", source, target, "--actors", "2", "--report", report)
+            start = time.monotonic()
+            killed = (kill_workers if what == "workers" else kill_drivers)(call, count, options.pause)
+            results, wanted = read(target), hashes(plain)
+            lost = wanted.keys() - results.keys()
+            other = {name for name in wanted.keys() & results.keys() if results[name] != wanted[name]}
+            more = results.keys() - wanted.keys()
+            lines = [json.loads(line) for line in report.read_text().splitlines()]
+            failed = [line for line in lines if line["status"] == "failed"]
+            print(
+                f"{what} killed: {killed} in {time.monotonic() - start:.0f} s over {len(wanted)} photos; "
+                f"{len(lost)} lost, {len(other)} damaged, {len(more)} too many, {len(failed)} failed",
+                flush=True,
+            )
+
+
+def kill_workers(call: Sequence[str], count: int, pause: float) -> int:
+    """Kill a worker now and then; how many were, until all was done."""
+    killed = 0
+    driver = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert driver.stdout
+    driver.stdout.readline()  # the first result
+    os.set_blocking(driver.stdout.fileno(), False)
+    while driver.poll() is None:
+        wait = time.monotonic() + pause
+        while time.monotonic() < wait and driver.poll() is None:
+            driver.stdout.read()
+            time.sleep(0.2)
+        if killed < count and (workers := workers_of(driver.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(random.choice(workers), signal.SIGKILL)
+                killed += 1
+    return killed
+
+
+def kill_drivers(call: Sequence[str], count: int, pause: float) -> int:
+    """Kill the driver a while after its first result, so many times, and then let it do the rest."""
+    for number in range(count + 1):
+        driver = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert driver.stdout
+        if number == count:
+            driver.communicate()
+            assert driver.returncode == 0, driver.returncode
+            return count
+        first_new_result(driver)
+        time.sleep(random.uniform(0, pause))
+        if driver.poll() is not None:
+            return number
+        driver.kill()
+        driver.wait()
+    raise AssertionError
+
+
+def first_new_result(driver: subprocess.Popen[bytes]) -> None:
+    """Wait until workers are at work: what is done already is told before they are started."""
+    while driver.poll() is None and not workers_of(driver.pid):
+        time.sleep(0.2)
+
+
+@contextmanager
+def bucket(photos: Path) -> Iterator[tuple[str, Any]]:
+    """The photos in a bucket, and what reads the results of another one; folders, where there is no S3 server."""
+    if not (find_spec("moto") and find_spec("flask") and find_spec("s3fs")):
+        yield str(photos), lambda target: hashes(Path(target))
+        return
+    keys = {"AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any", "AWS_DEFAULT_REGION": "us-east-1"}
+    os.environ |= keys | {"FSSPEC_S3_ENDPOINT_URL": "http://127.0.0.1:5555"}
+    server = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", "5555"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        import fsspec
+
+        files = fsspec.filesystem("s3", use_listings_cache=False)
+        for _ in range(600):
+            try:
+                files.mkdir("photos")
+                break
+            except OSError:
+                time.sleep(0.2)
+        for name in ("workers", "drivers"):
+            files.mkdir(f"photos-color-{name}")
+        files.put(f"{photos}/", "photos/", recursive=True)
+
+        def read(target: str) -> dict[str, str]:
+            root = target.removeprefix("s3://")
+            return {
+                path.removeprefix(f"{root}/"): hashlib.sha256(files.cat_file(path)).hexdigest()
+                for path in files.find(root)
+                if path.endswith(".jpg")
+            }
+
+        yield "s3://photos", read
+    finally:
+        server.kill()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
