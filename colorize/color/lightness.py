@@ -16,22 +16,25 @@ CIE 1976 L*a*b*, D65, with the numbers of scikit-image and kornia.
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterable
 from functools import cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from colorize.color.units import (
     AB_RANGE,
+    CHROMA_OF_GRAY,
+    CHROMA_UNIT,
     L_HALF_RANGE,
+    LAST_CHROMA,
     LAST_LEVEL,
     LAST_LEVEL_16,
+    Chroma,
     FloatArray,
     Levels,
     srgb_decode,
     srgb_encode,
+    to_chroma,
 )
 
 # XYZ of linear sRGB, of which the middle row is luminance, and its inverse; the white point.
@@ -42,8 +45,6 @@ _RGB_OF_CUBES = (_RGB_OF_XYZ * [_WHITE_X, 1, _WHITE_Z]).astype(np.float32)  # of
 _Y_RED, _Y_GREEN, _Y_BLUE = (float(weight) for weight in _XYZ_OF_RGB[1])
 
 _KNEE = 6 / 29  # below it the cube root of L*a*b* is a straight line
-_CHROMA_STEP = 1.0  # a* and b* are rounded to multiples of this: by 0.4 ΔE on average, too little to be seen
-_MOST_STEPS = 128  # of that size on each side of gray: more than sRGB has
 _PAIRS = 1 << 14  # of them worked out at once: what this takes fits into the processor's cache
 _LEVELS_AT_ONCE = 8  # worked out together: where one is met its neighbors will be
 _BINS = 1 << 16  # of the tables that are looked up by a value in [0, 1]
@@ -110,30 +111,24 @@ def merge(levels: Levels, ab: FloatArray) -> Levels:
     Returns:
         sRGB (H, W, 3), of the levels' type.
     """
-    return Merger(ab).merge(levels, steps_of(ab))[..., :3]
-
-
-def steps_of(ab: FloatArray) -> FloatArray:
-    """`ab` in the form that `Merger.merge` takes: steps of chroma from the lowest, and a half, to be cut off."""
-    steps: FloatArray = ab * np.float32(AB_RANGE / _CHROMA_STEP)
-    steps += np.float32(_MOST_STEPS + 0.5)
-    return steps
+    rgb = np.empty((*levels.shape, 4), levels.dtype)
+    Merger(ab).merge(levels, to_chroma(ab), rgb)
+    return rgb[..., :3]
 
 
 class Merger:
     """Merges the lightness of a photo with its color into sRGB.
 
-    Of 8-bit levels and chroma in steps of `_CHROMA_STEP` there are only so many pairs: each is worked out where it is
-    first met, and from then on, in other photos too, looked up.
+    In 8 bit, a* and b* are rounded: by 0.4 ΔE on average, too little to be seen. So there are only so many pairs of
+    level and chroma: each is worked out where it is first met, and from then on, in other photos too, looked up.
     """
 
     def __init__(self, ab: FloatArray) -> None:
         """`ab` (2, h, w): what the photo's colors will lie between."""
-        steps = steps_of(ab.reshape(2, -1))
-        extremes = np.floor([steps.min(axis=1), steps.max(axis=1)]) + 0.5  # (2, 2)
-        self._low, self._high = np.clip(extremes, 0.5, 2 * _MOST_STEPS - 0.5).astype(np.float32)
+        each = ab.reshape(2, -1)
+        self._low, self._high = to_chroma(np.stack([each.min(axis=1), each.max(axis=1)]))  # (2,)
 
-    def merge(self, levels: Levels, steps: FloatArray) -> Levels:
+    def merge(self, levels: Levels, chroma: Chroma, out: Levels) -> None:
         """Merge some rows.
 
         Chroma that sRGB lacks at a pixel's lightness is lowered: by mixing with gray of the same luminance, in linear
@@ -141,32 +136,35 @@ class Merger:
 
         Args:
             levels: gray (H, W), uint8 or uint16.
-            steps: `ab` (2, H, W), as by `steps_of`; they are overwritten.
-
-        Returns:
-            sRGB (H, W, 4), of the levels' type; the fourth channel has no meaning.
+            chroma: (2, H, W), as of `to_chroma`; it is overwritten.
+            out: for sRGB, of the levels' type: (H, W, 4) of 8 bit, in one piece, (H, W, 3 or 4) of 16 bit. A fourth
+                channel has no meaning.
         """
-        for each, low, high in zip(steps, self._low, self._high, strict=True):
+        for each, low, high in zip(chroma, self._low, self._high, strict=True):
             np.clip(each, low, high, out=each)
         if levels.dtype == np.uint16:
-            return _merge(levels, *_chroma(steps - np.float32(0.5)))
-        index, b = (each.astype(np.int32) for each in steps)
-        index *= 2 * _MOST_STEPS
-        index += b
-        index *= LAST_LEVEL + 1
-        index += levels
-        return _look_up(index.reshape(-1)).reshape(*levels.shape, 4)
+            a, b = (chroma.astype(np.float32) - np.float32(CHROMA_OF_GRAY)) * np.float32(1 / CHROMA_UNIT)
+            out[:] = _merge(levels, a, b)[..., : out.shape[-1]]
+            return
+        # The place in the table has 8 bits each of a*, b* and the level.
+        a_bytes, b_and_level = chroma
+        a_bytes >>= 8
+        b_and_level &= LAST_CHROMA - LAST_LEVEL
+        b_and_level |= levels.astype(np.uint16)  # of one type: three times as fast as of two
+        index = a_bytes.astype(np.int32)
+        index <<= 16
+        index |= b_and_level
+        _look_up(index.reshape(-1), out.view(np.uint32).reshape(-1))
 
 
-def _look_up(index: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The colors (N, 4) at these places (N,) of the table."""
+def _look_up(index: NDArray[np.int32], colors: NDArray[np.uint32]) -> None:
+    """Fill in the colors (N,) at these places (N,) of the table."""
     table = _table()
-    colors = np.take(table, index, mode="clip")  # no index is too high; to check that takes time, "wrap" takes more
+    np.take(table, index, mode="clip", out=colors)  # no index is too high; to check that takes time, "wrap" takes more
     if not colors.min():
         unknown = np.flatnonzero(colors == 0)
         _learn(index[unknown])
         colors[unknown] = table[index[unknown]]
-    return colors.view(np.uint8).reshape(-1, 4)
 
 
 @cache
@@ -176,7 +174,7 @@ def _table() -> NDArray[np.uint32]:
     64 MB, of which what is never touched costs nothing (of NumPy's own arrays it would be pages of 2 MB that are
     touched). Threads share it: whichever comes first, they write the same.
     """
-    return np.frombuffer(mmap.mmap(-1, 4 * (2 * _MOST_STEPS) ** 2 * (LAST_LEVEL + 1)), np.uint32)
+    return np.frombuffer(mmap.mmap(-1, 4 << 24), np.uint32)
 
 
 def _learn(index: NDArray[np.int32]) -> None:
@@ -186,16 +184,11 @@ def _learn(index: NDArray[np.int32]) -> None:
     missing = missing[np.diff(missing, prepend=-1) > 0]  # np.unique would import numpy.ma, which takes time
     most = _PAIRS // _LEVELS_AT_ONCE
     for some in np.split(missing, range(most, len(missing), most)):
-        chroma, level = np.divmod(some[:, None] * _LEVELS_AT_ONCE, LAST_LEVEL + 1)  # (n, 1)
-        levels = (level + np.arange(_LEVELS_AT_ONCE)).astype(np.uint8)
-        colors = _merge(levels, *_chroma(np.divmod(chroma, 2 * _MOST_STEPS)))
+        index = some[:, None] * _LEVELS_AT_ONCE  # (n, 1)
+        levels = ((index & LAST_LEVEL) + np.arange(_LEVELS_AT_ONCE)).astype(np.uint8)
+        a, b = (((index >> bits & LAST_LEVEL) - CHROMA_OF_GRAY // CHROMA_UNIT).astype(np.float32) for bits in (16, 8))
+        colors = _merge(levels, a, b)
         blocks[some] = colors.view(np.uint32)[..., 0]
-
-
-def _chroma(steps: Iterable[NDArray[Any]]) -> tuple[FloatArray, FloatArray]:
-    """a* and b* of whole steps from the lowest, or of fractions of them."""
-    a, b = ((each - np.float32(_MOST_STEPS)).astype(np.float32) * np.float32(_CHROMA_STEP) for each in steps)
-    return a, b
 
 
 def _merge(levels: Levels, a: FloatArray, b: FloatArray) -> Levels:

@@ -1,35 +1,45 @@
 """Small `ab` to full size along the edges of the full-size gray levels, a few rows at a time.
 
 As in a fast guided filter (He & Sun 2015, arXiv 1505.00996), around every small pixel ab is taken for a linear function
-of the gray level, slope · level + offset. But the line goes through the small pixel itself, offset = ab − slope · level
-there, not through the mean around it, so nothing is smoothed. At full size ab = up(slope) · level + up(offset), where
-up is bicubic: color changes where lightness does.
+of the gray level. But the line goes through the small pixel itself, not through the mean around it, so nothing is
+smoothed. Slope and middle of the line are made larger by bicubic interpolation; color changes where lightness does.
+
+Full size is worked on in 16 bit: what is half as wide takes half the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from colorize.color.units import FloatArray, Levels
+from colorize.color.units import (
+    AB_RANGE,
+    CHROMA_OF_GRAY,
+    CHROMA_UNIT,
+    LAST_CHROMA,
+    LAST_LEVEL,
+    Chroma,
+    FloatArray,
+    Levels,
+    to_chroma,
+)
 
-_FINER = 2  # bicubic up to this many times the small size, bilinear from there: nearly as good, and faster
-_ROWS_ALIKE = 3  # as many times more rows than the fields have, and every two of them, then three, … share theirs
+_FINER = 2  # bicubic up to this many times the small size, linear from there: nearly as good, and faster
+_PLACES = 2  # between two of these; with more pixels than that, every two of them, then three, … share theirs
 _QUARTER = [np.float32(weight / 128) for weight in (111, 29, -3, -9)]  # bicubic, of the pixels 1/4, 3/4, 7/4, 5/4 away
 _EPSILON = 0.0125  # variance of the level, on [0, 1], below which color no longer follows it
+_MIDDLE = 128  # the level at which lines are known: rounding their slopes matters least there
 
 _Between = tuple[NDArray[np.intp], NDArray[np.intp], FloatArray]  # of each pixel: two smaller ones, and how far between
 
 
 class Upsampler(Protocol):
-    """Gives `ab` for any rows of the full-size photo; strips and one piece give the same result."""
+    """Gives colors for any rows of the full-size photo; strips and one piece give the same result."""
 
-    def rows(self, levels: Levels, top: int) -> FloatArray:
+    def rows(self, levels: Levels, top: int) -> Chroma:
         """Upsample some rows.
 
         Args:
@@ -37,12 +47,12 @@ class Upsampler(Protocol):
             top: the number of the first of them.
 
         Returns:
-            `ab` (2, n, W) of them.
+            `chroma` (2, n, W) of them.
         """
 
 
 def upsampler(ab: FloatArray, levels: FloatArray, height: int, width: int) -> Upsampler:
-    """Prepare to upsample a photo. Everything is linear in ab, so any scaled and shifted form of it will do.
+    """Prepare to upsample a photo.
 
     Args:
         ab: small (2, h, w).
@@ -56,97 +66,111 @@ def upsampler(ab: FloatArray, levels: FloatArray, height: int, width: int) -> Up
     _, h, w = ab.shape
     if h >= height and w >= width:
         return _Resized(ab, height, width)
-    ab = np.ascontiguousarray(ab)  # networks give it pixel by pixel
-    slope = _slope(ab, levels)
-    fields = np.concatenate([slope, ab - slope * levels])  # (4, h, w)
+    fields = _lines(np.ascontiguousarray(ab), levels)  # (4, h, w); networks give ab pixel by pixel
     if height <= _FINER * h and width <= _FINER * w:  # finer fields would be larger than the photo
         return _Guided(_WholeFields(fields, height, width))
     return _Guided(_FieldsByRows(fields, height, width))
+
+
+def _lines(ab: FloatArray, levels: FloatArray) -> FloatArray:
+    """Fields (4, h, w): by how much a* and b* grow with each level of 8 bit, and what they are at `_MIDDLE`."""
+    slope = _slope(ab, levels)
+    to_middle = np.float32(_MIDDLE / LAST_LEVEL) - levels
+    fields = np.concatenate([slope * np.float32(1 / LAST_LEVEL), ab + slope * to_middle])
+    fields *= np.float32(AB_RANGE * CHROMA_UNIT)
+    fields[2:] += np.float32(CHROMA_OF_GRAY)
+    return fields
 
 
 class _Resized:
     """For a photo that is no larger than what the network saw."""
 
     def __init__(self, ab: FloatArray, height: int, width: int) -> None:
-        self._ab = _resized(ab, height, width, Image.Resampling.BILINEAR)  # (2, H, W)
+        self._chroma = to_chroma(_resized(ab, height, width, Image.Resampling.BILINEAR))  # (2, H, W)
 
-    def rows(self, levels: Levels, top: int) -> FloatArray:
-        return self._ab[:, top : top + len(levels)].copy()
+    def rows(self, levels: Levels, top: int) -> Chroma:
+        return self._chroma[:, top : top + len(levels)].copy()
 
 
 class _Guided:
-    """For a larger one: ab = slope · level + offset."""
+    """For a larger one: chroma = slope · (level − 128) + middle."""
 
     def __init__(self, fields: _WholeFields | _FieldsByRows) -> None:
         self._fields = fields
 
-    def rows(self, levels: Levels, top: int) -> FloatArray:
+    def rows(self, levels: Levels, top: int) -> Chroma:
         alike, bottom = self._fields.alike, top + len(levels)
-        light = levels * np.float32(1 / np.iinfo(levels.dtype).max)
-        ab = np.empty((2, *levels.shape), np.float32)
-        for number, fields in self._fields.pieces(top // alike, (bottom - 1) // alike + 1):
-            slope, offset = fields[:, :2].swapaxes(0, 1), fields[:, 2:].swapaxes(0, 1)  # (2, n, W) each
-            begin, end = max(number * alike, top), min((number + len(fields)) * alike, bottom)
-            for phase in range(alike):  # every so many rows, each with fields of its own
-                start = begin + (phase - begin) % alike
-                own = slice(start - top, end - top, alike)
-                of_these = slice(start // alike - number, start // alike - number + len(range(start, end, alike)))
-                np.multiply(slope[:, of_these], light[own], out=ab[:, own])
-                ab[:, own] += offset[:, of_these]
-        return ab
+        first = top // alike
+        fields = self._fields.rows(first, (bottom - 1) // alike + 1)
+        slope, middle = fields[:, :2].swapaxes(0, 1), fields[:, 2:].swapaxes(0, 1)  # (2, n, W) each
+        light = levels.astype(np.uint16) if levels.dtype == np.uint8 else levels >> 8
+        light -= np.uint16(_MIDDLE)  # below 0, this and the products wrap around, and what is added takes them back
+        chroma = np.empty((2, *levels.shape), np.uint16)
+        for start in range(top, min(top + alike, bottom)):  # every so many rows, each with fields of its own
+            own = slice(start - top, None, alike)
+            of_these = slice(start // alike - first, start // alike - first + len(range(start, bottom, alike)))
+            np.multiply(slope[:, of_these], light[own], out=chroma[:, own])
+            chroma[:, own] += middle[:, of_these]
+        return chroma
 
 
 class _WholeFields:
-    """Slope and offset in full size, made at once."""
+    """Slope and middle in full size, made at once."""
 
     alike = 1  # rows of the photo that share a row of them
 
     def __init__(self, fields: FloatArray, height: int, width: int) -> None:
         """Small `fields` (4, h, w)."""
-        self._fields = _resized(fields, height, width, Image.Resampling.BICUBIC).swapaxes(0, 1)  # (H, 4, W)
+        large = _resized(fields, height, width, Image.Resampling.BICUBIC).swapaxes(0, 1)  # (H, 4, W)
+        self._fields = _rounded(_bounded(large))
 
-    def pieces(self, top: int, bottom: int) -> Iterator[tuple[int, FloatArray]]:
-        """All of these rows: the number of the first, and (n, 4, W)."""
-        yield top, self._fields[top:bottom]
+    def rows(self, start: int, stop: int) -> Chroma:
+        """These rows (n, 4, W)."""
+        return self._fields[start:stop]
 
 
 class _FieldsByRows:
-    """Slope and offset in full width, and as many rows at a time as are asked for."""
+    """Slope and middle in full width, and as many rows at a time as are asked for."""
 
     def __init__(self, fields: FloatArray, height: int, width: int) -> None:
         """Small `fields` (4, h, w)."""
-        self._fields = _finer(_finer(fields.swapaxes(0, 1), axis=2), axis=0)  # (2h, 4, 2w): a row in one piece
-        self.alike = max(1, height // (_ROWS_ALIKE * len(self._fields)))  # rows of the photo that share one
-        self._down = _between(len(self._fields), height, self.alike)
-        self._across = _between(self._fields.shape[2], width)
-        self._kept = (0, np.empty((0, 4, width), np.float32))
+        finer = _bounded(_finer(_finer(fields.swapaxes(0, 1), axis=2), axis=0))  # (2h, 4, 2w): a row in one piece
+        self.alike, self._columns_alike = _alike(height, finer.shape[0]), _alike(width, finer.shape[2])
+        self._width = width
+        self._down = _between(finer.shape[0], height, self.alike)
+        self._fields = _lerp(finer, _between(finer.shape[2], width, self._columns_alike), axis=2)  # (2h, 4, W / alike)
 
-    def pieces(self, top: int, bottom: int) -> Iterator[tuple[int, FloatArray]]:
-        """These rows, together those that lie between the same two: few enough for the processor's cache.
+    def rows(self, start: int, stop: int) -> Chroma:
+        """These rows (n, 4, W)."""
+        above, below, weight = self._down
+        fields = _lerp(self._fields, (above[start:stop], below[start:stop], weight[start:stop]), axis=0)
+        wide = np.empty((*fields.shape, self._columns_alike), np.uint16)
+        narrow = _rounded(fields)
+        for column in range(self._columns_alike):  # in one step it takes four times as long
+            wide[..., column] = narrow
+        return wide.reshape(*fields.shape[:2], -1)[..., : self._width]
 
-        Yields:
-            The number of the first, and (n, 4, W), which is overwritten by the next ones.
-        """
-        above, below, weight = (each[top:bottom] for each in self._down)
-        wide, steps = self._wide_rows(int(above[0]), int(below[-1]) + 1)
-        bounds = np.flatnonzero(np.diff(above, prepend=-1, append=-1)).tolist()
-        most = max(end - start for start, end in pairwise(bounds))
-        space = np.empty((most, *wide.shape[1:]), np.float32)
-        for start, end in pairwise(bounds):
-            piece, index = space[: end - start], above[start] - above[0]
-            np.multiply(steps[index], weight[start:end, None, None], out=piece)
-            piece += wide[index]
-            yield top + start, piece
 
-    def _wide_rows(self, start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """These rows of the fields (n, 4, W), and the step from each to the next. The last ones are kept."""
-        begin, kept = self._kept
-        kept = kept[max(0, start - begin) : max(0, stop - begin)] if begin <= start else kept[:0]
-        wide = np.concatenate([kept, _lerp(self._fields[start + len(kept) : stop], self._across, axis=2)])
-        self._kept = (start, wide)
-        steps = np.zeros_like(wide)
-        np.subtract(wide[1:], wide[:-1], out=steps[:-1])
-        return wide, steps
+def _alike(full: int, finer: int) -> int:
+    """How many pixels in a row (or column) of `full` share one value of `finer` fields that is interpolated."""
+    return max(1, full // (_PLACES * finer))
+
+
+def _bounded(fields: FloatArray) -> FloatArray:
+    """The fields (n, 4, W) themselves, lines made flatter where they would leave the range of `chroma`."""
+    slope, middle = fields[:, :2], fields[:, 2:]
+    np.clip(middle, _MIDDLE, LAST_CHROMA - _MIDDLE, out=middle)
+    room = np.minimum(middle, LAST_CHROMA - middle)
+    room -= _MIDDLE  # slopes are rounded by half a unit at most
+    room *= np.float32(1 / _MIDDLE)
+    np.clip(slope, -room, room, out=slope)
+    return fields
+
+
+def _rounded(fields: FloatArray) -> Chroma:
+    """Slopes and middles to the nearest; slopes below 0 wrap around."""
+    np.rint(fields, out=fields)
+    return fields.astype(np.int32).astype(np.uint16)
 
 
 def _slope(ab: FloatArray, levels: FloatArray) -> FloatArray:
@@ -203,7 +227,7 @@ def _lerp(x: FloatArray, between: _Between, axis: int) -> FloatArray:
     result = np.take(x, first, axis=axis, mode="clip")  # all of them are there; to check that takes time
     step = np.take(x, second, axis=axis, mode="clip")
     step -= result
-    step *= weight
+    step *= weight.reshape(-1, *[1] * (x.ndim - 1 - axis))
     result += step
     return result
 

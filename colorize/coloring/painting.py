@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from colorize import photo
-from colorize.color.lightness import Merger, steps_of, to_levels
+from colorize.color.lightness import Merger, to_levels
 from colorize.color.units import LAST_LEVEL, FloatArray, Levels
 from colorize.color.upsample import upsampler
 from colorize.photo import Photo
 
-_STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
+_READ = 1 << 18  # pixels taken from the photo at once, in whole rows: fewer cost more calls, more need more memory
+_STRIP = 1 << 17  # and merged at once: what this takes fits into the processor's cache
 
 
 def paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Photo:
@@ -33,29 +35,37 @@ def paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Photo
 
 def _painted(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
     width, height = page.size
-    if page.is_deep:
-        deep = np.empty((height, width, 3), np.uint16)
-        for top, rgbx in _strips(page, small_levels, ab):
-            deep[top : top + len(rgbx)] = rgbx[..., :3]
-        return deep
-    image = Image.new("RGB", page.size, None)  # not black first
-    for top, rgbx in _strips(page, small_levels, ab):
-        # Four bytes a pixel is how Pillow itself keeps RGB: they are copied as they are.
-        image.paste(Image.frombytes("RGB", (width, len(rgbx)), rgbx, "raw", "RGBX"), (0, top))
-    return image
-
-
-def _strips(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Iterator[tuple[int, Levels]]:
-    """The colored page from top to bottom: a row's number, and (n, W, 4) from there."""
-    width, height = page.size
     merger = Merger(ab)
-    colors = upsampler(steps_of(ab), np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
-    for place, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
-        levels = to_levels(pixels)
-        colored = merger.merge(levels, colors.rows(levels, place.start))
+    colors = upsampler(ab, np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
+    # In 8 bit four bytes a pixel, which is how Pillow itself keeps RGB.
+    canvas: Levels = np.empty((height, width, 3), np.uint16) if page.is_deep else np.empty((height, width, 4), np.uint8)
+    for rows, levels in _strips(page):
+        merger.merge(levels, colors.rows(levels, rows.start), canvas[rows])
         if page.readable:
-            _leave_gray(colored, levels, place.start, page.readable)
-        yield place.start, colored
+            _leave_gray(canvas[rows], levels, rows.start, page.readable)
+    return cast("NDArray[np.uint16]", canvas) if page.is_deep else _image_on(canvas)
+
+
+def _strips(page: Photo) -> Iterator[tuple[slice, Levels]]:
+    """The page from top to bottom: which rows, and their gray levels."""
+    width, _ = page.size
+    step = max(1, _STRIP // width)
+    for place, pixels in photo.strips(page.pixels, max(1, _READ // width // step * step)):
+        levels = to_levels(pixels)
+        for top in range(0, len(levels), step):
+            some = levels[top : top + step]
+            yield slice(place.start + top, place.start + top + len(some)), some
+
+
+def _image_on(canvas: Levels) -> Image.Image:
+    """An RGB image whose memory is this array (H, W, 4)."""
+    height, width, _ = canvas.shape
+    image = Image.frombuffer("RGBX", (width, height), canvas, "raw", "RGBX", 0, 1)
+    try:
+        image.im.setmode("RGB")  # as `Image.putalpha` does; the pixels stay where they are
+    except (AttributeError, ValueError):
+        return image.convert("RGB")
+    return image._new(image.im)  # with its new mode, and to be written to as any other
 
 
 def _leave_gray(colored: Levels, levels: Levels, top: int, readable: tuple[int, int, int, int]) -> None:

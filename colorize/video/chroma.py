@@ -13,13 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.color.lightness import lightness_of, linear_rgb_of
-from colorize.color.units import AB_RANGE, LAST_LEVEL, FloatArray, srgb_encode
+from colorize.color.units import (
+    CHROMA_OF_GRAY,
+    CHROMA_UNIT,
+    LAST_CHROMA,
+    LAST_LEVEL,
+    Chroma,
+    FloatArray,
+    srgb_encode,
+)
 
 Codes = NDArray[np.unsignedinteger[Any]]  # of a plane: uint8, or uint16 for more than 8 bit
 
-_STEP = 0.5  # a* and b* are rounded to multiples of this
-_MOST_STEPS = 220  # of that size on each side of gray: AB_RANGE
-_ROW = 2 * _MOST_STEPS + 1
+_STEP_BITS = 7  # of `chroma`: a* and b* are rounded to multiples of 0.5
+_STEP = (1 << _STEP_BITS) / CHROMA_UNIT
+_HALF = 1 << (_STEP_BITS - 1)
+_STEPS = (LAST_CHROMA >> _STEP_BITS) + 1  # of that size from the lowest a* or b* to the highest
+_GRAY = (CHROMA_OF_GRAY - _HALF) >> _STEP_BITS
 _LEVELS = LAST_LEVEL + 1
 _AT_ONCE = 1 << 16  # colors worked out at once
 _HALVINGS = 12  # of the search for L*: to 1/100
@@ -63,26 +73,24 @@ class ChromaTable:
 
     def __init__(self, code: ColorCode) -> None:
         self._code = code
-        # 200 MB of addresses, of which what is never touched costs nothing. Cb, then Cr; 0 until they are known.
-        self._table = np.frombuffer(mmap.mmap(-1, 4 * _ROW * _ROW * _LEVELS), np.uint32)
+        # 256 MB of addresses, of which what is never touched costs nothing. Cb, then Cr; 0 until they are known.
+        self._table = np.frombuffer(mmap.mmap(-1, 4 * _STEPS * _STEPS * _LEVELS), np.uint32)
 
-    def steps(self, ab: FloatArray) -> FloatArray:
-        """`ab` (2, h, w) in the form that `codes` takes: linear in ab, so it may be upsampled in between."""
-        return ab * np.float32(AB_RANGE / _STEP) + np.float32(_MOST_STEPS + 0.5)
-
-    def codes(self, levels: NDArray[np.uint8], steps: FloatArray) -> Codes:
+    def codes(self, levels: NDArray[np.uint8], chroma: Chroma) -> Codes:
         """Cb and Cr.
 
         Args:
             levels: gray levels (H, W) of the luma.
-            steps: colors (2, H, W), as by `steps`; they are overwritten.
+            chroma: colors (2, H, W), which are overwritten.
 
         Returns:
             Codes (H, W, 2) of the film's depth, uint8 or uint16.
         """
-        np.clip(steps, 0.5, 2 * _MOST_STEPS + 0.5, out=steps)
-        index, b = (each.astype(np.int32) for each in steps)
-        index *= _ROW
+        np.maximum(chroma, np.uint16(_HALF), out=chroma)
+        chroma -= np.uint16(_HALF)
+        chroma >>= _STEP_BITS
+        index, b = chroma.astype(np.int32)
+        index *= _STEPS
         index += b
         index *= _LEVELS
         index += levels
@@ -96,7 +104,7 @@ class ChromaTable:
     def _learn(self, index: NDArray[np.int32]) -> None:
         for some in np.array_split(index, -(-len(index) // _AT_ONCE)):
             chroma, level = np.divmod(some, _LEVELS)
-            a, b = ((each - _MOST_STEPS).astype(np.float32) * np.float32(_STEP) for each in np.divmod(chroma, _ROW))
+            a, b = ((each - _GRAY).astype(np.float32) * np.float32(_STEP) for each in np.divmod(chroma, _STEPS))
             pairs = chroma_of(level.astype(np.uint8), a, b, self._code)
             self._table[some] = pairs.view(np.uint32)[..., 0]
 

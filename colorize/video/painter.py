@@ -121,7 +121,7 @@ class FramePainter:
         levels = self._level_of_luma[_shrunk(luma_of(seen.frame, self._layout), self._layout)]
         small = seen.levels.astype(np.float32) * np.float32(1 / LAST_LEVEL)
         height, width = levels.shape
-        colors = upsampler(self._table.steps(ab), small, height, width)
+        colors = upsampler(ab, small, height, width)
         rows = max(1, _STRIP // width)
         strips = [
             self._table.codes(levels[top : top + rows], colors.rows(levels[top : top + rows], top))

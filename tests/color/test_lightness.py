@@ -12,9 +12,9 @@ from skimage import data
 from skimage.color import rgb2lab, rgb2xyz
 
 from colorize.color import lightness
-from colorize.color.lightness import Merger, levels_to_l, lightness_of, merge, steps_of, to_levels
+from colorize.color.lightness import Merger, levels_to_l, lightness_of, merge, to_levels
 from colorize.color.tensors import rgb_to_lab
-from colorize.color.units import Levels
+from colorize.color.units import Levels, to_chroma
 
 GRAY_LIGHTNESS = rgb2lab(np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 3, axis=2))[0, :, 0]
 WHITE = rgb2xyz(np.ones((1, 1, 3)))[0, 0]
@@ -143,4 +143,7 @@ def test_colors_beyond_what_was_announced_are_taken_back() -> None:
     strong, limit = (
         np.tile(np.array(ab, np.float32)[:, None, None], (1, *levels.shape)) for ab in ((0.4, -0.7), (0.1, -0.2))
     )
-    assert (merger.merge(levels, steps_of(strong)) == merger.merge(levels, steps_of(limit))).all()
+    colored = [np.empty((*levels.shape, 4), np.uint8) for _ in range(2)]
+    for ab, out in zip((strong, limit), colored, strict=True):
+        merger.merge(levels, to_chroma(ab), out)
+    assert (colored[0] == colored[1]).all()

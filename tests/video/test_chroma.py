@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from colorize.color.lightness import ab_of
-from colorize.color.units import AB_RANGE, FloatArray
+from colorize.color.units import AB_RANGE, FloatArray, to_chroma
 from colorize.video.chroma import ChromaTable, Codes, ColorCode
 
 pytestmark = pytest.mark.film
@@ -36,7 +36,7 @@ def codes_of(levels: NDArray[np.uint8], a: float, b: float, code: ColorCode) -> 
     table = ChromaTable(code)
     ab = np.empty((2, *levels.shape), np.float32)
     ab[0], ab[1] = a / AB_RANGE, b / AB_RANGE
-    return table.codes(levels, table.steps(ab))
+    return table.codes(levels, to_chroma(ab))
 
 
 @pytest.mark.parametrize("code", CODES, ids=str)
@@ -82,6 +82,6 @@ def test_a_table_gives_the_same_the_second_time() -> None:
     random = np.random.default_rng(0)
     levels = random.integers(0, 256, (20, 30)).astype(np.uint8)
     ab = random.uniform(-1.2, 1.2, (2, 20, 30)).astype(np.float32)
-    first = table.codes(levels, table.steps(ab))
-    assert np.array_equal(first, table.codes(levels, table.steps(ab)))
+    first = table.codes(levels, to_chroma(ab))
+    assert np.array_equal(first, table.codes(levels, to_chroma(ab)))
     assert first.min() >= 16 and first.max() <= 240
