@@ -1,4 +1,4 @@
-"""What a folder of small photos costs: `python benchmarks/folders.py [--photos 500] [--many 10000]`
+"""What a folder of small photos costs: `python benchmarks/folders.py [--photos 500] [--many 10000] [--large 24]`
 
 Colors a folder of gray 500×375 JPEG photos as `colorize` does, and beside it measures the parts that nobody can do
 without, block by block, so that a slow moment of the machine hits all alike:
@@ -9,6 +9,9 @@ without, block by block, so that a slow moment of the machine hits all alike:
 CPU time of the whole process in milliseconds per photo, median of the blocks, with one thread of the network unless
 told otherwise; `photos/s` is by the clock. With --many, that many photos are colored in a process of their own, and
 its memory after 100 of them and at the end is told (Linux only). The photos are pieces of scikit-image's astronaut.
+With --large, that many photos of 12 megapixels are colored by the command, and it is told how much of the time it kept
+all cores busy: looked at a hundred times a second, as many of its threads or more ran, or waited for a core
+(Linux only).
 """
 
 from __future__ import annotations
@@ -18,21 +21,26 @@ import importlib
 import io
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from colorize.options import ENGINES, ColorizeOptions
+from colorize.system.cores import CORES
 
 if TYPE_CHECKING:
     from colorize.batch.results import Result
     from colorize.coloring.colorizer import Colorizer
 
-load = importlib.import_module("inference").load  # a colorizer, as told by the options; a program beside this one
+inference = importlib.import_module("inference")  # a program beside this one
+load = inference.load  # a colorizer, as told by the options
 WIDTH, HEIGHT = 500, 375
 BATCH = 4
 BLOCK = 12 * BATCH  # photos measured at once: some seconds
@@ -44,6 +52,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=ColorizeOptions().size, help="as for colorize")
     parser.add_argument("--photos", type=int, default=500, help="photos in all, 0 for none")
     parser.add_argument("--many", type=int, default=0, help="photos of a long run, whose memory is told")
+    parser.add_argument("--large", type=int, default=0, help="photos of 12 megapixels, for the share of busy cores")
     parser.add_argument("--engine", default=ENGINES[0], choices=ENGINES, help="as for colorize")
     parser.add_argument("--threads", type=int, default=1, help="of the network; 0 leaves it the choice")
     options = parser.parse_args()
@@ -54,6 +63,9 @@ def main() -> None:
     if options.many:
         early, late = memory(options)
         print(f"{options.many} photos: {early:.0f} MB after 100, {late:.0f} MB at the end ({late / early - 1:+.1%})")
+    if options.large:
+        whole, within = busy(options)
+        print(f"{options.large} large photos: {CORES} cores busy {whole:.1%} of the time, {within:.1%} in its middle")
 
 
 def times(options: argparse.Namespace) -> dict[str, float]:
@@ -121,6 +133,33 @@ def memory(options: argparse.Namespace) -> tuple[float, float]:
             if count == min(100, options.many):
                 early = resident()
         return early, resident()
+
+
+def busy(options: argparse.Namespace) -> tuple[float, float]:
+    """How much of all cores the command wants while it colors large photos: from start to end, and without both."""
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder, "in")
+        photos.mkdir()
+        inference.photo(12).save(photos / "0.jpg", quality=92)
+        for number in range(1, options.large):
+            os.link(photos / "0.jpg", photos / f"{number}.jpg")
+        command = [sys.executable, "-m", "colorize", photos, "-o", Path(folder, "out"), "--engine", options.engine]
+        wanted = []
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+            while run.poll() is None:
+                wanted.append(min(CORES, wants_to_run(run.pid)) / CORES)
+                time.sleep(0.01)
+    tenth = len(wanted) // 10
+    return statistics.mean(wanted), statistics.mean(wanted[tenth : len(wanted) - tenth])
+
+
+def wants_to_run(process: int) -> int:
+    """How many threads of a process run, or wait for a core."""
+    count = 0
+    for path in Path("/proc", str(process), "task").glob("*/stat"):
+        with suppress(OSError):  # a thread that has just ended
+            count += path.read_text().rpartition(")")[2].split()[0] == "R"
+    return count
 
 
 def color(source: Path, target: Path, colorizer: Colorizer, options: argparse.Namespace) -> Iterator[Result]:

@@ -379,14 +379,17 @@ class Arguments:
         """The settings in force, line by line."""
         return defaults.shown(vars(self), self.sources, self.config)
 
+    def chosen_part(self) -> Part | None:
+        """What `--part` says. Raises `ConfigError`."""
+        return None if self.part is None else Part.parse(self.part)
+
     def options(self) -> ColorizeOptions:
         """Check all values, and give those that are about coloring. Raises `ConfigError`."""
         if self.output == "":
             raise ConfigError("-o is empty: expected a folder for the results, or the result of one photo")
         check_device(self.device)
         check_known("engine", self.engine, ENGINES)
-        if self.part is not None:
-            Part.parse(self.part)
+        self.chosen_part()  # one that does not exist is told before the work
         options = ColorizeOptions(
             strength=self.strength,
             look=self.look,

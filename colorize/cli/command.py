@@ -194,7 +194,6 @@ def _arrivals(arguments: Arguments, options: ColorizeOptions, stop: threading.Ev
 
 
 def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions) -> Plan:
-    from colorize.batch.part import Part
     from colorize.batch.plan import plan
 
     jobs = plan(arguments.named, arguments.output, options)
@@ -202,9 +201,10 @@ def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions
         raise ConfigError(f"hints belong to one photo, these are {photos}")
     for line in jobs.left_out:
         print_status(line)
-    if arguments.part is None:
+    chosen = arguments.chosen_part()
+    if chosen is None:
         return jobs
-    part = jobs.part(Part.parse(arguments.part))
+    part = jobs.part(chosen)
     print_status(f"part {arguments.part}: {len(part)} of {len(jobs)}")
     return part
 
