@@ -193,7 +193,7 @@ class _Run:
     def _tell(self, progress: _Progress, worker: str, photos: int) -> None:
         progress.add(worker, photos)
         self._session.doing(str(progress))
-        if progress.is_due:
+        if progress.is_due():
             print_status(str(progress))
 
 
@@ -219,7 +219,6 @@ class _Progress:
         while self._recent[0][0] < now - _RATE_OVER:
             self._recent.popleft()
 
-    @property
     def is_due(self) -> bool:
         """Whether it is time for a line, where there is no bar."""
         if self._clock() - self._told < TOLD_EVERY:

@@ -296,17 +296,19 @@ class _Earlier:
                 self._read(target.fetch(f"{PLANS}/{max(plans)}", folder / "earlier.parquet"))
 
     def _read(self, path: Path) -> None:
-        targets, versions = [], []
+        parts = [np.empty((2, 0), np.uint64)]
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_ROWS_TOGETHER, columns=["target", "version", "state"]):
-                for target, version, state in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    if state == PROBLEM:
-                        continue
-                    targets.append(_digest(target))
-                    # Whether the run came to these is not known: a version that no photo has.
-                    versions.append(_digest(version if state in (NEW, DONE) else f"perhaps {version}"))
-        order = np.argsort(np.array(targets, np.uint64))
-        self._targets, self._versions = np.array(targets, np.uint64)[order], np.array(versions, np.uint64)[order]
+                known = [
+                    # Whether the run came to others is not known: a version that no photo has.
+                    (_digest(target), _digest(version if state in (NEW, DONE) else f"perhaps {version}"))
+                    for target, version, state in zip(*(each.to_pylist() for each in batch.columns), strict=True)
+                    if state != PROBLEM
+                ]
+                parts.append(np.array(known, np.uint64).reshape(-1, 2).T)
+        targets, versions = np.concatenate(parts, axis=1)
+        order = np.argsort(targets)
+        self._targets, self._versions = targets[order], versions[order]
 
     def is_done(self, target: str, version: str, *, otherwise: bool) -> bool:
         """Whether an existing result was made of the photo as it is now.

@@ -24,10 +24,10 @@ def test_progress_tells_rate_time_left_and_workers_of_the_last_minute() -> None:
         progress.add(worker, 30)
     assert str(progress) == "120 of 1000, 1.0 photos/s, 15 min left, 1 worker"
     now[0] = 599
-    assert not progress.is_due
+    assert not progress.is_due()
     now[0] = 600
-    assert progress.is_due
-    assert not progress.is_due
+    assert progress.is_due()
+    assert not progress.is_due()
 
 
 def test_a_store_that_is_lost_ends_the_run_with_what_was_done_and_how_to_go_on(
