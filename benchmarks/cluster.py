@@ -24,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.util import find_spec
@@ -256,7 +256,10 @@ def kills(photos: Path, folder: Path, options: argparse.Namespace) -> None:
             call = command("cluster", source, target, "--actors", "2", "--report", report)
             start = time.monotonic()
             os.environ |= as_urgent()
-            killed = (kill_workers if what == "workers" else kill_drivers)(call, count, options.pause)
+            if what == "workers":
+                killed = kill_workers(call, count, options.pause)
+            else:
+                killed = kill_drivers(call, count, options.pause, lambda target=target: len(read(target)))  # type: ignore[misc]
             results, wanted = read(target), hashes(plain)
             lost = wanted.keys() - results.keys()
             other = {name for name in wanted.keys() & results.keys() if results[name] != wanted[name]}
@@ -289,28 +292,28 @@ def kill_workers(call: Sequence[str], count: int, pause: float) -> int:
     return killed
 
 
-def kill_drivers(call: Sequence[str], count: int, pause: float) -> int:
-    """Kill the driver a while after its first result, so many times, and then let it do the rest."""
-    for number in range(count + 1):
-        driver = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+def kill_drivers(call: Sequence[str], count: int, pause: float, done: Callable[[], int]) -> int:
+    """Kill the driver a while after it has told of something new, so many times, and then let it do the rest."""
+    killed = 0
+    while True:
+        before = done()
+        driver = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert driver.stdout
-        if number == count:
-            driver.communicate()
-            assert driver.returncode == 0, driver.returncode
-            return count
-        first_new_result(driver)
-        time.sleep(random.uniform(0, pause))
-        if driver.poll() is not None:
-            return number
+        assert driver.stderr
+        if killed < count:
+            lines = 0
+            while lines <= before and driver.stdout.readline():
+                lines += 1
+            time.sleep(random.uniform(0, pause) if lines > before else 0)
+        if killed == count or driver.poll() is not None:
+            _, told = driver.communicate()
+            if driver.returncode == 0:
+                return killed
+            print(f"a driver ended by itself: {told.decode().splitlines()[-1:]}", flush=True)
+            continue
         driver.kill()
-        driver.wait()
-    raise AssertionError
-
-
-def first_new_result(driver: subprocess.Popen[bytes]) -> None:
-    """Wait until workers are at work: what is done already is told before they are started."""
-    while driver.poll() is None and not workers_of(driver.pid):
-        time.sleep(0.2)
+        driver.communicate()
+        killed += 1
 
 
 @contextmanager
