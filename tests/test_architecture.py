@@ -59,6 +59,7 @@ LIBRARIES: dict[str, set[str]] = {
     "cli.terminal": {"rich"},
     "web": {"bcrypt", "gradio", "fastapi", "starlette", "uvicorn", "prometheus_client"},
     "study": {"torch", "accelerate", "numpy", "PIL", "rich", "matplotlib", "jinja2", "markdown_it"},
+    "study.play": {"torch", "gradio", "PIL"},
     "evaluation": {"torch", "torchvision", "numpy", "PIL", "jinja2"},
     "evaluation.stains": {"torch", "skimage"},
     "export": {"torch", "numpy", "onnx", "onnx_ir", "onnxruntime", "onnxscript"},

@@ -11,9 +11,9 @@ wrong.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -48,6 +48,7 @@ class Game:
     frozen: bool = True  # whether D holds still while G learns; else the gradients of G's loss stay in D
     warm_up: int = 0  # updates of D before the first of G
     d_learns: bool = True  # after the warm-up
+    objective: str = "bce"  # one of OBJECTIVES
 
 
 GAMES = {
@@ -129,6 +130,21 @@ def best_verdict(data: Tensor, generated: Tensor, *, frozen: bool = True) -> Ten
     return (data + 2 * generated) / (data + 3 * generated)
 
 
+def read_logits(logits: Tensor, objective: str) -> Tensor:
+    """What D says of "real", 0 to 1 where it says what it can: LSGAN's D aims at 0 and 1, the hinge's at −1 and 1.
+
+    Args:
+        logits: of any shape.
+        objective: one of OBJECTIVES.
+
+    Returns:
+        The same shape.
+    """
+    if objective == "lsgan":
+        return logits
+    return (1 + logits) / 2 if objective == "hinge" else torch.sigmoid(logits)
+
+
 def density(x: Tensor) -> Tensor:
     """Of the data, at x."""
     return torch.exp(-((x - MEAN) / SIGMA).square() / 2) / (SIGMA * math.sqrt(2 * math.pi))
@@ -183,10 +199,50 @@ def divergences(generated: Tensor, data: Tensor) -> tuple[float, float]:
     return kl, (to_generated + to_data) / 2
 
 
-def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[str, Any]:
-    """Play `steps` updates of G and record the distances of its distribution from the data.
+class Moment(NamedTuple):
+    """A game after so many updates of G."""
+
+    step: int
+    generator: NoiseGenerator
+    discriminator: PointDiscriminator
+    d_losses: list[float]  # since somebody has cleared them
+
+
+def moments(game: Game, seed: int, steps: int) -> Iterator[Moment]:
+    """Play a game, and look at it before each update of G and at the end.
 
     Rates fall to 0 over the second half, as in training.
+
+    Args:
+        game: how it is played.
+        seed: of weights, noise and data.
+        steps: updates of G.
+
+    Yields:
+        `steps` + 1 times the same networks, as they are then.
+    """
+    torch.manual_seed(seed)
+    generator, discriminator = NoiseGenerator(), PointDiscriminator()
+    still = discriminator if game.frozen else Unfrozen(discriminator)
+    step = Step(Accelerator(cpu=True), generator, discriminator, still, OBJECTIVES[game.objective], [])
+    g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
+    for _ in range(game.warm_up):
+        step.discriminator_step([_batch()], d_optimizer)
+    d_losses: list[float] = []
+    for i in range(steps):
+        yield Moment(i, generator, discriminator, d_losses)
+        decay = min(1.0, 2 * (1 - i / steps))
+        g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
+        d_optimizer.param_groups[0]["lr"] = game.d_lr * decay * game.d_learns
+        for _ in range(game.k - 1):
+            step.discriminator_step([_batch()], d_optimizer)
+        d_losses.append(step.adversarial_step([_batch()], g_optimizer, d_optimizer)[D_LOSS].item())
+    yield Moment(steps, generator, discriminator, d_losses)
+
+
+def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[str, Any]:
+    """Play `steps` updates of G and record the distances of its distribution from the data.
 
     Args:
         game: how it is played.
@@ -200,36 +256,17 @@ def play(game: Game, seed: int, steps: int, frames: Sequence[int] = ()) -> dict[
         `mean` and `sigma` of G; then `frames`, and D's mean probability of "real" at the end, `verdict_on_data` and
         `verdict_on_generated`.
     """
-    torch.manual_seed(seed)
-    generator, discriminator = NoiseGenerator(), PointDiscriminator()
-    still = discriminator if game.frozen else Unfrozen(discriminator)
-    step = Step(Accelerator(cpu=True), generator, discriminator, still, OBJECTIVES["bce"], [])
-    g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
     record: dict[str, Any] = {name: [] for name in ("step", "w1", "kl", "jsd", "d_reading", "mean", "sigma")}
     record["frames"] = []
-
-    for _ in range(game.warm_up):
-        step.discriminator_step([_batch()], d_optimizer)
-    d_losses: list[float] = []
-    for i in range(steps + 1):
-        if i % RECORD_INTERVAL == 0:
-            _record(record, i, generator, d_losses)
-        if i in frames or i == steps:
-            record["frames"].append(_frame(i, generator, discriminator, frozen=game.frozen))
-        if i == steps:
-            break
-
-        decay = min(1.0, 2 * (1 - i / steps))
-        g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
-        d_optimizer.param_groups[0]["lr"] = game.d_lr * decay * game.d_learns
-        for _ in range(game.k - 1):
-            step.discriminator_step([_batch()], d_optimizer)
-        d_losses.append(step.adversarial_step([_batch()], g_optimizer, d_optimizer)[D_LOSS].item())
+    for moment in moments(game, seed, steps):
+        if moment.step % RECORD_INTERVAL == 0:
+            _record(record, moment.step, moment.generator, moment.d_losses)
+        if moment.step in frames or moment.step == steps:
+            record["frames"].append(frame_of(moment, game))
     with torch.no_grad():
-        real, fake = _batch().ab, generator(even_noise())
-        record["verdict_on_data"] = torch.sigmoid(discriminator(real, real)[0]).mean().item()
-        record["verdict_on_generated"] = torch.sigmoid(discriminator(fake, fake)[0]).mean().item()
+        real, fake = _batch().ab, moment.generator(even_noise())
+        for name, x in (("verdict_on_data", real), ("verdict_on_generated", fake)):
+            record[name] = torch.sigmoid(moment.discriminator(x, x)[0]).mean().item()
     return record
 
 
@@ -282,21 +319,30 @@ def _record(record: dict[str, Any], step: int, generator: nn.Module, d_losses: l
 
 
 @torch.no_grad()
-def _frame(step: int, generator: nn.Module, discriminator: nn.Module, *, frozen: bool) -> dict[str, Any]:
-    """One picture: densities and D over x, and where G sends some z."""
+def frame_of(moment: Moment, game: Game) -> dict[str, Any]:
+    """One picture: densities and D over x, and where G sends some z.
+
+    Args:
+        moment: of the game.
+        game: how it is played.
+
+    Returns:
+        Lists of numbers: over `x` the densities `data` and `generated`, `d` and `best_d`; for each of `z` its `g`.
+        And `step`.
+    """
     low, high = _SHOWN
     width = (high - low) / _SHOWN_BINS
     x = low + width * (torch.arange(_SHOWN_BINS) + 0.5)  # (bins,), their middles
-    generated = torch.histc(generator(even_noise()), _SHOWN_BINS, low, high) / (_SAMPLES * width)
+    generated = torch.histc(moment.generator(even_noise()), _SHOWN_BINS, low, high) / (_SAMPLES * width)
     points = x[:, None, None, None]
     z = torch.linspace(0.02, 0.98, 17)
     return {
-        "step": step,
+        "step": moment.step,
         "x": x.tolist(),
         "data": density(x).tolist(),
         "generated": generated.tolist(),
-        "d": torch.sigmoid(discriminator(points, points)[0]).flatten().tolist(),
-        "best_d": best_verdict(density(x), generated, frozen=frozen).tolist(),
+        "d": read_logits(moment.discriminator(points, points)[0], game.objective).flatten().tolist(),
+        "best_d": best_verdict(density(x), generated, frozen=game.frozen).tolist(),
         "z": z.tolist(),
-        "g": F.hardtanh(generator(z[:, None, None, None]).flatten(), low, high).tolist(),
+        "g": F.hardtanh(moment.generator(z[:, None, None, None]).flatten(), low, high).tolist(),
     }

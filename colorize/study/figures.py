@@ -23,6 +23,7 @@ from colorize.system import files
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from PIL.Image import Image
 
 TRUE, FAINT = "#000000", "#9a9a9a"
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, OCHRE = (
@@ -247,6 +248,53 @@ def _frame(ax: Axes, frame: dict[str, Any]) -> None:
     ax.plot(frame["x"], frame["best_d"], color=BLUE, linestyle=":", linewidth=1, label="best D")
     ax.plot(frame["x"], frame["d"], color=BLUE, label="D")
     ax.set(ylim=(0, 1.25), yticks=[0, 0.5, 1])
+
+
+def draw_moment(frame: dict[str, Any]) -> Figure:
+    """One moment of a game alone: densities and D.
+
+    Args:
+        frame: as of `distribution.frame_of`.
+
+    Returns:
+        The figure, small.
+    """
+    figure = _figure(4.8, 2.7)
+    ax = figure.subplots()
+    _frame(ax, frame)
+    ax.set_title(f"step {frame['step']}")
+    ax.legend(loc="upper right", fontsize=7)
+    return figure
+
+
+def draw_color_plane(record: dict[str, Any], colors: dict[str, Any], title: str) -> Figure:
+    """The colors that one generator gives to shapes, in the plane of a* and b*.
+
+    Args:
+        record: as of `two_colors.measure`.
+        colors: "red", "blue" and "near", as `two-colors.json` holds them.
+        title: of the figure.
+
+    Returns:
+        The figure, small; the circles hold the colors that exist.
+    """
+    figure = _figure(3.6, 3.9)
+    ax = figure.subplots()
+    _color_plane(ax, record, colors, VERMILION)
+    ax.set(xlabel="a*", ylabel="b*")
+    ax.set_title(title, fontsize=8)
+    return figure
+
+
+def to_picture(draw: Callable[[], Figure]) -> Image:
+    """A figure as a PIL image, in the style of all others."""
+    from matplotlib import rc_context
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    with rc_context(fname=_STYLE):
+        draw().savefig(buffer, format="png", dpi=110)
+    return Image.open(buffer).convert("RGB")
 
 
 def _legend_above(figure: Figure, ax: Axes) -> None:

@@ -4,12 +4,13 @@ DATA is the folder that `python -m colorize.study` wrote, or the `data` folder o
 problems of `colorize.study.toy_problems` are taken from it too; those that are missing are made, in a few minutes.
 The folder afterwards:
 
-    README.md, index.html    the report, twice the same
+    README.md, README.zh.md  the report in English and in Chinese
+    index.html               both, with a switch
     NAME.svg, NAME.jpg       its figures
     data/                    all that they are made from: the same command on it makes the same pages again
 
-With `--figure NAME` one figure is drawn and nothing else. The words are in `report.md`; every number in them is worked
-out here, and so is whether what was expected is confirmed.
+With `--figure NAME` one figure is drawn and nothing else. The words are in `report.md` and `report.zh.md`; every number
+in them is worked out here, and so is whether what was expected is confirmed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import statistics
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +52,14 @@ from colorize.study.figures import (
     strip_path,
 )
 from colorize.study.frontier import PREFIX
+from colorize.study.report_words import WORDS, Words
 from colorize.study.toy_problems import TOY_PROBLEMS, run_toy_problem, write_json
 from colorize.system import files
 from colorize.system.program import run_program
 
 STUDY = "study"
-TEMPLATE = Path(__file__).with_name("report.md")
+TEMPLATES = {"en": Path(__file__).with_name("report.md"), "zh": Path(__file__).with_name("report.zh.md")}
+PAGES = {"en": "README.md", "zh": "README.zh.md"}
 DOCUMENTS = "docs/learned-loss"  # where the project keeps its own report
 _STRIP_SIDE = 160  # px, the longer one, of the sample photos kept in data/
 _STYLE = """\
@@ -64,6 +68,7 @@ img { max-width: 100%; } table { border-collapse: collapse; margin: 1rem 0; disp
 th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; text-align: left; font-variant-numeric: tabular-nums; }
 code { font-size: .9em; background: #f4f4f4; } pre { background: #f4f4f4; padding: .7rem; overflow-x: auto; }
 sub { line-height: 1.3; display: block; font-size: .85em; color: #444; vertical-align: baseline; }
+#zh:checked ~ main:lang(en), #en:checked ~ main:lang(zh) { display: none; }
 """
 
 
@@ -108,8 +113,17 @@ def collect(data: Path, out: Path, *, quick: bool = False) -> Path:
     return kept
 
 
-def render(data: Path) -> str:
-    """The report as Markdown, out of the JSON files in `data`."""
+def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
+    """The report as Markdown, out of the JSON files in `data`.
+
+    Args:
+        data: the folder that `collect` gave.
+        language: a key of `TEMPLATES`.
+        in_html: whether it becomes a part of the HTML page, where the other language is beside it.
+
+    Raises:
+        DataError: the report needs what is not there.
+    """
     from jinja2 import Environment, StrictUndefined, TemplateError
 
     study = read_json(data / f"{STUDY}.json")
@@ -118,19 +132,25 @@ def render(data: Path) -> str:
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
     )
-    environment.filters |= {"percent": percent, "number": number, "interval": interval, "steps": steps}
+    words = WORDS[language]
+    environment.filters |= {
+        "percent": percent,
+        "number": number,
+        "interval": partial(interval, pattern=words.interval),
+        "steps": partial(steps, never=words.never),
+    }
     rows = rows_to_compare(study)
     outcomes = [evaluate_claim(claim, rows) for claim in CLAIMS if can_be_decided(claim, rows)]
     figures = available(data)
     try:
-        return environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        return environment.from_string(TEMPLATES[language].read_text(encoding="utf-8")).render(
             study=study,
             runs=_sorted_runs(study),
             arms=_measures_of_arms(study),
             seeds=_seeds(study),
             decided={each.claim.measure: each.verdict for each in outcomes if each.claim.worse != MEAN_COLOR},
-            missing=_missing(study),
-            outcomes=[_told(outcome) for outcome in outcomes],
+            missing=_missing(study, words),
+            outcomes=[_told(outcome, words) for outcome in outcomes],
             verdicts=Counter(outcome.verdict for outcome in outcomes),
             games={name: game_facts(game) for name, game in distribution["games"].items()},
             distribution=distribution,
@@ -139,9 +159,12 @@ def render(data: Path) -> str:
             approximation=approximation_facts(results["approximation"]),
             cases=two_colors["cases"],
             two_colors=two_colors,
-            two_color_arms={arm: label for arm, (label, _) in TWO_COLOR_ARMS.items()},
-            labels=ARM_LABELS,
-            figure=figure_block,
+            two_color_arms={
+                arm: words.arms.get(arm, label) if "+" in arm else label for arm, (label, _) in TWO_COLOR_ARMS.items()
+            },
+            labels=ARM_LABELS | words.arms,
+            figure=partial(figure_block, drawn=words.drawn),
+            in_html=in_html,
             available=figures,
             with_frechet=bool(study["protocol"].get("frechet")),
             objectives_agree=_objectives_agree(study),
@@ -155,17 +178,35 @@ def render(data: Path) -> str:
         raise DataError(f"{data}: the report needs what is not there ({error})") from error
 
 
-def to_html(markdown: str) -> str:
-    """The same page in HTML."""
+def to_html(pages: Mapping[str, str]) -> str:
+    """One page in HTML, with a switch of languages that needs no script.
+
+    Args:
+        pages: Markdown by language; the first one is shown at first.
+
+    Returns:
+        The page.
+    """
     from markdown_it import MarkdownIt
 
-    body = MarkdownIt("commonmark").enable("table").render(markdown)
-    title = markdown.splitlines()[0].removeprefix("# ")
-    return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
-        '<meta name="viewport" content="width=device-width">\n'
-        f"<style>\n{_STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
+    markdown = MarkdownIt("commonmark").enable("table")
+    first, title = next(iter(pages)), next(iter(pages.values())).splitlines()[0].removeprefix("# ")
+    switch = "".join(
+        f'<input type="radio" name="language" id="{language}"{" checked" if language == first else ""}>'
+        f'<label for="{language}" lang="{language}">{WORDS[language].name}</label>\n'
+        for language in pages
     )
+    bodies = "".join(f'<main lang="{language}">\n{markdown.render(text)}</main>\n' for language, text in pages.items())
+    return (
+        f'<!doctype html>\n<html lang="{first}">\n<head>\n<meta charset="utf-8">\n<title>{title}</title>\n'
+        '<meta name="viewport" content="width=device-width">\n'
+        f"<style>\n{_STYLE}</style>\n</head>\n<body>\n{switch}{bodies}</body>\n</html>\n"
+    )
+
+
+def html_page(data: Path) -> str:
+    """The report in HTML, in all languages."""
+    return to_html({language: render(data, language, in_html=True) for language in TEMPLATES})
 
 
 def write_report(data: Path, out: Path) -> list[Path]:
@@ -176,16 +217,16 @@ def write_report(data: Path, out: Path) -> list[Path]:
         out: the report's folder.
 
     Returns:
-        The paths of the pages: README.md and index.html in `out`.
+        The paths of the pages: README.md, README.zh.md and index.html in `out`.
 
     Raises:
         DataError: a file is missing or holds something else.
         MissingExtra: matplotlib is not installed.
     """
-    markdown = render(data)
+    pages = {out / PAGES[language]: render(data, language) for language in TEMPLATES}
+    pages[out / "index.html"] = html_page(data)
     for path in draw_from(data, available(data), out):
         print(f"report: {path}", file=sys.stderr, flush=True)
-    pages = {out / "README.md": markdown, out / "index.html": to_html(markdown)}
     for path, text in pages.items():
         with files.atomic(path) as file:
             file.write(text.encode())
@@ -213,37 +254,44 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def interval(measure: Mapping[str, float] | Interval, digits: int = 2) -> str:
+def interval(measure: Mapping[str, float] | Interval, digits: int = 2, *, pattern: str = "{} ({} to {})") -> str:
     """0.52 (0.50 to 0.54).
 
     Args:
         measure: the value and the ends of its interval, also as the object in study.json.
         digits: of each number, after the point.
+        pattern: of value, low and high.
 
     Returns:
         The text.
     """
-    value, low, high = measure if isinstance(measure, Interval) else Interval(**measure)
-    return f"{number(value, digits)} ({number(low, digits)} to {number(high, digits)})"
+    each = measure if isinstance(measure, Interval) else Interval(**measure)
+    return pattern.format(*(number(value, digits) for value in each))
 
 
-def steps(count: float) -> str:
-    """Of which there may be too few."""
-    return "more than there were" if math.isinf(count) else f"{count:.0f}"
+def steps(count: float, *, never: str = "more than there were") -> str:
+    """Of which there may be too few.
+
+    Args:
+        count: may be infinite.
+        never: what is then said.
+    """
+    return never if math.isinf(count) else f"{count:.0f}"
 
 
-def figure_block(name: str, caption: str) -> str:
+def figure_block(name: str, caption: str, *, drawn: str = "Drawn by `{}`.") -> str:
     """A figure with its caption and the command that makes it.
 
     Args:
         name: a key of `FIGURES`.
         caption: whole sentences, in Markdown.
+        drawn: says by which command.
 
     Returns:
         Markdown.
     """
     plot = FIGURES[name]
-    return f"![{plot.shows}]({file_name(name)})\n\n<sub>{caption} Drawn by `{figure_command(name)}`.</sub>"
+    return f"![{plot.shows}]({file_name(name)})\n\n<sub>{caption} {drawn.format(figure_command(name))}</sub>"
 
 
 def figure_command(name: str) -> str:
@@ -337,14 +385,18 @@ def approximation_facts(result: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(outcome: ClaimResult) -> dict[str, str]:
+def _told(outcome: ClaimResult, words: Words) -> dict[str, str]:
     """A row of the table of what was expected: of the learned loss, and of what it is held against."""
     claim = outcome.claim
     measure = claim.measure.removeprefix(PREFIX)
     digits = 1 if measure in ("psnr", "delta_cf") else 3 if measure == "ssim" else 2
-    better, worse = ("; ".join(interval(each, digits) for each in seeds) for seeds in (outcome.better, outcome.worse))
+    better, worse = (
+        "; ".join(interval(each, digits, pattern=words.interval) for each in seeds)
+        for seeds in (outcome.better, outcome.worse)
+    )
     learned, other = (better, worse) if claim.better == LEARNED else (worse, better)
-    return {"text": claim.text, "verdict": outcome.verdict, "learned": learned, "other": other}
+    text = words.claims.get(claim.text, claim.text)
+    return {"text": text, "verdict": words.verdicts[outcome.verdict], "learned": learned, "other": other}
 
 
 def _measures_of_arms(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -366,10 +418,11 @@ def _seeds(study: Mapping[str, Any]) -> int:
     return len({run["seed"] for run in study["runs"]})
 
 
-def _missing(study: Mapping[str, Any]) -> list[str]:
+def _missing(study: Mapping[str, Any], words: Words) -> list[str]:
     """What the whole study trains and this one has not."""
     trained = {(run["arm"], run["seed"]) for run in study["runs"]}
-    return [f"{ARM_LABELS[arm]}, seed {seed}" for arm, seed in all_runs() if (arm, seed) not in trained]
+    labels = ARM_LABELS | words.arms
+    return [words.seed.format(labels[arm], seed) for arm, seed in all_runs() if (arm, seed) not in trained]
 
 
 def _sorted_runs(study: Mapping[str, Any]) -> list[dict[str, Any]]:

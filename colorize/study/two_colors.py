@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -173,6 +174,22 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
     Returns:
         The generator, `l` (N, 1, S, S) to `ab` (N, 2, S, S), in eval mode, its noise left on.
     """
+    *_, (_, generator) = training(arm, red, settings, seed)
+    return as_used(generator, arm)
+
+
+def training(arm: Arm, red: float, settings: Settings, seed: int) -> Iterator[tuple[int, nn.Module]]:
+    """Train one generator, and look at it before each step and at the end.
+
+    Args:
+        arm: the loss, and where noise comes in.
+        red: the share of red shapes, from 0 to 1.
+        settings: sizes, steps and rates.
+        seed: of weights, shapes and noise.
+
+    Yields:
+        `settings.steps` + 1 times the number of the step and the same generator, as it is then.
+    """
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     dropout = 0.5 if arm.noise == "dropout" else 0.0
@@ -191,6 +208,7 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
         torch.optim.Adam(module.parameters(), settings.lr, betas=(0.5, 0.999)) for module in (generator, discriminator)
     )
     for i in range(settings.steps):
+        yield i, generator
         for optimizer in (g_optimizer, d_optimizer):
             optimizer.param_groups[0]["lr"] = settings.lr * min(1.0, 2 * (1 - i / settings.steps))
         shapes = draw_shapes(settings.batch_size, red, rng)
@@ -199,6 +217,19 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
             step.adversarial_step(batch, g_optimizer, d_optimizer)
         else:
             step.generator_step(batch, g_optimizer)
+    yield settings.steps, generator
+
+
+def as_used(generator: nn.Module, arm: Arm) -> nn.Module:
+    """A generator in eval mode, its noise left on.
+
+    Args:
+        generator: of `training`; it is changed in place.
+        arm: what it learns from.
+
+    Returns:
+        The same generator.
+    """
     generator.eval()
     if arm.noise == "dropout":
         for module in generator.modules():

@@ -64,8 +64,8 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
     assert trained == ["mse-0", "l1+gan-0", "l1+gan-0"]
     printed, told = capsys.readouterr()
     assert "mse-0 is done" in told
-    pages = [str(out / "report" / name) for name in ("README.md", "index.html")]
-    assert printed.splitlines()[-3:] == [str(out / "study.json"), *pages]
+    pages = [str(out / "report" / name) for name in ("README.md", "README.zh.md", "index.html")]
+    assert printed.splitlines()[-4:] == [str(out / "study.json"), *pages]
     assert "| MSE, seed 0 |" in Path(pages[0]).read_text()
 
     result = json.loads((out / "study.json").read_text())

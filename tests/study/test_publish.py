@@ -17,7 +17,8 @@ from colorize.study import figures, publish, toy_problems
 from colorize.study.arms import MAIN
 from colorize.study.claims import CLAIMS
 from colorize.study.figures import ARM_COLORS, FIGURES, draw_from, file_name
-from colorize.study.publish import main, render, to_html
+from colorize.study.publish import html_page, main, render, to_html
+from colorize.study.report_words import WORDS
 
 pytestmark = pytest.mark.study
 
@@ -126,18 +127,22 @@ def test_one_command_writes_both_pages_figures_and_what_they_are_made_from(
     )
     out = tmp_path / "report"
     assert main([str(data), "--out", str(out)]) == 0
-    assert capsys.readouterr().out.splitlines() == [str(out / "README.md"), str(out / "index.html")]
-    markdown, html = (out / "README.md").read_text(), (out / "index.html").read_text()
+    assert capsys.readouterr().out.splitlines() == [
+        str(out / name) for name in ("README.md", "README.zh.md", "index.html")
+    ]
+    markdown, chinese, html = ((out / name).read_text() for name in ("README.md", "README.zh.md", "index.html"))
     for name in FIGURES:
         assert (out / file_name(name)).is_file() == (name in drawn)
         assert f"]({file_name(name)})" in markdown
+        assert f"]({file_name(name)})" in chinese
         assert f'src="{file_name(name)}"' in html
-    assert "{{" not in markdown and "{%" not in markdown
-    assert html.count("<table>") == len(re.findall(r"^\|(?:-+\|)+$", markdown, re.MULTILINE))
+    assert not re.search("{{|{%", markdown + chinese)
+    assert html.count("<table>") == len(re.findall(r"^\|(?:-+\|)+$", markdown + chinese, re.MULTILINE))
 
     # What is left in data/ makes the same pages again.
     kept = out / "data"
     assert render(kept) == markdown
+    assert render(kept, "zh") == chinese
     assert main([str(kept), "--out", str(tmp_path / "again"), "--figure", "judge"]) == 0
     assert (tmp_path / "again" / "judge.svg").read_bytes() == (out / "judge.svg").read_bytes()
     assert [path.name for path in (tmp_path / "again").iterdir()] == ["judge.svg"]
@@ -165,11 +170,30 @@ def test_numbers_in_the_words_are_those_of_the_files(data: Path) -> None:
         assert re.search(rf"{verdicts.count(verdict)}( of\s+\d+ are)? {verdict}", markdown)
 
 
+def test_both_languages_say_the_same_numbers_and_the_page_has_a_switch_without_a_script(data: Path) -> None:
+    english, chinese = render(data), render(data, "zh")
+
+    def measured(text: str) -> list[str]:
+        """The numbers of all intervals, in the tables that both have."""
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        return re.findall(r"−?\d+\.\d+", "\n".join(row for row in rows if "(" in row or "（" in row))
+
+    assert measured(english) == measured(chinese)
+    verdicts = {"confirmed": "成立", "contradicted": "相反", "open": "未定"}
+    for word, theirs in verdicts.items():
+        assert english.count(f"| **{word}** |") == chinese.count(f"| **{theirs}** |")
+    assert {claim.text for claim in CLAIMS} == set(WORDS["zh"].claims)
+    page = html_page(data)
+    assert page.count("<main lang=") == page.count('type="radio"') == 2
+    assert "<script" not in page
+    assert "README" not in page
+
+
 def test_numbers_are_written_as_people_write_them() -> None:
     assert publish.interval({"value": -1.234, "low": -2, "high": 0.5}) == "−1.23 (−2.00 to 0.50)"
     assert publish.percent(0.937) == "94 %"
     assert publish.steps(float("inf")) == "more than there were"
-    assert "<table>" in to_html("# T\n\n| a | b |\n|---|---|\n| 1 | 2 |\n")
+    assert "<table>" in to_html({"en": "# T\n\n| a | b |\n|---|---|\n| 1 | 2 |\n"})
 
 
 @pytest.mark.parametrize(
@@ -236,7 +260,8 @@ def test_the_projects_own_report_is_what_its_numbers_make() -> None:
     """Draw and write it again after a change: python -m colorize.study.publish docs/learned-loss/data --out …"""
     markdown = render(DOCUMENTS / "data")
     assert (DOCUMENTS / "README.md").read_text(encoding="utf-8") == markdown
-    assert (DOCUMENTS / "index.html").read_text(encoding="utf-8") == to_html(markdown)
+    assert (DOCUMENTS / "README.zh.md").read_text(encoding="utf-8") == render(DOCUMENTS / "data", "zh")
+    assert (DOCUMENTS / "index.html").read_text(encoding="utf-8") == html_page(DOCUMENTS / "data")
     for name in figures.available(DOCUMENTS / "data"):
         assert 1000 < (DOCUMENTS / file_name(name)).stat().st_size < LARGEST, name
 
