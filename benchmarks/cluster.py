@@ -289,6 +289,7 @@ def kill_workers(call: Sequence[str], count: int, pause: float) -> int:
             with suppress(ProcessLookupError):
                 os.kill(random.choice(workers), signal.SIGKILL)
                 killed += 1
+    assert driver.returncode == 0, driver.returncode
     return killed
 
 
