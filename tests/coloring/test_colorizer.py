@@ -69,6 +69,15 @@ def test_16_bit_photos_keep_them() -> None:
     assert (to_levels(result.levels) == levels).all()
 
 
+def test_a_photo_far_larger_than_what_the_network_sees_keeps_its_levels_and_can_be_written_to() -> None:
+    levels = np.random.default_rng(1).integers(0, 256, (700, 901), dtype=np.uint8)
+    result = Colorizer(StandInEngine(noise(1.0)))(Image.fromarray(levels), size=64)
+    assert result.mode == "RGB"
+    assert (to_levels(np.asarray(result)) == levels).all()
+    result.putpixel((3, 4), (1, 2, 3))
+    assert result.copy().getpixel((3, 4)) == (1, 2, 3)
+
+
 def test_no_color_gives_back_the_very_same_grays() -> None:
     gray = data.camera()
     for engine, strength in ((one_color(0, 0), 1.0), (one_color(0.5, -0.5), 0.0)):
