@@ -45,7 +45,7 @@ class Obedient:
     def predict(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         hints = np.zeros((1, 3, *l.shape[2:]), np.float32) if conditions.hints is None else conditions.hints
         self.hinted.append(hints[0])
-        return np.zeros((1, 2, *l.shape[2:]), np.float32)
+        return np.zeros((len(l), 2, *l.shape[2:]), np.float32)
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
         raise ValueError

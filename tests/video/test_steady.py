@@ -17,7 +17,9 @@ from colorize.coloring.prediction import View, predict, size_of_view
 from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.options import REACH, FilmOptions
 from colorize.video import steady
+from colorize.video.ahead import Ahead
 from colorize.video.motion import motion_between
+from colorize.video.painter import predict_both_ways
 from colorize.video.steady import steady_colors
 from tests.video.films import Gray, Place, grainy, gray_of, pan, photo, shot, two_layers, zoom
 from tests.video.steadiness import Steadiness, measure
@@ -40,19 +42,26 @@ def engine() -> Engine:
 
 
 class Predictions:
-    """What the network says of small frames; each is asked for once."""
+    """What the network says of small frames, and for films of their mirror images, too; each is asked for once."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: dict[bytes, FloatArray] = {}
+        self._known_both_ways: dict[bytes, FloatArray] = {}
         self.asked = 0
 
     def __call__(self, levels: Gray) -> FloatArray:
-        self.asked += 1
         key = levels.tobytes()
         if key not in self._known:
             (self._known[key],) = predict(self._engine, [View(levels, None, None)])
         return self._known[key]
+
+    def both_ways(self, levels: Gray) -> FloatArray:
+        self.asked += 1
+        key = levels.tobytes()
+        if key not in self._known_both_ways:
+            self._known_both_ways[key] = predict_both_ways(self._engine, View(levels, None, None))
+        return self._known_both_ways[key]
 
 
 def small(frame: Gray) -> Gray:
@@ -65,7 +74,7 @@ def steadied(frames: list[Gray], predictions: Predictions, cuts: tuple[int, ...]
     marked: Iterator[tuple[int, Gray, bool]] = (
         (number, each, number in (0, *cuts)) for number, each in enumerate(frames)
     )
-    results = list(steady_colors(marked, predictions))
+    results = list(steady_colors(marked, predictions.both_ways))
     assert [each.frame for each in results] == list(range(len(frames)))
     return [each.ab for each in results]
 
@@ -169,6 +178,36 @@ def test_frames_come_out_as_soon_as_all_is_known_of_them() -> None:
 
     for done in steady_colors(frames(), lambda levels: np.zeros((2, *levels.shape), np.float32)):
         assert taken <= done.frame + REACH
+
+
+def test_asking_the_network_ahead_changes_no_color() -> None:
+    random = np.random.default_rng(0)
+    frames = [random.integers(0, 255, (20, 30)).astype(np.uint8) for _ in range(33)]
+    asked: list[bytes] = []
+
+    def predict(levels: Gray) -> FloatArray:
+        asked.append(levels.tobytes())
+        return (np.stack([levels, 255 - levels]) / 999).astype(np.float32)
+
+    def marked() -> Iterator[tuple[int, Gray, bool]]:
+        return ((number, each, number in (0, 10, 11)) for number, each in enumerate(frames))
+
+    usual = list(steady_colors(marked(), predict, 3))
+    usually_asked, asked = asked, []
+    with Ahead(predict) as ahead:
+        results = list(steady_colors(ahead.frames(marked(), 3), ahead.predict, 3))
+    assert asked == usually_asked
+    for each, its in zip(results, usual, strict=True):
+        assert each.frame == its.frame and np.array_equal(each.ab, its.ab)
+
+
+def test_what_goes_wrong_ahead_is_raised() -> None:
+    def predict(levels: Gray) -> FloatArray:
+        raise MemoryError
+
+    marked = ((number, np.zeros((20, 30), np.uint8), number == 0) for number in range(9))
+    with Ahead(predict) as ahead, pytest.raises(MemoryError):
+        list(steady_colors(ahead.frames(marked), ahead.predict))
 
 
 def test_motion_is_found_and_trusted_where_it_can_be_seen() -> None:
