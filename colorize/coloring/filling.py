@@ -15,7 +15,7 @@ from colorize.coloring.hints import ANYWHERE
 from colorize.coloring.likeness import describe_places, describe_things, from_cells, ramp, to_cells
 
 # How likely a pixel is meant by a hint, as the logit of a logistic regression.
-_BIAS = 2.3
+_BIAS = 3.0
 _SAME_THING, _SAME_PLACE = 7.9, 5.6  # per cosine of features with the hinted place
 _BEHIND_EDGES = -7.0  # per root of the lightness, in units of l, that changes on the way from the hint
 _FAR = 7.4  # per root of the distance in longer sides: a long way with few edges speaks for one large, even thing
