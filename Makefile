@@ -34,7 +34,7 @@ ifeq ($(ARGS),)
 	@$(PY) -m pytest -m "process and not slow" $(PARALLEL)
 	@$(PY) -m pytest -m "film and not slow" $(PARALLEL)
 	@$(PY) -m pytest -m "study and not slow" $(PARALLEL)
-	@$(PY) -m pytest -m "browser and not slow"
+	@$(PY) -m pytest -m "browser and not slow" $(PARALLEL)
 else
 	@$(PY) -m pytest $(ARGS)
 endif

@@ -193,7 +193,7 @@ def test_make_test_runs_every_step_and_with_arguments_what_they_say(clone: Path)
         f'-m "process and not slow" {parallel}',
         f'-m "film and not slow" {parallel}',
         f'-m "study and not slow" {parallel}',
-        '-m "browser and not slow"',
+        f'-m "browser and not slow" {parallel}',
     ]
     assert steps("ARGS=-m slow") == ["-m slow"]
 
