@@ -149,6 +149,10 @@ def measure(study: Study) -> dict[str, Any]:
     def summary(measured: PhotoMeasures, judged: Mapping[str, Tensor] | None = None) -> dict[str, dict[str, float]]:
         return summarize(measured, truth.measures, weights, judged)
 
+    def shown(measured: PhotoMeasures) -> dict[str, dict[str, float]]:
+        measures = summary(measured)
+        return {name: measures[name] for name in SHOWN}
+
     def of_run(name: str) -> dict[str, Tensor]:
         own = draws(seen[name].measures, verdicts.of_run(name))
         equal = colored[name].leveled
@@ -194,7 +198,7 @@ def measure(study: Study) -> dict[str, Any]:
                 "measures": {name: interval_of(each) for name, each in drawn[run.name].items()} | distances[run.name],
                 "histograms": _histograms(seen[run.name].measures),
                 "frontier": [
-                    {"strength": strength, "measures": {name: summary(measured)[name] for name in SHOWN}}
+                    {"strength": strength, "measures": shown(measured)}
                     for strength, measured in colored[run.name].frontier.items()
                 ],
                 "leveling": colored[run.name].leveling,

@@ -14,7 +14,6 @@ from colorize.models.imagenet import BACKBONES
 from colorize.models.tensorfile import write_tensors
 from colorize.study import arms
 from colorize.study.arms import ARMS, COMMON, MAIN, SHORT, Run, Study, all_runs
-from colorize.study.frontier import STRENGTHS
 from colorize.study.run_study import main
 from colorize.training import loop
 from colorize.training.data import Sources
@@ -55,6 +54,9 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         train_arm(given, run)
 
     monkeypatch.setattr(arms, "train_arm", interrupted_in_the_second)
+    # Two steps make no colors that are as strong as the truth's at any strength.
+    monkeypatch.setattr("colorize.study.measurement.leveling_strength", lambda *_: 1.5)
+    monkeypatch.setattr("colorize.study.measurement.STRENGTHS", (1.0, 1.5))  # the others take as long each
     network = save_features(tmp_path / "network.safetensors", "efficientnet_lite0")
     command = quick(out, "--arms", "mse", "l1+gan", "--features", str(network))
     assert main(command) == 130
@@ -75,7 +77,8 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
     for run in result["runs"]:
         assert run["seconds"] > 0
         assert run["command"].startswith("python train.py DATA --run RUN --generator-settings")
-        assert set(run["measures"]) == {
+        leveled = {name for name in run["measures"] if name.startswith("leveled_")}
+        assert run["measures"].keys() - leveled == {
             *("histogram_a", "histogram_b", "kl_a", "kl_b", "cf", "cf_difference", "delta_cf", "psnr", "ssim"),
             *("sharpness_1", "sharpness_2", "sharpness_4", "sharpness_8", "taken_for_real"),
             *("taken_for_real_half", "taken_for_real_own", "frechet"),
@@ -83,9 +86,11 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         for measure in run["measures"].values():
             assert measure["low"] <= measure["value"] + 1e-9 and measure["value"] <= measure["high"] + 1e-9
         assert sum(run["histograms"]["a"]) == pytest.approx(1, abs=1e-5)
-        assert [point["strength"] for point in run["frontier"]] == list(STRENGTHS)
+        assert [point["strength"] for point in run["frontier"]] == [1.0, 1.5]
         by_strength = {point["strength"]: point["measures"]["psnr"] for point in run["frontier"]}
         assert by_strength[1.0] == run["measures"]["psnr"]
+        assert by_strength[1.5] == run["measures"]["leveled_psnr"]
+        assert {"leveled_taken_for_real_own", "leveled_kl_a"} <= leveled
     for arm, row in result["arms_pooled"].items():
         alone = next(run for run in result["runs"] if run["arm"] == arm)
         assert row == {"seeds": 1, "measures": alone["measures"]}
