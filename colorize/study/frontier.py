@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from torch import Tensor
+if TYPE_CHECKING:  # the report is written where torch need not be
+    from torch import Tensor
 
-from colorize.evaluation.measures import PhotoMeasures
+    from colorize.evaluation.measures import PhotoMeasures
 
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 SHOWN = ("cf_difference", "psnr", "ssim", "kl_a", "kl_b", "histogram_a", "histogram_b")  # of each strength
