@@ -94,7 +94,6 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     from colorize.cli.films import Films, are_films, plan_films, read_frames
     from colorize.cli.session import Session
     from colorize.coloring.conditions import NO_CONDITIONS
-    from colorize.system.cores import HALF_OF_CORES
     from colorize.system.memory import keep_freed_memory
 
     _let_interrupts_raise()
@@ -108,7 +107,7 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
         if frames and len(jobs) != 1:
             raise ConfigError(f"hints and frames in color belong to one film, these are {len(jobs)}")
         without = replace(arguments, reference=None)
-        films = Films(lambda: _load(without, NO_CONDITIONS, HALF_OF_CORES), options, film_options, frames)
+        films = Films(lambda: _load(without, NO_CONDITIONS), options, film_options, frames)
         if arguments.dry_run:
             check_model(arguments)
             return films.estimate(jobs)
@@ -210,11 +209,11 @@ def _plan(arguments: Arguments, options: ColorizeOptions, conditions: Conditions
     return part
 
 
-def _load(arguments: Arguments, conditions: Conditions, most_threads: int = 0) -> Colorizer:
+def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:
     from colorize.coloring.album import Album
     from colorize.coloring.colorizer import Colorizer
 
-    colorizer = Colorizer.load(arguments.model, arguments.device, arguments.engine, most_threads)
+    colorizer = Colorizer.load(arguments.model, arguments.device, arguments.engine)
     if arguments.variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one coloring only")
     colorizer.check_can([conditions])

@@ -61,20 +61,14 @@ class Colorizer:
         """
         self.engine = engine
         self.info = info
-        self._loaded: tuple[str | None, str, str, int] | None = None  # as of `load`
+        self._loaded: tuple[str | None, str, str] | None = None  # as of `load`
         # The last ones used, by the image's id, the newest at the end; each is gone with its image.
         self._references: dict[int, tuple[weakref.ref[Image.Image], Reference]] = {}
         self._features = FeatureMemory()
         self._lock = threading.Lock()
 
     @classmethod
-    def load(
-        cls,
-        model: str | os.PathLike[str] | None = None,
-        device: str = "auto",
-        engine: str = "auto",
-        most_threads: int = 0,
-    ) -> Colorizer:
+    def load(cls, model: str | os.PathLike[str] | None = None, device: str = "auto", engine: str = "auto") -> Colorizer:
         """Load a model. Needs no network.
 
         Args:
@@ -82,7 +76,6 @@ class Colorizer:
             device: auto, cpu, cuda, cuda:1 and so on, or mps.
             engine: auto, torch or onnx. "auto" is the exported graph beside the model file on a CPU, if there is
                 one, and otherwise torch.
-            most_threads: of one prediction of a graph; 0 is as many as there are cores, up to 8.
 
         Returns:
             The colorizer.
@@ -93,8 +86,8 @@ class Colorizer:
         """
         if model is None and not SHIPPED_MODEL.is_file():
             raise WeightsError(f"{SHIPPED_MODEL}: the model that comes with the program is missing; install it again")
-        loaded = cls(*open_engine(SHIPPED_MODEL if model is None else Path(model), engine, device, most_threads))
-        loaded._loaded = (None if model is None else os.path.abspath(model), device, engine, most_threads)
+        loaded = cls(*open_engine(SHIPPED_MODEL if model is None else Path(model), engine, device))
+        loaded._loaded = (None if model is None else os.path.abspath(model), device, engine)
         return loaded
 
     def __reduce__(self) -> tuple[Callable[..., Colorizer], tuple[object, ...]]:

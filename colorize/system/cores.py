@@ -8,7 +8,6 @@ import sys
 from functools import cache
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-HALF_OF_CORES = max(1, CORES // 2)  # for work that has others beside it: one thread takes less CPU time than several
 
 
 def limit(count: int) -> None:

@@ -20,16 +20,14 @@ from colorize.coloring.colorizer import Colorizer
 from colorize.errors import FilmError
 from colorize.models.modelfile import fingerprint
 from colorize.options import REACH, ColorizeOptions, FilmOptions
-from colorize.system.cores import HALF_OF_CORES
 from colorize.system.files import atomic
-from colorize.video.ahead import Ahead
 from colorize.video.cuts import WARM_UP, given_cuts, mark_cuts
 from colorize.video.decoding import Film, open_film
 from colorize.video.encoding import FilmWriter, PieceWriter, check_codec, check_target
 from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, Said, digest
 from colorize.video.painter import FramePainter, Seen
 from colorize.video.segments import FilmWork, Place, identity_of, work_on
-from colorize.video.steady import ShotState, Steadied, steady_colors
+from colorize.video.steady import ShotState, steady_colors
 
 LEAST = Fraction(10)  # seconds from which on a segment ends at a cut,
 MOST = Fraction(60)  # and from which on it ends without one
@@ -94,7 +92,7 @@ def colorize_film(
         raise FilmError(f"{target}: is there already")
     with open_film(source, film_options) as film:
         check_codec(film, film_options)
-        colorizer = colorizer or Colorizer.load(most_threads=HALF_OF_CORES)
+        colorizer = colorizer or Colorizer.load()
         settings = _settings(options, film_options, conditions, colorizer)
         tied_to = {"source": identity_of(source), "settings": settings}
         try:
@@ -139,7 +137,7 @@ def colored_frames(
         ConfigError: the film or the model does not take the conditions.
     """
     with open_film(source, film_options) as film:
-        colorizer = colorizer or Colorizer.load(most_threads=HALF_OF_CORES)
+        colorizer = colorizer or Colorizer.load()
         for each in Coloring(film, options, film_options, colorizer, conditions=conditions).frames():
             yield each.frame
 
@@ -248,7 +246,6 @@ class Coloring:
         self.film = film
         self._painter = FramePainter(film.layout, options, colorizer.engine, film_options, conditions)
         self._every = film_options.every
-        self._is_guided = len(conditions) > 0
         self._cuts = film_options.cuts
         self._place = place
         self._first = place.frames if place else 0
@@ -259,7 +256,8 @@ class Coloring:
 
     def frames(self) -> Iterator[ColoredFrame]:
         """Colored frames."""
-        for each in self._steadied():
+        state = self._place.state if self._place else None
+        for each in steady_colors(self.shots(state), self._painter.predict, self._every, state, self._said()):
             seen = each.frame
             if seen.number < self._first:
                 continue
@@ -268,16 +266,6 @@ class Coloring:
             self._shots += not each.position
             self._count = seen.number + 1
             self._before.append((seen.frame.pts or 0, self._painter.checksum(seen.frame)))
-
-    def _steadied(self) -> Iterator[Steadied[Seen]]:
-        state = self._place.state if self._place else None
-        shots = self.shots(state)
-        if self._is_guided:  # what the network is told of a key frame, frames before it decide
-            yield from steady_colors(shots, self._painter.predict, self._every, state, self._said())
-            return
-        with Ahead(self._painter.predict) as ahead:
-            frames = ahead.frames(shots, self._every, state.position - state.overlap if state else 0)
-            yield from steady_colors(frames, ahead.predict, self._every, state)
 
     def unused(self, frames: int) -> list[str]:
         """What was said of frames that there are not, in a film of so many."""

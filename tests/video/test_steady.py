@@ -17,7 +17,6 @@ from colorize.coloring.prediction import View, predict, size_of_view
 from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.options import REACH, FilmOptions
 from colorize.video import steady
-from colorize.video.ahead import Ahead
 from colorize.video.motion import motion_between
 from colorize.video.painter import predict_both_ways
 from colorize.video.steady import steady_colors
@@ -178,36 +177,6 @@ def test_frames_come_out_as_soon_as_all_is_known_of_them() -> None:
 
     for done in steady_colors(frames(), lambda levels: np.zeros((2, *levels.shape), np.float32)):
         assert taken <= done.frame + REACH
-
-
-def test_asking_the_network_ahead_changes_no_color() -> None:
-    random = np.random.default_rng(0)
-    frames = [random.integers(0, 255, (20, 30)).astype(np.uint8) for _ in range(33)]
-    asked: list[bytes] = []
-
-    def predict(levels: Gray) -> FloatArray:
-        asked.append(levels.tobytes())
-        return (np.stack([levels, 255 - levels]) / 999).astype(np.float32)
-
-    def marked() -> Iterator[tuple[int, Gray, bool]]:
-        return ((number, each, number in (0, 10, 11)) for number, each in enumerate(frames))
-
-    usual = list(steady_colors(marked(), predict, 3))
-    usually_asked, asked = asked, []
-    with Ahead(predict) as ahead:
-        results = list(steady_colors(ahead.frames(marked(), 3), ahead.predict, 3))
-    assert asked == usually_asked
-    for each, its in zip(results, usual, strict=True):
-        assert each.frame == its.frame and np.array_equal(each.ab, its.ab)
-
-
-def test_what_goes_wrong_ahead_is_raised() -> None:
-    def predict(levels: Gray) -> FloatArray:
-        raise MemoryError
-
-    marked = ((number, np.zeros((20, 30), np.uint8), number == 0) for number in range(9))
-    with Ahead(predict) as ahead, pytest.raises(MemoryError):
-        list(steady_colors(ahead.frames(marked), ahead.predict))
 
 
 def test_motion_is_found_and_trusted_where_it_can_be_seen() -> None:

@@ -19,9 +19,7 @@ from colorize.system.cores import may_have_cuda
 _log = logging.getLogger("colorize")
 
 
-def open_engine(
-    model: Path, name: str = "auto", device: str = "auto", most_threads: int = 0
-) -> tuple[Engine, ModelInfo]:
+def open_engine(model: Path, name: str = "auto", device: str = "auto") -> tuple[Engine, ModelInfo]:
     """Open a model file on an engine.
 
     Args:
@@ -30,7 +28,6 @@ def open_engine(
             both the graph and ONNX Runtime are there, else torch.
         device: one of `DEVICES`, or a numbered card such as cuda:1. "auto" is a CUDA card if there is one, otherwise
             the CPU: a graph there has finished before torch has started on MPS.
-        most_threads: of one prediction of a graph; 0 is as many as there are cores, up to 8.
 
     Returns:
         The engine, and what the model file says of itself.
@@ -46,7 +43,7 @@ def open_engine(
         require("torch", _what_needs_torch(model, name, device))
         return _open_torch(model, device), info
     try:
-        return _open_graph(model, device, most_threads), info
+        return _open_graph(model, device), info
     except (ConfigError, WeightsError) as error:
         if name != "auto" or not is_installed("torch"):
             raise
@@ -75,7 +72,7 @@ def _is_for_graphs(model: Path, device: str) -> bool:
     return True
 
 
-def _open_graph(model: Path, device: str, most_threads: int) -> Engine:
+def _open_graph(model: Path, device: str) -> Engine:
     graph = model.with_suffix(GRAPH_SUFFIX)
     if device not in ("auto", "cpu"):
         raise ConfigError(f"the engine 'onnx' is for the CPU, not for {device!r}")
@@ -85,7 +82,7 @@ def _open_graph(model: Path, device: str, most_threads: int) -> Engine:
         raise ConfigError("ONNX Runtime is not installed (pip install onnxruntime)")
     from colorize.coloring.engine.graph_engine import GraphEngine
 
-    opened = GraphEngine(graph, model, most_threads=most_threads)
+    opened = GraphEngine(graph, model)
     _log.info("%s on the engine onnx, on the CPU", model.name)
     return opened
 

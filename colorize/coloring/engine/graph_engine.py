@@ -32,21 +32,19 @@ _CANNOT_RUN = (errors.Fail, errors.RuntimeException)
 class GraphEngine:
     """A graph made by `python -m colorize.export`. Safe to share between threads: they run side by side."""
 
-    def __init__(self, graph: Path, model: Path, threads: int = 0, most_threads: int = 0) -> None:
+    def __init__(self, graph: Path, model: Path, threads: int = 0) -> None:
         """Open a graph.
 
         Args:
             graph: the graph's file.
             model: the model file that it was made of, whose weights it reads.
-            threads: of one prediction; 0 is what OMP_NUM_THREADS says, as for torch, or else all cores up to 8,
-            most_threads: or up to this.
+            threads: of one prediction; 0 is what OMP_NUM_THREADS says, as for torch, or else all cores up to 8.
 
         Raises:
             WeightsError: the graph is damaged or was made of other weights than those in `model`.
         """
         options = onnxruntime.SessionOptions()
-        usual = _usual_threads()
-        options.intra_op_num_threads = threads or min(usual, most_threads or usual)
+        options.intra_op_num_threads = threads or _usual_threads()
         options.log_severity_level = _FATAL
         # Threads that wait for work by turning in circles take the cores from Pillow's.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
