@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("pyarrow", reason="needs the extra ray")
-pytest.importorskip("s3fs", reason="needs s3fs")
-pytest.importorskip("moto.server", reason="needs moto[server]")
+pytest.importorskip("s3fs", reason="no s3fs: pip install s3fs")
+pytest.importorskip("moto.server", reason="no S3 server: pip install 'moto[server]'")
 
 import fsspec.config
 from moto.server import ThreadedMotoServer

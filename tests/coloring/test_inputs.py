@@ -271,7 +271,7 @@ assert_type(colorizer.uncertainty(image), Image.Image)
 @pytest.mark.parametrize("checker", ["mypy", "basedpyright"])
 def test_a_callers_file_has_types_that_hold(checker: str, tmp_path: Path) -> None:
     """Pyright as `pip install basedpyright` brings it: 280 MB with its Node.js, so not one of the extra dev."""
-    pytest.importorskip(checker)
+    pytest.importorskip(checker, reason=f"no {checker}: pip install {checker}")
     (tmp_path / "caller.py").write_text(CALLER)
     settings = {"include": ["caller.py"], "typeCheckingMode": "strict", "extraPaths": [str(ROOT)]}
     (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))

@@ -15,7 +15,9 @@ from PIL import Image
 from colorize import photo
 from tests.photo.corpus import in_color
 
-pytestmark = pytest.mark.skipif(shutil.which("exiftool") is None, reason="needs exiftool")
+pytestmark = pytest.mark.skipif(
+    shutil.which("exiftool") is None, reason="no exiftool: apt install libimage-exiftool-perl"
+)
 
 TAGS = [
     "-EXIF:Artist=Jürgen Müller",

@@ -502,7 +502,7 @@ def test_pillows_warnings_go_nowhere_and_the_filters_are_afterwards_as_they_were
 
 
 def test_heic_is_read_with_what_it_tells() -> None:
-    pytest.importorskip("pillow_heif")
+    pytest.importorskip("pillow_heif", reason="needs the extra heic")
     exif = Image.Exif()
     exif[DESCRIPTION] = "from a telephone"
     packet = corpus.PACKET.replace(b' tiff:Orientation="6"', b"")  # which the encoder would apply
@@ -514,7 +514,7 @@ def test_heic_is_read_with_what_it_tells() -> None:
 
 
 def test_camera_raw_is_developed() -> None:
-    pytest.importorskip("rawpy")
+    pytest.importorskip("rawpy", reason="needs the extra raw")
     opened = photo.open(io.BytesIO(corpus.dng()), "a.dng")
     assert (opened.levels.shape, opened.levels.itemsize) == ((64, 96, 3), 1)
     red, _, blue = opened.levels[20:40, 20:70].mean((0, 1))
@@ -538,7 +538,7 @@ def test_camera_raw_is_developed() -> None:
 def test_without_the_extra_the_hint_is_one_line(
     package: str, extra: str, make: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip(package)
+    pytest.importorskip(package, reason=f"needs the extra {extra}")
     content = make()
     monkeypatch.setitem(__import__("sys").modules, package, None)
     with pytest.raises(PhotoError, match=rf"^a\.xyz: .*one package more: pip install 'colorize-photos\[{extra}\]'$"):

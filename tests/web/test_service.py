@@ -89,7 +89,7 @@ def test_many_photos_come_back_as_one_zip_and_those_that_failed_by_name(client: 
     assert failed[1]["reason"] == "expected a photo, this is no image format that can be read"
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl")
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl: apt install curl")
 def test_the_documentations_commands_work(server: Running, tmp_path: Path) -> None:
     document = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
     (tmp_path / "photo.jpg").write_bytes(gray(format_="JPEG"))

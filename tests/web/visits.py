@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from colorize.web.texts import languages
 
 if TYPE_CHECKING:
@@ -122,13 +120,14 @@ class Visit:
 
     def check_access(self) -> None:
         """No serious violation of what axe knows of the accessibility guidelines, contrast AA among it."""
-        axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+        from axe_playwright_python.sync_playwright import Axe  # there, or no browser would be
+
         # Colors on their way to others have contrasts that nobody stays with.
         self.page.evaluate(
             """() => Promise.allSettled(
                 document.getAnimations().filter(each => each instanceof CSSTransition).map(each => each.finished))"""
         )
-        found = axe.Axe().run(self.page).response["violations"]
+        found = Axe().run(self.page).response["violations"]
         serious = [
             f"{each['id']} ({each['impact']}): {node['target']}: {node.get('failureSummary', '')}"
             for each in found
