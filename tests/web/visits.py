@@ -120,7 +120,7 @@ class Visit:
 
     def check_access(self) -> None:
         """No serious violation of what axe knows of the accessibility guidelines, contrast AA among it."""
-        from axe_playwright_python.sync_playwright import Axe  # there, or no browser would be
+        from axe_playwright_python.sync_playwright import Axe  # there, as a browser is
 
         # Colors on their way to others have contrasts that nobody stays with.
         self.page.evaluate(
