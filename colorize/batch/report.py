@@ -176,9 +176,8 @@ def line_about(
     Returns:
         The line, without its end.
     """
-    has_target = outcome in (Outcome.DONE, Outcome.SKIPPED)
-    sizes = {"source_bytes": bytes_of(source), "target_bytes": bytes_of(target) if has_target else None}
-    return _line(str(source), str(target), outcome, {**numbers, **sizes}, dropped_metadata, reason=reason)
+    told = {**numbers, **bytes_of(source, target, outcome)}
+    return _line(str(source), str(target), outcome, told, dropped_metadata, reason=reason)
 
 
 def _line(

@@ -20,6 +20,11 @@ class Outcome(Enum):
     RESULT = "skipped because they are results themselves"
     FAILED = "failed"
 
+    @property
+    def has_result(self) -> bool:
+        """Whether there is a result, whoever made it."""
+        return self in (Outcome.DONE, Outcome.SKIPPED)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -55,10 +60,18 @@ class Entry:
     target_bytes: int | None = None
 
     @classmethod
-    def of(cls, result: Result) -> Entry:
-        """What is told of a result of files on this machine."""
+    def of(cls, result: Result, *, with_bytes: bool = True) -> Entry:
+        """What is told of a result of files on this machine.
+
+        Args:
+            result: of one photo.
+            with_bytes: whether the files are asked for their sizes, which only reports tell.
+
+        Returns:
+            The same by names.
+        """
         job = result.job
-        has_target = result.outcome in (Outcome.DONE, Outcome.SKIPPED)
+        sizes = bytes_of(job.source, job.target, result.outcome) if with_bytes else {}
         return cls(
             str(job.source),
             str(job.target),
@@ -72,13 +85,25 @@ class Entry:
             result.only_read,
             result.again,
             job.seed is not None,
-            bytes_of(job.source),
-            bytes_of(job.target) if has_target else None,
+            **sizes,
         )
 
 
-def bytes_of(path: Path) -> int | None:
-    """The size of a file; None if there is none that can be seen."""
+def bytes_of(source: Path, target: Path, outcome: Outcome) -> dict[str, int | None]:
+    """The sizes of the files of one photo.
+
+    Args:
+        source: what was colored.
+        target: the result.
+        outcome: what became of it.
+
+    Returns:
+        "source_bytes" and "target_bytes"; None of a file that cannot be seen, or that is no result.
+    """
+    return {"source_bytes": _bytes(source), "target_bytes": _bytes(target) if outcome.has_result else None}
+
+
+def _bytes(path: Path) -> int | None:
     try:
         return path.stat().st_size
     except OSError:

@@ -84,13 +84,13 @@ class Session:
         Raises:
             DataError: the report cannot be written.
         """
-        return self.tell(self._results(batches), total, report)
+        return self.tell(self._results(batches, with_bytes=report is not None), total, report)
 
-    def _results(self, batches: Iterable[Iterable[Job]]) -> Iterator[Entry]:
+    def _results(self, batches: Iterable[Iterable[Job]], *, with_bytes: bool) -> Iterator[Entry]:
         stop = self._interrupt.stop
         for jobs in batches:
             results = run(jobs, self._load, self._options, self._conditions, stop=stop, results_too=self._results_too)
-            yield from map(Entry.of, results)
+            yield from (Entry.of(result, with_bytes=with_bytes) for result in results)
 
     def tell(self, entries: Iterable[Entry], total: int | None, report: str | None = None) -> int:
         """Print what becomes of photos, and sum up.
@@ -255,7 +255,7 @@ class Session:
         """Print what programs read of a result, if there is something; False if it cannot be written."""
         if self._prints_report:
             return self._shown.result(line_of(entry))
-        if entry.outcome in (Outcome.DONE, Outcome.SKIPPED):  # what comes next wants all results, whoever made them
+        if entry.outcome.has_result:  # what comes next wants all results, whoever made them
             return self._shown.result(entry.target)
         return True
 
