@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from colorize.cli import main
 from colorize.options import SIZE_RANGE
+from tests.scans import make_scans, results_in
 
 PHOTOS = 9
 
@@ -18,17 +17,8 @@ PHOTOS = 9
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for number in range(PHOTOS):
-        path = tmp_path / f"scans/box {number % 2}/{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (40, 40), dtype=np.uint8)).save(path)
-    (tmp_path / "scans/broken.png").write_bytes(b"no photo")
+    make_scans(tmp_path / "scans", PHOTOS)
     return tmp_path
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
 
 
 def test_parts_color_each_photo_once_and_their_reports_become_one(
@@ -46,7 +36,7 @@ def test_parts_color_each_photo_once_and_their_reports_become_one(
         assert status == ("failed" in told.err)
     assert len(done[0]) + len(done[1]) == PHOTOS
     assert not set(done[0]) & set(done[1])
-    assert results(scans / "parts") == results(scans / "whole")
+    assert results_in(scans / "parts") == results_in(scans / "whole")
 
     assert main(["report", "merge", "report-1.jsonl", "report-2.jsonl", "-o", "all.jsonl"]) == 1
     assert capsys.readouterr().err == f"colorize: {PHOTOS} colorized, 1 failed\n"

@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -16,6 +15,7 @@ pytest.importorskip("ray", reason="needs the extra ray")
 from colorize.cli import main
 from colorize.options import SIZE_RANGE
 from tests.cluster.deadly import KILLER, PROTOCOL
+from tests.scans import make_scans, results_in
 
 pytestmark = [pytest.mark.process, pytest.mark.filterwarnings(r"ignore::DeprecationWarning:ray\.")]
 
@@ -35,17 +35,8 @@ def _ray() -> Iterator[None]:
 @pytest.fixture
 def scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    rng = np.random.default_rng(0)
-    for number in range(PHOTOS):
-        path = tmp_path / f"scans/box {number % 2}/{number}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(rng.integers(0, 255, (40, 40), dtype=np.uint8)).save(path)
-    (tmp_path / "scans/broken.png").write_bytes(b"no photo")
+    make_scans(tmp_path / "scans", PHOTOS)
     return tmp_path
-
-
-def results(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.png")}
 
 
 @pytest.mark.usefixtures("_ray")
@@ -61,8 +52,8 @@ def test_workers_give_what_one_machine_gives_and_a_photo_that_kills_them_is_name
 
     assert main(call) == 1
     told = capsys.readouterr()
-    assert results(scans / "colored") == results(scans / "plain")
-    assert sorted(told.out.splitlines()) == sorted(f"{target}/{name}" for name in results(scans / "plain"))
+    assert results_in(scans / "colored") == results_in(scans / "plain")
+    assert sorted(told.out.splitlines()) == sorted(f"{target}/{name}" for name in results_in(scans / "plain"))
     summary, *failures = sorted(told.err.splitlines())
     assert failures == [
         f"colorize: {source}/broken.png: expected a photo, this is no image format that can be read",
@@ -83,7 +74,7 @@ def test_workers_give_what_one_machine_gives_and_a_photo_that_kills_them_is_name
         "colorize: 1 done again because they have changed since",
     ]
     main(["scans", "-o", "plain", *FAST])
-    assert results(scans / "colored") == results(scans / "plain")
+    assert results_in(scans / "colored") == results_in(scans / "plain")
     assert {path.name for path in (scans / "colored").rglob(".*")} == {".colorize"}
     assert not list((scans / "colored/.colorize").glob("*.parquet"))
 
