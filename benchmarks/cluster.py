@@ -1,4 +1,4 @@
-"""What a cluster costs and survives: `python benchmarks/cluster.py [plan rate kills] [--photos 1000] [--rows 1000000]`
+"""What a cluster costs and survives: `python benchmarks/cluster.py [plan rate kills node twice] [--photos 1000]`
 
   plan    a listing of so many photos joined with one of as many results, in one folder and in folders of a
           thousand: seconds and peak memory, each in a process of its own. The listings are made here, with what S3
@@ -8,6 +8,8 @@
           driver and of a worker after a fifth of the photos and at the end (Linux)
   kills   the same photos from one S3 bucket into another (moto's server on this machine, where it is installed; else
           folders), while workers are killed, and then the driver: every result is compared with a plain run's
+  node    likewise, on two nodes on this machine, one of which is taken away after the first results
+  twice   likewise, by two drivers at once
 Photos are gray noise, enlarged, 320×240 pixels, as JPEG. Only processes that this program has started are killed.
 """
 
@@ -34,14 +36,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-PARTS = ("plan", "rate", "kills")
+PARTS = ("plan", "rate", "kills", "node", "twice")
 FOLDER = 1000  # photos in each, for the second table of `plan`
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", default=PARTS, help=", ".join(PARTS))
-    parser.add_argument("--photos", type=int, default=1000, help="of rate and kills")
+    parser.add_argument("--photos", type=int, default=1000, help="of all but plan")
     parser.add_argument("--rows", type=int, default=1_000_000, help="of plan")
     parser.add_argument("--repeat", type=int, default=2, help="of rate: turns")
     parser.add_argument("--workers-killed", type=int, default=20)
@@ -59,12 +61,12 @@ def main() -> None:
             print(f"plan, {way}: {told}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         photos = Path(folder, "photos")
-        if {"rate", "kills"} & set(options.parts):
+        if options.parts != ["plan"]:
             make(photos, options.photos)
         if "rate" in options.parts:
             rate(photos, Path(folder), options.repeat)
-        if "kills" in options.parts:
-            kills(photos, Path(folder), options)
+        if {"kills", "node", "twice"} & set(options.parts):
+            losses(photos, Path(folder), options)
 
 
 # Plan
@@ -243,34 +245,83 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-# Kills
+# Losses
 
 
-def kills(photos: Path, folder: Path, options: argparse.Namespace) -> None:
+def losses(photos: Path, folder: Path, options: argparse.Namespace) -> None:
+    """What becomes of the results when something of the cluster is lost on the way."""
     plain = folder / "plain"
     subprocess.run(command(photos, "-o", plain), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wanted = hashes(plain)
+    os.environ |= as_urgent()
     with bucket(photos) as (source, read):
-        for what, count in (("workers", options.workers_killed), ("drivers", options.drivers_killed)):
-            target = f"{source}-color-{what}"
-            report = folder / f"{what}.jsonl"
-            call = command("cluster", source, target, "--actors", "2", "--report", report)
+
+        def call(target: str, report: Path) -> list[str]:
+            return command("cluster", source, target, "--actors", "2", "--report", report)
+
+        def count(what: str, lose: Callable[[str, Path], str]) -> None:
+            """Run a way of losing something, and print it beside what is wrong with the results."""
+            target, report = f"{source}-color-{what}", folder / f"{what}.jsonl"
             start = time.monotonic()
-            os.environ |= as_urgent()
-            if what == "workers":
-                killed = kill_workers(call, count, options.pause)
-            else:
-                killed = kill_drivers(call, count, options.pause, lambda target=target: len(read(target)))  # type: ignore[misc]
-            results, wanted = read(target), hashes(plain)
-            lost = wanted.keys() - results.keys()
-            other = {name for name in wanted.keys() & results.keys() if results[name] != wanted[name]}
-            more = results.keys() - wanted.keys()
-            lines = [json.loads(line) for line in report.read_text().splitlines()]
-            failed = [line for line in lines if line["status"] == "failed"]
+            lost = lose(target, report)
+            failed = sum(json.loads(line)["status"] == "failed" for line in report.read_text().splitlines())
             print(
-                f"{what} killed: {killed} in {time.monotonic() - start:.0f} s over {len(wanted)} photos; "
-                f"{len(lost)} lost, {len(other)} damaged, {len(more)} too many, {len(failed)} failed",
+                f"{what}: {lost} in {time.monotonic() - start:.0f} s over {len(wanted)} photos; "
+                f"{differences(wanted, read(target))}, {failed} failed",
                 flush=True,
             )
+
+        def workers(target: str, report: Path) -> str:
+            return f"{kill_workers(call(target, report), options.workers_killed, options.pause)} killed"
+
+        def drivers(target: str, report: Path) -> str:
+            killed = kill_drivers(
+                call(target, report), options.drivers_killed, options.pause, lambda: len(read(target))
+            )
+            return f"{killed} killed"
+
+        def node(target: str, report: Path) -> str:
+            return remove_node(call(target, report), lambda: len(read(target)))
+
+        def twice(target: str, report: Path) -> str:
+            calls = [call(target, report), call(target, report.with_suffix(".second"))]
+            both = [subprocess.Popen(each, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for each in calls]
+            return f"two drivers ended with {[driver.wait() for driver in both]}"
+
+        if "kills" in options.parts:
+            count("workers", workers)
+            count("drivers", drivers)
+        if "node" in options.parts:
+            count("node", node)
+        if "twice" in options.parts:
+            count("twice", twice)
+
+
+def differences(wanted: dict[str, str], results: dict[str, str]) -> str:
+    """How many results are missing, other than those of a plain run, or not of it."""
+    lost = wanted.keys() - results.keys()
+    other = [name for name in wanted.keys() & results.keys() if results[name] != wanted[name]]
+    return f"{len(lost)} lost, {len(other)} damaged, {len(results.keys() - wanted.keys())} too many"
+
+
+def remove_node(call: Sequence[str], done: Callable[[], int]) -> str:
+    """Color on two nodes of a core each, and take away the second one when both have worked a while."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        second = cluster.add_node(num_cpus=1)
+        cluster.wait_for_nodes()
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        driver = subprocess.Popen([*call, "--address", cluster.address], **quiet)
+        while done() < 30 and driver.poll() is None:  # photos: two portions have hardly gone through one worker
+            time.sleep(0.5)
+        before = done()
+        cluster.remove_node(second, allow_graceful=False)
+        status = driver.wait()
+        return f"one of two nodes removed after {before} results, the driver ended with {status}"
+    finally:
+        cluster.shutdown()
 
 
 def kill_workers(call: Sequence[str], count: int, pause: float) -> int:
@@ -338,7 +389,7 @@ def bucket(photos: Path) -> Iterator[tuple[str, Any]]:
                 break
             except OSError:
                 time.sleep(0.2)
-        for name in ("workers", "drivers"):
+        for name in ("workers", "drivers", "node", "twice"):
             files.mkdir(f"photos-color-{name}")
         files.put(f"{photos}/", "photos/", recursive=True)
 
