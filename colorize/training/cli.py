@@ -9,13 +9,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from colorize.errors import ConfigError
 from colorize.requirements import require
 from colorize.system.program import run_program
 from colorize.system.threads import add_threads_option, use_threads, wait_passively
 from colorize.training.launch import is_first_process, world_size
+
+if TYPE_CHECKING:
+    from colorize.training.config import TrainConfig
 
 _EPILOG = """\
 examples:
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     require("train", "training")  # so do the options, which are read from its config
     wait_passively()
-    from colorize.training.config import CHANGEABLE, STEPS, TrainConfig, read_config
+    from colorize.training.config import TrainConfig, read_config
 
     options = _parser().parse_args(arguments)
     use_threads(options.threads)
@@ -63,18 +66,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.resume:
         if run is None:
             raise ConfigError("--resume needs --run, the folder to go on with")
-        from colorize.training.runlog import CONFIG
-
-        if not (run / CONFIG).is_file():
-            raise ConfigError(f"{run}: nothing to resume, there is no {CONFIG}")
         if options.config:
             raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
-        began = TrainConfig(**read_config(run / CONFIG))
-        config = dataclasses.replace(began, **given)
-        for name, value in given.items():
-            before = getattr(began, name)
-            if getattr(config, name) != before and name not in (*STEPS, *CHANGEABLE):
-                raise ConfigError(f"--{_kebab(name)} {value}: the run began with {before}, and goes on as it began")
+        config = _continued(run, given)
     else:
         config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
 
@@ -113,6 +107,30 @@ def _main(arguments: Sequence[str] | None) -> int:
     if is_first_process():
         print(last)
     return 0
+
+
+def _continued(run: Path, given: dict[str, Any]) -> TrainConfig:
+    """The config that a run goes on with: what it began with, but for some settings."""
+    from colorize.training import runlog
+    from colorize.training.config import CHANGEABLE, STEPS, TrainConfig, read_config
+
+    if not (run / runlog.CONFIG).is_file():
+        raise ConfigError(f"{run}: nothing to resume, there is no {runlog.CONFIG}")
+    began = TrainConfig(**read_config(run / runlog.CONFIG))
+    config = dataclasses.replace(began, **given)
+    changeable = [*STEPS, *CHANGEABLE]
+    if (processes := runlog.processes_with_batches_of_their_own(run)) > 1:
+        whole = began.batch_size * processes
+        if config.batch_size != whole:
+            raise ConfigError(
+                f"{run}: was begun with --batch-size {began.batch_size} for each of {processes} processes; by now it "
+                f"is that of all together: expected --batch-size {whole}, which is the same"
+            )
+        changeable.append("batch_size")
+    for name, value in given.items():
+        if getattr(config, name) != (before := getattr(began, name)) and name not in changeable:
+            raise ConfigError(f"--{_kebab(name)} {value}: the run began with {before}, and goes on as it began")
+    return config
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -20,7 +20,7 @@ from colorize.training.optimizers import OPTIMIZERS
 from colorize.training.schedules import SCHEDULES
 
 # What may be another when a run is resumed: steps of phases as `check_longer` says, and these.
-CHANGEABLE = ("patience", "log_interval", "validate_interval", "checkpoint_interval", "keep_every")
+CHANGEABLE = ("patience", "log_interval", "validate_interval", "checkpoint_interval", "keep_every", "workers")
 STEPS = ("generator_steps", "discriminator_steps", "adversarial_steps")
 PRECISIONS = ("auto", "bf16", "fp32")
 TRAINING_DEVICES = ("auto", "cpu")
@@ -84,7 +84,12 @@ class TrainConfig:
     d_steps: int = _option(1, "updates of D per update of G while alternating", least=1)
 
     # Optimizers
-    batch_size: int = _option(16, "photos per process and forward pass", least=1)
+    batch_size: int = _option(
+        16,
+        "photos of a forward pass, of all processes together: each has an equal share, and the rates stay as they are, "
+        "whatever their number",
+        least=1,
+    )
     accumulation: int = _option(1, "batches whose gradients are added up before an update", least=1)
     pretrain_optimizer: str = _option(
         "adamw", f"G's optimizer while alone: {', '.join(OPTIMIZERS)}; muon learns more of each photo", among=OPTIMIZERS

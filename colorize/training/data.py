@@ -2,7 +2,8 @@
 
 Folders and tar shards are cut into units; every stream (one per worker and process) walks its share of them in an order
 drawn per epoch, draws from a shuffle buffer, and decodes. Where a stream stands is two numbers: the epoch and how many
-photos of it it has passed. To go on from there, the same order is drawn again and passed over without decoding.
+photos of it it has passed. To go on from there, the same order is drawn again and passed over without decoding. Another
+number of streams shares the photos out otherwise, and goes on with a new epoch.
 """
 
 from __future__ import annotations
@@ -35,10 +36,11 @@ from colorize import photo
 from colorize.color.metrics import colorfulness
 from colorize.errors import DataError, PhotoError
 from colorize.training.config import TrainConfig
+from colorize.training.launch import share_of_batch
 
 SHARD_SUFFIXES = (".tar",)
 SKIPS = ("unreadable", "tiny", "gray")
-_FILES_PER_UNIT = 64
+_FILES_PER_UNIT = 64  # at most; all have as many, to one
 _CROP_MARGIN = 9 / 8  # workers cut boxes this much larger than the crops that the device takes from them
 _GRAY_CHECK_SIDE = 32  # px: colorfulness hardly depends on size
 
@@ -52,8 +54,9 @@ class Sources:
 
     def units(self) -> list[Path | tuple[Path, ...]]:
         """What is shuffled before each epoch: a shard, or a few files."""
-        chunks = [self.files[i : i + _FILES_PER_UNIT] for i in range(0, len(self.files), _FILES_PER_UNIT)]
-        return [*self.shards, *chunks]
+        count = -(-len(self.files) // _FILES_PER_UNIT)
+        ends = [len(self.files) * i // count for i in range(count + 1)] if count else []
+        return [*self.shards, *(self.files[start:end] for start, end in itertools.pairwise(ends))]
 
     def without(self, others: Sources) -> Sources:
         """These but for the shards and files of `others`. Raises `DataError` if nothing is left."""
@@ -132,6 +135,27 @@ def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
             yield RawPhoto(f"{unit}/{member['fname']}", member["fname"], member["data"])
     if broken:
         yield RawPhoto(str(unit), unit.name, b"")
+
+
+def _read_share(units: Sequence[Path | tuple[Path, ...]], share: int, shares: int) -> Iterator[RawPhoto]:
+    """The photos of one of `shares` equal parts of the units. No photo is in two parts, and every one is in some.
+
+    The units lie end to end and are cut into pieces of the same length, so that a part has whole units and pieces of
+    one or two more.
+    """
+    start, end = (len(units) * cut / shares for cut in (share, share + 1))
+    for index in range(math.floor(start), math.ceil(end)):
+        for number, raw in enumerate(read_unit(units[index])):
+            if start - index <= _place_in_unit(number) < end - index:
+                yield raw
+
+
+def _place_in_unit(number: int) -> float:
+    """Where in its unit, from 0 to 1, a photo counts as lying: spread evenly, however many there turn out to be.
+
+    Its binary digits turned round and put behind the point (van der Corput 1935): 0, 1/2, 1/4, 3/4, 1/8, 5/8 …
+    """
+    return float(int(f"{number:b}"[::-1], 2) / (1 << number.bit_length()))
 
 
 def source_of(raw: RawPhoto) -> str:
@@ -215,7 +239,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
             config: sizes, filters, seed.
             hold_out: whether one photo in `config.holdout` is left for measuring.
             rank: this process among the `world` of the run.
-            world: how many processes there are.
+            world: how many processes there are; each makes its share of every batch.
             positions: where the stream of each worker goes on.
             first: the worker whose turn it is.
             kept: the share of each source's photos that is used; a source that is missing is used whole.
@@ -223,6 +247,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
         self.sources, self.config, self.hold_out = sources, config, hold_out
         self.rank, self.world = rank, world
         self.positions, self.first, self.kept = positions, first, kept
+        self.batch_size = share_of_batch(config.batch_size, world)
 
     def __iter__(self) -> Iterator[StreamBatch]:
         """Batches without end. If no photo can be trained on, one with an error in place of photos."""
@@ -236,7 +261,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
         boxes: list[Tensor] = []
         for position, box in self._boxes(stream, streams, self.positions[worker], skipped):
             boxes.append(box)
-            if len(boxes) == self.config.batch_size:
+            if len(boxes) == self.batch_size:
                 yield StreamBatch(torch.stack(boxes), worker, position, dict(skipped), "")
                 boxes.clear()
                 skipped.clear()
@@ -262,18 +287,13 @@ class PhotoStream(IterableDataset[StreamBatch]):
                 return
 
     def _epoch(self, epoch: int, stream: int, streams: int) -> Iterator[RawPhoto]:
-        """This stream's share of an epoch, in its order: whole units if there are enough, else every n-th photo."""
+        """This stream's share of an epoch, in its order."""
         import webdataset
 
         units = self.sources.units()
         random.Random(f"{self.config.seed} {epoch}").shuffle(units)
         share = (stream + epoch) % streams
-        by_unit = len(units) >= streams
-        if by_unit:
-            units = units[share::streams]
-        photos = itertools.chain.from_iterable(map(read_unit, units))
-        if not by_unit:
-            photos = itertools.islice(photos, share, None, streams)  # type: ignore[assignment]
+        photos = _read_share(units, share, streams)
         order = random.Random(f"{self.config.seed} {epoch} {share}")
         shuffle = webdataset.shuffle(self.config.shuffle_buffer, initial=self.config.shuffle_buffer, rng=order)
         return iter(shuffle(photos))
@@ -376,7 +396,7 @@ def square(image: Image.Image, box: tuple[int, int, int, int], side: int) -> Ten
 
 
 class PhotoBatches:
-    """Endless batches (B, 3, S, S) of uint8 photos.
+    """Endless batches (B, 3, S, S) of uint8 photos: of each, this process's share.
 
     `state()` is where to go on from; `skipped` has the names of photos that were skipped, with the reasons.
     """
@@ -399,7 +419,7 @@ class PhotoBatches:
             hold_out: whether one photo in `config.holdout` is left for measuring.
             rank: this process among the `world` of the run.
             world: how many processes there are.
-            state: of an earlier one; None: from the beginning.
+            state: of an earlier one, with as many processes and workers, or `next_epoch`; None: from the beginning.
             pin_memory: whether batches are put where a GPU fetches them quickly.
         """
         workers = max(config.workers, 1)
@@ -444,6 +464,17 @@ class PhotoBatches:
             "batches": self._batches,
             "skipped": dict(self.skipped),
         }
+
+
+def next_epoch(states: Sequence[Mapping[str, Any]], config: TrainConfig) -> dict[str, Any]:
+    """The state of a `PhotoBatches` at the beginning of an epoch that none has begun.
+
+    Args:
+        states: of the `PhotoBatches` of all processes of a run.
+        config: of one with another number of processes or workers, which shares the photos out otherwise.
+    """
+    epoch = 1 + max(position[0] for state in states for position in state["positions"])
+    return {"positions": [Position(epoch)] * max(config.workers, 1), "batches": 0, "skipped": {}}
 
 
 def names_of_skipped(state: Mapping[str, Any]) -> dict[str, str]:
