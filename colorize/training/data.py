@@ -18,13 +18,14 @@ import re
 import statistics
 import sys
 import tarfile
+import threading
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ from colorize.color.metrics import colorfulness
 from colorize.errors import DataError, PhotoError
 from colorize.training.config import TrainConfig
 from colorize.training.launch import share_of_batch
+from colorize.training.remote_shards import RemoteShard, cache_folder, find_remote_shards, is_url
 
 SHARD_SUFFIXES = (".tar",)
 SKIPS = ("unreadable", "tiny", "gray")
@@ -45,14 +47,18 @@ _CROP_MARGIN = 9 / 8  # workers cut boxes this much larger than the crops that t
 _GRAY_CHECK_SIDE = 32  # px: colorfulness hardly depends on size
 
 
+Shard: TypeAlias = Path | RemoteShard
+Unit: TypeAlias = Shard | tuple[Path, ...]  # what is dealt out to the streams: a shard, or a few files
+
+
 @dataclass(frozen=True)
 class Sources:
-    """What a run reads: tar shards, and photo files in folders, both sorted by path."""
+    """What a run reads: tar shards, those at URLs behind the others, and photo files in folders, all sorted by path."""
 
-    shards: tuple[Path, ...]
+    shards: tuple[Shard, ...]
     files: tuple[Path, ...]
 
-    def units(self) -> list[Path | tuple[Path, ...]]:
+    def units(self) -> list[Unit]:
         """What is shuffled before each epoch: a shard, or a few files."""
         count = -(-len(self.files) // _FILES_PER_UNIT)
         ends = [len(self.files) * i // count for i in range(count + 1)] if count else []
@@ -60,10 +66,10 @@ class Sources:
 
     def without(self, others: Sources) -> Sources:
         """These but for the shards and files of `others`. Raises `DataError` if nothing is left."""
-        taken = {path.resolve() for path in (*others.shards, *others.files)}
+        taken = {_identity(path) for path in (*others.shards, *others.files)}
         left = Sources(
-            tuple(path for path in self.shards if path.resolve() not in taken),
-            tuple(path for path in self.files if path.resolve() not in taken),
+            tuple(path for path in self.shards if _identity(path) not in taken),
+            tuple(path for path in self.files if _identity(path) not in taken),
         )
         if not left.shards and not left.files:
             raise DataError("no photos to train on: all of them are --validation's")
@@ -75,6 +81,16 @@ class Sources:
         names = "\n".join([*shards, *map(_file_key, self.files)])
         fingerprint = hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:12]
         return {"shards": shards, "files": len(self.files), "fingerprint": fingerprint}
+
+    @property
+    def local(self) -> Sources:
+        """Those that lie on this machine, or on a drive that it sees."""
+        return Sources(tuple(shard for shard in self.shards if isinstance(shard, Path)), self.files)
+
+    @property
+    def remote(self) -> tuple[RemoteShard, ...]:
+        """The shards at URLs."""
+        return tuple(shard for shard in self.shards if isinstance(shard, RemoteShard))
 
     def check_shards(self) -> None:
         """Raise `DataError` if a shard breaks off, as after a download that ended early; nothing is decoded."""
@@ -88,14 +104,21 @@ class Sources:
         return len(self.files) + sum(1 for shard in self.shards for _ in _members(shard))
 
 
-def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Sources:
-    """Folders (recursive), photos and tar shards at `paths`.
+def find_sources(paths: Sequence[str | os.PathLike[str]], cache: Path | None = None) -> Sources:
+    """Folders (recursive), photos and tar shards at `paths`, and shards at URLs.
 
-    Raises `DataError` for a path that does not exist, a shard that is not a tar file, and if there is nothing at all.
+    Args:
+        paths: and URLs, as of `find_remote_shards`.
+        cache: the folder that shards are fetched into; None: `cache_folder()`.
+
+    Raises:
+        DataError: there is nothing at a path or URL, a shard is not a tar file, or there are no photos at all.
+        ConfigError: nothing here understands a URL.
     """
     shards: set[Path] = set()
     files: set[Path] = set()
-    for path in map(Path, paths):
+    urls = [str(path) for path in paths if is_url(path)]
+    for path in (Path(path) for path in paths if not is_url(path)):
         if path.is_dir():
             found = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")]
         elif path.is_file():
@@ -107,11 +130,12 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Sources:
     for shard in sorted(shards):
         if not tarfile.is_tarfile(shard):
             raise DataError(f"{shard}: expected a tar file of photos, this one is damaged or of another kind")
-    if not shards and not files:
+    remote = find_remote_shards(urls, cache or cache_folder()) if urls else []
+    if not shards and not files and not remote:
         raise DataError(
             f"no photos and no tar shards in {', '.join(map(str, paths)) or 'nothing: no paths were given'}"
         )
-    return Sources(tuple(sorted(shards)), tuple(sorted(files)))
+    return Sources((*sorted(shards), *remote), tuple(sorted(files)))
 
 
 class RawPhoto(NamedTuple):
@@ -120,8 +144,11 @@ class RawPhoto(NamedTuple):
     data: bytes | Path
 
 
-def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
-    """The undecoded photos of a unit. A shard that breaks off ends with one of its own name that cannot be decoded."""
+def read_unit(unit: Unit) -> Iterator[RawPhoto]:
+    """The undecoded photos of a unit. A shard that breaks off ends with one of its own name that cannot be decoded.
+
+    Raises `DataError` if the unit is a shard that cannot be fetched.
+    """
     if isinstance(unit, tuple):
         for path in unit:
             yield RawPhoto(str(path), _file_key(path), path)
@@ -129,7 +156,7 @@ def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
     from webdataset.tariterators import tar_file_expander  # takes seconds
 
     broken: list[Exception] = []
-    with open(unit, "rb") as stream:  # opened here: webdataset itself would run what follows a "pipe:"
+    with open(_place(unit), "rb") as stream:  # opened here: webdataset itself would run what follows a "pipe:"
         source = [{"url": str(unit), "stream": stream}]
         for member in tar_file_expander(source, handler=broken.append, select_files=_is_photo_name, eof_value=None):
             yield RawPhoto(f"{unit}/{member['fname']}", member["fname"], member["data"])
@@ -137,17 +164,28 @@ def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
         yield RawPhoto(str(unit), unit.name, b"")
 
 
-def _read_share(units: Sequence[Path | tuple[Path, ...]], share: int, shares: int) -> Iterator[RawPhoto]:
+def _read_share(units: Sequence[Unit], share: int, shares: int) -> Iterator[RawPhoto]:
     """The photos of one of `shares` equal parts of the units. No photo is in two parts, and every one is in some.
 
     The units lie end to end and are cut into pieces of the same length, so that a part has whole units and pieces of
     one or two more.
     """
     start, end = (len(units) * cut / shares for cut in (share, share + 1))
-    for index in range(math.floor(start), math.ceil(end)):
-        for number, raw in enumerate(read_unit(units[index])):
+    pieces = range(math.floor(start), math.ceil(end))
+    for index, unit in zip(pieces, _fetched_ahead([units[index] for index in pieces]), strict=True):
+        for number, raw in enumerate(read_unit(unit)):
             if start - index <= _place_in_unit(number) < end - index:
                 yield raw
+
+
+def _fetched_ahead(units: Sequence[Unit]) -> Iterator[Unit]:
+    """The units; while one is read, the next one is fetched, if it is a shard at a URL."""
+    fetching: threading.Thread | None = None
+    for unit, following in itertools.zip_longest(units, units[1:]):
+        if fetching:
+            fetching.join()
+        fetching = following.fetch_ahead() if isinstance(following, RemoteShard) else None
+        yield unit
 
 
 def _place_in_unit(number: int) -> float:
@@ -259,13 +297,17 @@ class PhotoStream(IterableDataset[StreamBatch]):
 
         skipped: dict[str, str] = {}
         boxes: list[Tensor] = []
-        for position, box in self._boxes(stream, streams, self.positions[worker], skipped):
-            boxes.append(box)
-            if len(boxes) == self.batch_size:
-                yield StreamBatch(torch.stack(boxes), worker, position, dict(skipped), "")
-                boxes.clear()
-                skipped.clear()
-        yield StreamBatch(torch.empty(0), worker, Position(), {}, self._why_none())
+        try:
+            for position, box in self._boxes(stream, streams, self.positions[worker], skipped):
+                boxes.append(box)
+                if len(boxes) == self.batch_size:
+                    yield StreamBatch(torch.stack(boxes), worker, position, dict(skipped), "")
+                    boxes.clear()
+                    skipped.clear()
+            error = self._why_none()
+        except DataError as lost:  # a shard that cannot be fetched; of a worker, torch would make many lines of it
+            error = str(lost)
+        yield StreamBatch(torch.empty(0), worker, Position(), {}, error)
 
     def _boxes(
         self, stream: int, streams: int, start: Position, skipped: dict[str, str]
@@ -511,18 +553,27 @@ def middle_square(image: Image.Image) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _members(shard: Path) -> Iterator[str]:
+def _place(shard: Shard) -> Path:
+    """Where a shard lies on this machine; one at a URL is fetched. Raises `DataError` if that cannot be done."""
+    return shard.local() if isinstance(shard, RemoteShard) else shard
+
+
+def _identity(path: Shard) -> Shard:
+    return path if isinstance(path, RemoteShard) else path.resolve()
+
+
+def _members(shard: Shard) -> Iterator[str]:
     """The names of a shard's photos, up to where it breaks off."""
-    with suppress(tarfile.ReadError), tarfile.open(shard) as archive:
+    with suppress(tarfile.ReadError), tarfile.open(_place(shard)) as archive:
         for member in archive:
             if member.isreg() and _is_photo_name(member.name):
                 yield member.name
 
 
-def _is_whole(shard: Path) -> bool:
+def _is_whole(shard: Shard) -> bool:
     """Whether a shard goes on to a tar file's end, a block of zeros."""
     try:
-        with tarfile.open(shard) as archive:
+        with tarfile.open(_place(shard)) as archive:
             for _ in archive:
                 pass
             assert archive.fileobj is not None

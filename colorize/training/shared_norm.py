@@ -28,10 +28,11 @@ class SharedBatchNorm(nn.BatchNorm2d):
     def _normalize(self, x: Tensor) -> Tensor:
         wide = x.float()  # (B, C, H, W)
         count = wide.new_tensor([x.numel() / self.num_features])
-        sums = _SumOverProcesses.apply(torch.cat([wide.sum(dim=(0, 2, 3)), count]))  # (C + 1,)
+        sums: Tensor = _SumOverProcesses.apply(torch.cat([wide.sum(dim=(0, 2, 3)), count]))  # (C + 1,)
         mean, total = sums[:-1] / sums[-1], sums[-1]  # (C,), ()
         centered = wide - mean.view(1, -1, 1, 1)
-        variance = _SumOverProcesses.apply(centered.square().sum(dim=(0, 2, 3))) / total  # (C,)
+        squares: Tensor = _SumOverProcesses.apply(centered.square().sum(dim=(0, 2, 3)))  # (C,)
+        variance = squares / total
         self._follow(mean.detach(), variance.detach() * total / (total - 1))
         scale = self.weight * (variance + self.eps).rsqrt()
         return (centered * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
