@@ -40,6 +40,7 @@ from colorize.training.shared_norm import share_norms
 from colorize.training.step import D_LOSS, Losses, Step
 from colorize.training.terms import TermContext, build_terms
 
+_COMPILER = "inductor"  # of torch.compile
 _SAMPLES = 8  # validation photos in the sample grids
 _WORST_SCORE = 1e9  # JSON knows no infinity
 
@@ -121,6 +122,9 @@ class _Trainer:
         if self.accelerator.num_processes > 1:
             share_norms(self.generator)
             share_norms(self.discriminator)
+        if config.compile:  # in place, so that names in files stay as they are
+            self.generator.compile(backend=_COMPILER)
+            self.discriminator.compile(backend=_COMPILER)
 
         # The step of the paper, on what accelerate makes of the networks.
         self.step = Step(
