@@ -35,8 +35,12 @@ cli.run()
 # No dropout, which each process draws for itself, and not so small that BatchNorm of single pixels blows rounding up.
 OPTIONS = [
     *("--architecture", "mobile-unet", "--generator-settings", '{"widths": [8, 8, 8, 8]}', "--ndf", "4"),
-    *("--n-layers", "1", "--size", "64", "--min-side", "16", "--batch-size", "8", "--accumulation", "2", "--clip", "1"),
-    *("--generator-steps", "2", "--discriminator-steps", "1", "--adversarial-steps", "1", "--log-interval", "1"),
+    *("--n-layers", "2", "--size", "64", "--min-side", "16", "--batch-size", "8", "--accumulation", "2", "--clip", "1"),
+    *("--generator-steps", "1", "--discriminator-steps", "1", "--adversarial-steps", "2", "--log-interval", "1"),
+    *(
+        "--pretrain-lr",
+        "0",
+    ),  # Adam's first steps make the sign of rounding a whole step
     *("--workers", "0", "--holdout", "4", "--device", "cpu", "--precision", "fp32"),
 ]
 
@@ -52,12 +56,12 @@ def test_two_processes_learn_what_one_learns_from_the_same_batches(shard: Path, 
         curves.append([entry for entry in log(run) if entry["kind"] in ("train", "validation")])
     alone, together = curves
     assert len(alone) == len(together) == 4 + 4
-    assert alone[1]["gradient_norm"] == pytest.approx(together[1]["gradient_norm"], rel=1e-3)
     for mine, theirs in zip(together, alone, strict=True):
         assert mine.keys() == theirs.keys()
         assert mine.get("photos_seen") == theirs.get("photos_seen")
-        for name in {"l1", "d", "adversarial"} & mine.keys():
-            assert mine[name] == pytest.approx(theirs[name], rel=2e-4), (mine, theirs)
+        for name, value in mine.items():
+            if name in {"l1", "d", "adversarial", "gradient_norm"}:
+                assert value == pytest.approx(theirs[name], rel=2e-4), (name, mine, theirs)
 
 
 def test_a_run_goes_on_with_more_and_with_fewer_processes(finished: Path, tmp_path: Path) -> None:
