@@ -153,7 +153,7 @@ class TrainConfig:
         "auto", f"one of {', '.join(PRECISIONS)}; auto: bf16 where the processor multiplies in it", among=PRECISIONS
     )
     compile: bool = _option(
-        False, "let torch.compile make faster code of the networks: a minute at the start, for GPUs; not for wgan-gp"
+        False, "let torch.compile make code of the networks for the device, which is slow at first; not for wgan-gp"
     )
     device: str = _option("auto", "auto or cpu; which GPU is `accelerate launch`'s business", among=TRAINING_DEVICES)
     seed: int = _option(0, "of weights, order and augmentation", least=0)

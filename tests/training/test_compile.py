@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from colorize.errors import ConfigError
 from colorize.models.weights import load_generator
@@ -20,11 +21,13 @@ def test_compiled_networks_learn_the_same_under_the_same_names_and_go_on_without
     shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loop, "_COMPILER", "eager")
-    compiled = []
-    compile_ = loop.nn.Module.compile
-    monkeypatch.setattr(
-        loop.nn.Module, "compile", lambda self, **how: (compiled.append(type(self).__name__), compile_(self, **how))
-    )
+    compiled, compile_ = [], nn.Module.compile
+
+    def noted(network: nn.Module, **how: str) -> None:
+        compiled.append(type(network).__name__)
+        compile_(network, **how)
+
+    monkeypatch.setattr(nn.Module, "compile", noted)
     runs = {"plain": [], "compiled": ["--compile"]}
     for name, extra in runs.items():
         assert main([str(shard), "--run", str(tmp_path / name), *SHORTEST, *extra]) == 0
