@@ -11,7 +11,7 @@ from colorize.errors import MissingExtra
 
 DISTRIBUTION = "colorize-photos"  # on PyPI, `colorize` is another project
 
-_TRAIN = ("torch", "torchvision", "kornia", "accelerate", "webdataset")  # a run goes on without tensorboard
+_TRAIN = ("torch", "torchvision", "kornia", "accelerate", "webdataset", "fsspec")  # a run goes on without tensorboard
 
 # The import names that an extra of pyproject.toml must bring.
 EXTRAS = {

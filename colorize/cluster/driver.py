@@ -22,9 +22,10 @@ from ray.data.block import BlockMetadata
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from colorize.cluster.inventory import portions_of
-from colorize.cluster.storage import Storage, one_line
+from colorize.cluster.storage import Storage
 from colorize.cluster.worker import Delivery, Ledger, Recipe, Worker
 from colorize.errors import ClusterError, ColorizeError, ConfigError
+from colorize.system.remote import one_line
 
 _MOST_CORES = 4  # of a worker; more would make it faster by little
 _SHARE_TAKEN = 0.9  # of each core: what is left runs the task that reads the plan, which would wait for ever otherwise

@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import secrets
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from colorize.errors import ClusterError, ConfigError, PhotoError
-
-T = TypeVar("T")
+from colorize.errors import ClusterError, PhotoError
+from colorize.system.remote import one_line, open_store, patiently, time_of, version_of, without_password
 
 OWN_FOLDER = ".colorize"  # of the target: plans; a search leaves it out, like all that is hidden
 _PUTS_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss"}  # an object is there or is not
 _TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
 _ABANDONED_AFTER = 24 * 3600  # seconds since a temporary file was begun
-_PAUSES = (0.5, 2.0)  # seconds before something is tried again
-_FINAL = (FileNotFoundError, PermissionError, FileExistsError, IsADirectoryError, NotADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +53,9 @@ class Storage:
         Args:
             url: a path, or a URL as fsspec knows them, such as s3://bucket/folder.
         """
-        try:
-            self.files, root = fsspec.url_to_fs(url)
-        except (ValueError, ImportError, OSError) as error:
-            raise ConfigError(f"{_without_password(url)}: {one_line(error)}") from error
-        except Exception as error:  # of the libraries behind fsspec, when they find no settings
-            raise ConfigError(f"{_without_password(url)}: cannot be opened ({one_line(error)})") from error
-        self.root = str(root).rstrip("/")
-        self._told = _without_password(url).rstrip("/") or "/"
+        self.files, root = open_store(url)
+        self.root = root.rstrip("/")
+        self._told = without_password(url).rstrip("/") or "/"
 
     @property
     def is_local(self) -> bool:
@@ -103,7 +91,7 @@ class Storage:
         path = self.path(place)
         self.files.invalidate_cache()
         try:
-            infos = _patiently(lambda: self.files.ls(path, detail=True))
+            infos = patiently(lambda: self.files.ls(path, detail=True))
         except FileNotFoundError:
             raise
         except Exception as error:  # of fsspec's many libraries
@@ -121,7 +109,7 @@ class Storage:
         if path == folder or not name:  # an object that stands for the folder itself
             return
         if name.startswith("."):
-            if _TEMPORARY.fullmatch(name) and time.time() - (_time(info) or time.time()) > _ABANDONED_AFTER:
+            if _TEMPORARY.fullmatch(name) and time.time() - (time_of(info) or time.time()) > _ABANDONED_AFTER:
                 listing.leftovers.append(name)
             return
         kind = info.get("type")
@@ -135,7 +123,7 @@ class Storage:
         if kind == "directory":
             listing.folders.append(name)
         elif kind == "file":
-            listing.files.append(FileInfo(name, info.get("size"), _version(info), _time(info)))
+            listing.files.append(FileInfo(name, info.get("size"), version_of(info), time_of(info)))
 
     def exists(self, place: str) -> bool:
         """Whether there is such a file; False if that cannot be found out: writing will raise."""
@@ -158,7 +146,7 @@ class Storage:
         if self.is_local:
             return Path(self.path(place))
         try:
-            _patiently(lambda: self.files.get_file(self.path(place), str(local)))
+            patiently(lambda: self.files.get_file(self.path(place), str(local)))
         except Exception as error:  # of fsspec's many libraries
             raise PhotoError(f"{self.told(place)}: cannot be read ({one_line(error)})") from error
         return local
@@ -174,7 +162,7 @@ class Storage:
             PhotoError: it cannot be written.
         """
         try:
-            _patiently(lambda: self._put(local, self.path(place)))
+            patiently(lambda: self._put(local, self.path(place)))
         except Exception as error:  # of fsspec's many libraries
             raise PhotoError(f"{self.told(place)}: cannot be written ({one_line(error)})") from error
 
@@ -224,47 +212,3 @@ class Storage:
             self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
         self.files.pipe_file(path, b"written to find out whether that can be done\n")
         self.files.rm_file(path)
-
-
-def one_line(error: BaseException) -> str:
-    """What an error of any library says, in one line."""
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    if isinstance(error, OSError) and error.errno is not None and not error.strerror:
-        text = errno.errorcode.get(error.errno, text)
-    return " ".join(str(text).split())
-
-
-def _patiently(work: Callable[[], T]) -> T:
-    """Do something again that failed for a reason that may pass."""
-    for pause in _PAUSES:
-        try:
-            return work()
-        except _FINAL:
-            raise
-        except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.ENAMETOOLONG):
-                raise
-            time.sleep(pause)
-    return work()
-
-
-def _version(info: dict[str, Any]) -> str:
-    etag = info.get("ETag") or info.get("etag") or info.get("content_settings", {}).get("content_md5")
-    return str(etag).strip('"') if etag else f"{info.get('size')}-{_time(info)}"
-
-
-def _time(info: dict[str, Any]) -> float | None:
-    for key in ("LastModified", "last_modified", "updated", "mtime", "modified"):  # s3, az, gs, files, memory
-        value = info.get(key)
-        if isinstance(value, datetime):
-            return value.timestamp()
-        if isinstance(value, str):
-            with suppress(ValueError):
-                return datetime.fromisoformat(value).timestamp()
-        if isinstance(value, int | float):
-            return float(value)
-    return None
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1@", url)

@@ -9,19 +9,24 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from colorize.errors import ConfigError
-from colorize.requirements import require
+from colorize.requirements import DISTRIBUTION, require
 from colorize.system.program import run_program
 from colorize.system.threads import add_threads_option, use_threads, wait_passively
 from colorize.training.launch import is_first_process, world_size
+
+if TYPE_CHECKING:
+    from colorize.training.config import TrainConfig
+    from colorize.training.data import Sources
 
 _EPILOG = """\
 examples:
   python train.py photos/ --run runs/first
   python train.py shards/*.tar --run runs/gan --encoder-start hub --adversarial-steps 2000
   python train.py photos/ --run runs/first --resume
+  python train.py 's3://bucket/train-{0000..0063}.tar' --run runs/bucket --cache /scratch/shards
   accelerate launch train.py photos/ --run runs/many-gpus
   torchrun --nproc-per-node 2 train.py photos/ --folder runs/many-cpus --device cpu
 
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _main(arguments: Sequence[str] | None) -> int:
     require("train", "training")  # so do the options, which are read from its config
     wait_passively()
-    from colorize.training.config import CHANGEABLE, STEPS, TrainConfig, read_config
+    from colorize.training.config import TrainConfig, read_config
 
     options = _parser().parse_args(arguments)
     use_threads(options.threads)
@@ -63,25 +68,17 @@ def _main(arguments: Sequence[str] | None) -> int:
     if options.resume:
         if run is None:
             raise ConfigError("--resume needs --run, the folder to go on with")
-        from colorize.training.runlog import CONFIG
-
-        if not (run / CONFIG).is_file():
-            raise ConfigError(f"{run}: nothing to resume, there is no {CONFIG}")
         if options.config:
             raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
-        began = TrainConfig(**read_config(run / CONFIG))
-        config = dataclasses.replace(began, **given)
-        for name, value in given.items():
-            before = getattr(began, name)
-            if getattr(config, name) != before and name not in (*STEPS, *CHANGEABLE):
-                raise ConfigError(f"--{_kebab(name)} {value}: the run began with {before}, and goes on as it began")
+        config = _continued(run, given)
     else:
         config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
 
     from colorize.training.data import find_sources
 
-    sources = find_sources(options.data)
-    validation = find_sources(options.validation) if options.validation else None
+    cache = Path(options.cache) if options.cache else None
+    sources = find_sources(options.data, cache)
+    validation = find_sources(options.validation, cache) if options.validation else None
     if validation:
         sources = sources.without(validation)
     if options.dry_run:
@@ -90,11 +87,11 @@ def _main(arguments: Sequence[str] | None) -> int:
 
         build_phases(config), build(config)  # the settings may not fit each other
         print(config.to_json())
-        print(f"data: {sources.count()} photos ({len(sources.shards)} shards, {len(sources.files)} files)")
-        held_out = f"one in {config.holdout} of them" if validation is None else f"{validation.count()} photos"
+        print(f"data: {_told(sources)}")
+        held_out = f"one in {config.holdout} of them" if validation is None else _told(validation)
         print(f"validation: {held_out}, at most {config.validation_photos}")
         for each in filter(None, (sources, validation)):
-            each.check_shards()
+            each.local.check_shards()
         return 0
     if run is None:
         raise ConfigError("--run is missing: the folder for checkpoints, samples and the log")
@@ -115,6 +112,41 @@ def _main(arguments: Sequence[str] | None) -> int:
     return 0
 
 
+def _told(sources: Sources) -> str:
+    """What there is; nothing is fetched for that."""
+    local, remote = sources.local, sources.remote
+    told = f"{local.count()} photos ({len(local.shards)} shards, {len(local.files)} files)"
+    if not remote:
+        return told
+    of_size = f" of {sum(shard.size or 0 for shard in remote) / 1e6:.0f} MB" if all(s.size for s in remote) else ""
+    at_urls = f"{len(remote)} shards at URLs{of_size}, fetched into {remote[0].place.parent} as they are read"
+    return f"{told} and {at_urls}" if local.shards or local.files else at_urls
+
+
+def _continued(run: Path, given: dict[str, Any]) -> TrainConfig:
+    """The config that a run goes on with: what it began with, but for some settings."""
+    from colorize.training import runlog
+    from colorize.training.config import CHANGEABLE, STEPS, TrainConfig, read_config
+
+    if not (run / runlog.CONFIG).is_file():
+        raise ConfigError(f"{run}: nothing to resume, there is no {runlog.CONFIG}")
+    began = TrainConfig(**read_config(run / runlog.CONFIG))
+    config = dataclasses.replace(began, **given)
+    changeable = [*STEPS, *CHANGEABLE]
+    if (processes := runlog.processes_with_batches_of_their_own(run)) > 1:
+        whole = began.batch_size * processes
+        if config.batch_size != whole:
+            raise ConfigError(
+                f"{run}: was begun with --batch-size {began.batch_size} for each of {processes} processes; by now it "
+                f"is that of all together: expected --batch-size {whole}, which is the same"
+            )
+        changeable.append("batch_size")
+    for name, value in given.items():
+        if getattr(config, name) != (before := getattr(began, name)) and name not in changeable:
+            raise ConfigError(f"--{_kebab(name)} {value}: the run began with {before}, and goes on as it began")
+    return config
+
+
 def _parser() -> argparse.ArgumentParser:
     """One option per field of the config, its default and description read from there."""
     from colorize.former_names import FORMER_NAMES
@@ -128,7 +160,11 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "data", nargs="+", metavar="DATA", help="folders of photos (recursive), photos, tar shards of photos"
+        "data",
+        nargs="+",
+        metavar="DATA",
+        help="folders of photos (recursive), photos, tar shards of photos; "
+        "shards also at URLs, as 's3://bucket/train-{0000..0005}.tar'",
     )
     parser.add_argument(
         *("--run", "--folder"),
@@ -137,6 +173,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--validation", nargs="+", metavar="DATA", help="photos to measure on; they are left out of DATA"
+    )
+    parser.add_argument(
+        "--cache",
+        metavar="FOLDER",
+        help=f"folder that shards at URLs are fetched into and kept in [~/.cache/{DISTRIBUTION}/shards]",
     )
     parser.add_argument("--config", metavar="FILE", help="recipe: a JSON file of settings; options go before it")
     parser.add_argument(

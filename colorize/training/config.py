@@ -20,7 +20,8 @@ from colorize.training.optimizers import OPTIMIZERS
 from colorize.training.schedules import SCHEDULES
 
 # What may be another when a run is resumed: steps of phases as `check_longer` says, and these.
-CHANGEABLE = ("patience", "log_interval", "validate_interval", "checkpoint_interval", "keep_every")
+INTERVALS = ("log_interval", "validate_interval", "checkpoint_interval", "keep_every")
+CHANGEABLE = (*INTERVALS, "patience", "workers", "compile")
 STEPS = ("generator_steps", "discriminator_steps", "adversarial_steps")
 PRECISIONS = ("auto", "bf16", "fp32")
 TRAINING_DEVICES = ("auto", "cpu")
@@ -84,7 +85,12 @@ class TrainConfig:
     d_steps: int = _option(1, "updates of D per update of G while alternating", least=1)
 
     # Optimizers
-    batch_size: int = _option(16, "photos per process and forward pass", least=1)
+    batch_size: int = _option(
+        16,
+        "photos of a forward pass, of all processes together: each has an equal share, and the rates stay as they are, "
+        "whatever their number",
+        least=1,
+    )
     accumulation: int = _option(1, "batches whose gradients are added up before an update", least=1)
     pretrain_optimizer: str = _option(
         "adamw", f"G's optimizer while alone: {', '.join(OPTIMIZERS)}; muon learns more of each photo", among=OPTIMIZERS
@@ -146,6 +152,9 @@ class TrainConfig:
     precision: str = _option(
         "auto", f"one of {', '.join(PRECISIONS)}; auto: bf16 where the processor multiplies in it", among=PRECISIONS
     )
+    compile: bool = _option(
+        False, "let torch.compile make code of the networks for the device, which is slow at first; not for wgan-gp"
+    )
     device: str = _option("auto", "auto or cpu; which GPU is `accelerate launch`'s business", among=TRAINING_DEVICES)
     seed: int = _option(0, "of weights, order and augmentation", least=0)
     log_interval: int = _option(20, "steps between lines in the log", least=1)
@@ -161,6 +170,8 @@ class TrainConfig:
             _check_range(field.name, value, **{key: field.metadata[key] for key in ("least", "below", "among")})
         if self.spectral_norm and OBJECTIVES[self.objective].penalty_weight:
             raise ConfigError(f"{self.objective} and spectral-norm exclude each other: both bound D's slope")
+        if self.compile and OBJECTIVES[self.objective].penalty_weight:
+            raise ConfigError(f"{self.objective} and compile exclude each other: its penalty is on gradients")
         for name in ("discriminators", "frozen", "augmentations"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # JSON has lists
         for name, weight in self.losses.items():

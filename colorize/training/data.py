@@ -2,7 +2,8 @@
 
 Folders and tar shards are cut into units; every stream (one per worker and process) walks its share of them in an order
 drawn per epoch, draws from a shuffle buffer, and decodes. Where a stream stands is two numbers: the epoch and how many
-photos of it it has passed. To go on from there, the same order is drawn again and passed over without decoding.
+photos of it it has passed. To go on from there, the same order is drawn again and passed over without decoding. Another
+number of streams shares the photos out otherwise, and goes on with a new epoch.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import re
 import statistics
 import sys
 import tarfile
+import threading
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -35,32 +37,39 @@ from colorize import photo
 from colorize.color.metrics import colorfulness
 from colorize.errors import DataError, PhotoError
 from colorize.training.config import TrainConfig
+from colorize.training.launch import share_of_batch
+from colorize.training.remote_shards import RemoteShard, cache_folder, find_remote_shards, is_url
 
 SHARD_SUFFIXES = (".tar",)
 SKIPS = ("unreadable", "tiny", "gray")
-_FILES_PER_UNIT = 64
+_FILES_PER_UNIT = 64  # at most; all have as many, to one
 _CROP_MARGIN = 9 / 8  # workers cut boxes this much larger than the crops that the device takes from them
 _GRAY_CHECK_SIDE = 32  # px: colorfulness hardly depends on size
 
 
+Shard: TypeAlias = Path | RemoteShard
+Unit: TypeAlias = Shard | tuple[Path, ...]  # what is dealt out to the streams: a shard, or a few files
+
+
 @dataclass(frozen=True)
 class Sources:
-    """What a run reads: tar shards, and photo files in folders, both sorted by path."""
+    """What a run reads: tar shards, those at URLs behind the others, and photo files in folders, all sorted by path."""
 
-    shards: tuple[Path, ...]
+    shards: tuple[Shard, ...]
     files: tuple[Path, ...]
 
-    def units(self) -> list[Path | tuple[Path, ...]]:
+    def units(self) -> list[Unit]:
         """What is shuffled before each epoch: a shard, or a few files."""
-        chunks = [self.files[i : i + _FILES_PER_UNIT] for i in range(0, len(self.files), _FILES_PER_UNIT)]
-        return [*self.shards, *chunks]
+        count = -(-len(self.files) // _FILES_PER_UNIT)
+        ends = [len(self.files) * i // count for i in range(count + 1)] if count else []
+        return [*self.shards, *(self.files[start:end] for start, end in itertools.pairwise(ends))]
 
     def without(self, others: Sources) -> Sources:
         """These but for the shards and files of `others`. Raises `DataError` if nothing is left."""
-        taken = {path.resolve() for path in (*others.shards, *others.files)}
+        taken = {_identity(path) for path in (*others.shards, *others.files)}
         left = Sources(
-            tuple(path for path in self.shards if path.resolve() not in taken),
-            tuple(path for path in self.files if path.resolve() not in taken),
+            tuple(path for path in self.shards if _identity(path) not in taken),
+            tuple(path for path in self.files if _identity(path) not in taken),
         )
         if not left.shards and not left.files:
             raise DataError("no photos to train on: all of them are --validation's")
@@ -72,6 +81,16 @@ class Sources:
         names = "\n".join([*shards, *map(_file_key, self.files)])
         fingerprint = hashlib.sha256(names.encode("utf-8", "surrogateescape")).hexdigest()[:12]
         return {"shards": shards, "files": len(self.files), "fingerprint": fingerprint}
+
+    @property
+    def local(self) -> Sources:
+        """Those that lie on this machine, or on a drive that it sees."""
+        return Sources(tuple(shard for shard in self.shards if isinstance(shard, Path)), self.files)
+
+    @property
+    def remote(self) -> tuple[RemoteShard, ...]:
+        """The shards at URLs."""
+        return tuple(shard for shard in self.shards if isinstance(shard, RemoteShard))
 
     def check_shards(self) -> None:
         """Raise `DataError` if a shard breaks off, as after a download that ended early; nothing is decoded."""
@@ -85,14 +104,21 @@ class Sources:
         return len(self.files) + sum(1 for shard in self.shards for _ in _members(shard))
 
 
-def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Sources:
-    """Folders (recursive), photos and tar shards at `paths`.
+def find_sources(paths: Sequence[str | os.PathLike[str]], cache: Path | None = None) -> Sources:
+    """Folders (recursive), photos and tar shards at `paths`, and shards at URLs.
 
-    Raises `DataError` for a path that does not exist, a shard that is not a tar file, and if there is nothing at all.
+    Args:
+        paths: and URLs, as of `find_remote_shards`.
+        cache: the folder that shards are fetched into; None: `cache_folder()`.
+
+    Raises:
+        DataError: there is nothing at a path or URL, a shard is not a tar file, or there are no photos at all.
+        ConfigError: nothing here understands a URL.
     """
     shards: set[Path] = set()
     files: set[Path] = set()
-    for path in map(Path, paths):
+    urls = [str(path) for path in paths if is_url(path)]
+    for path in (Path(path) for path in paths if not is_url(path)):
         if path.is_dir():
             found = [p for p in path.rglob("*") if p.is_file() and not p.name.startswith(".")]
         elif path.is_file():
@@ -104,11 +130,12 @@ def find_sources(paths: Sequence[str | os.PathLike[str]]) -> Sources:
     for shard in sorted(shards):
         if not tarfile.is_tarfile(shard):
             raise DataError(f"{shard}: expected a tar file of photos, this one is damaged or of another kind")
-    if not shards and not files:
+    remote = find_remote_shards(urls, cache or cache_folder()) if urls else []
+    if not shards and not files and not remote:
         raise DataError(
             f"no photos and no tar shards in {', '.join(map(str, paths)) or 'nothing: no paths were given'}"
         )
-    return Sources(tuple(sorted(shards)), tuple(sorted(files)))
+    return Sources((*sorted(shards), *remote), tuple(sorted(files)))
 
 
 class RawPhoto(NamedTuple):
@@ -117,8 +144,11 @@ class RawPhoto(NamedTuple):
     data: bytes | Path
 
 
-def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
-    """The undecoded photos of a unit. A shard that breaks off ends with one of its own name that cannot be decoded."""
+def read_unit(unit: Unit) -> Iterator[RawPhoto]:
+    """The undecoded photos of a unit. A shard that breaks off ends with one of its own name that cannot be decoded.
+
+    Raises `DataError` if the unit is a shard that cannot be fetched.
+    """
     if isinstance(unit, tuple):
         for path in unit:
             yield RawPhoto(str(path), _file_key(path), path)
@@ -126,12 +156,44 @@ def read_unit(unit: Path | tuple[Path, ...]) -> Iterator[RawPhoto]:
     from webdataset.tariterators import tar_file_expander  # takes seconds
 
     broken: list[Exception] = []
-    with open(unit, "rb") as stream:  # opened here: webdataset itself would run what follows a "pipe:"
+    with open(_place(unit), "rb") as stream:  # opened here: webdataset itself would run what follows a "pipe:"
         source = [{"url": str(unit), "stream": stream}]
         for member in tar_file_expander(source, handler=broken.append, select_files=_is_photo_name, eof_value=None):
             yield RawPhoto(f"{unit}/{member['fname']}", member["fname"], member["data"])
     if broken:
         yield RawPhoto(str(unit), unit.name, b"")
+
+
+def _read_share(units: Sequence[Unit], share: int, shares: int) -> Iterator[RawPhoto]:
+    """The photos of one of `shares` equal parts of the units. No photo is in two parts, and every one is in some.
+
+    The units lie end to end and are cut into pieces of the same length, so that a part has whole units and pieces of
+    one or two more.
+    """
+    start, end = (len(units) * cut / shares for cut in (share, share + 1))
+    pieces = range(math.floor(start), math.ceil(end))
+    for index, unit in zip(pieces, _fetched_ahead([units[index] for index in pieces]), strict=True):
+        for number, raw in enumerate(read_unit(unit)):
+            if start - index <= _place_in_unit(number) < end - index:
+                yield raw
+
+
+def _fetched_ahead(units: Sequence[Unit]) -> Iterator[Unit]:
+    """The units; while one is read, the next one is fetched, if it is a shard at a URL."""
+    fetching: threading.Thread | None = None
+    for unit, following in itertools.zip_longest(units, units[1:]):
+        if fetching:
+            fetching.join()
+        fetching = following.fetch_ahead() if isinstance(following, RemoteShard) else None
+        yield unit
+
+
+def _place_in_unit(number: int) -> float:
+    """Where in its unit, from 0 to 1, a photo counts as lying: spread evenly, however many there turn out to be.
+
+    Its binary digits turned round and put behind the point (van der Corput 1935): 0, 1/2, 1/4, 3/4, 1/8, 5/8 …
+    """
+    return float(int(f"{number:b}"[::-1], 2) / (1 << number.bit_length()))
 
 
 def source_of(raw: RawPhoto) -> str:
@@ -215,7 +277,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
             config: sizes, filters, seed.
             hold_out: whether one photo in `config.holdout` is left for measuring.
             rank: this process among the `world` of the run.
-            world: how many processes there are.
+            world: how many processes there are; each makes its share of every batch.
             positions: where the stream of each worker goes on.
             first: the worker whose turn it is.
             kept: the share of each source's photos that is used; a source that is missing is used whole.
@@ -223,6 +285,7 @@ class PhotoStream(IterableDataset[StreamBatch]):
         self.sources, self.config, self.hold_out = sources, config, hold_out
         self.rank, self.world = rank, world
         self.positions, self.first, self.kept = positions, first, kept
+        self.batch_size = share_of_batch(config.batch_size, world)
 
     def __iter__(self) -> Iterator[StreamBatch]:
         """Batches without end. If no photo can be trained on, one with an error in place of photos."""
@@ -234,13 +297,17 @@ class PhotoStream(IterableDataset[StreamBatch]):
 
         skipped: dict[str, str] = {}
         boxes: list[Tensor] = []
-        for position, box in self._boxes(stream, streams, self.positions[worker], skipped):
-            boxes.append(box)
-            if len(boxes) == self.config.batch_size:
-                yield StreamBatch(torch.stack(boxes), worker, position, dict(skipped), "")
-                boxes.clear()
-                skipped.clear()
-        yield StreamBatch(torch.empty(0), worker, Position(), {}, self._why_none())
+        try:
+            for position, box in self._boxes(stream, streams, self.positions[worker], skipped):
+                boxes.append(box)
+                if len(boxes) == self.batch_size:
+                    yield StreamBatch(torch.stack(boxes), worker, position, dict(skipped), "")
+                    boxes.clear()
+                    skipped.clear()
+            error = self._why_none()
+        except DataError as lost:  # a shard that cannot be fetched; of a worker, torch would make many lines of it
+            error = str(lost)
+        yield StreamBatch(torch.empty(0), worker, Position(), {}, error)
 
     def _boxes(
         self, stream: int, streams: int, start: Position, skipped: dict[str, str]
@@ -262,18 +329,13 @@ class PhotoStream(IterableDataset[StreamBatch]):
                 return
 
     def _epoch(self, epoch: int, stream: int, streams: int) -> Iterator[RawPhoto]:
-        """This stream's share of an epoch, in its order: whole units if there are enough, else every n-th photo."""
+        """This stream's share of an epoch, in its order."""
         import webdataset
 
         units = self.sources.units()
         random.Random(f"{self.config.seed} {epoch}").shuffle(units)
         share = (stream + epoch) % streams
-        by_unit = len(units) >= streams
-        if by_unit:
-            units = units[share::streams]
-        photos = itertools.chain.from_iterable(map(read_unit, units))
-        if not by_unit:
-            photos = itertools.islice(photos, share, None, streams)  # type: ignore[assignment]
+        photos = _read_share(units, share, streams)
         order = random.Random(f"{self.config.seed} {epoch} {share}")
         shuffle = webdataset.shuffle(self.config.shuffle_buffer, initial=self.config.shuffle_buffer, rng=order)
         return iter(shuffle(photos))
@@ -376,7 +438,7 @@ def square(image: Image.Image, box: tuple[int, int, int, int], side: int) -> Ten
 
 
 class PhotoBatches:
-    """Endless batches (B, 3, S, S) of uint8 photos.
+    """Endless batches (B, 3, S, S) of uint8 photos: of each, this process's share.
 
     `state()` is where to go on from; `skipped` has the names of photos that were skipped, with the reasons.
     """
@@ -399,7 +461,7 @@ class PhotoBatches:
             hold_out: whether one photo in `config.holdout` is left for measuring.
             rank: this process among the `world` of the run.
             world: how many processes there are.
-            state: of an earlier one; None: from the beginning.
+            state: of an earlier one, with as many processes and workers, or `next_epoch`; None: from the beginning.
             pin_memory: whether batches are put where a GPU fetches them quickly.
         """
         workers = max(config.workers, 1)
@@ -446,6 +508,17 @@ class PhotoBatches:
         }
 
 
+def next_epoch(states: Sequence[Mapping[str, Any]], config: TrainConfig) -> dict[str, Any]:
+    """The state of a `PhotoBatches` at the beginning of an epoch that none has begun.
+
+    Args:
+        states: of the `PhotoBatches` of all processes of a run.
+        config: of one with another number of processes or workers, which shares the photos out otherwise.
+    """
+    epoch = 1 + max(position[0] for state in states for position in state["positions"])
+    return {"positions": [Position(epoch)] * max(config.workers, 1), "batches": 0, "skipped": {}}
+
+
 def names_of_skipped(state: Mapping[str, Any]) -> dict[str, str]:
     """What the state of a `PhotoBatches` says of skipped photos; older states have only counts, which begin anew."""
     return {name: reason for name, reason in state["skipped"].items() if isinstance(reason, str)}
@@ -480,18 +553,27 @@ def middle_square(image: Image.Image) -> tuple[int, int, int, int]:
     return left, top, left + side, top + side
 
 
-def _members(shard: Path) -> Iterator[str]:
+def _place(shard: Shard) -> Path:
+    """Where a shard lies on this machine; one at a URL is fetched. Raises `DataError` if that cannot be done."""
+    return shard.local() if isinstance(shard, RemoteShard) else shard
+
+
+def _identity(path: Shard) -> Shard:
+    return path if isinstance(path, RemoteShard) else path.resolve()
+
+
+def _members(shard: Shard) -> Iterator[str]:
     """The names of a shard's photos, up to where it breaks off."""
-    with suppress(tarfile.ReadError), tarfile.open(shard) as archive:
+    with suppress(tarfile.ReadError), tarfile.open(_place(shard)) as archive:
         for member in archive:
             if member.isreg() and _is_photo_name(member.name):
                 yield member.name
 
 
-def _is_whole(shard: Path) -> bool:
+def _is_whole(shard: Shard) -> bool:
     """Whether a shard goes on to a tar file's end, a block of zeros."""
     try:
-        with tarfile.open(shard) as archive:
+        with tarfile.open(_place(shard)) as archive:
             for _ in archive:
                 pass
             assert archive.fileobj is not None

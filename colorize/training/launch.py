@@ -43,6 +43,27 @@ def check_all_there(processes: int) -> None:
         raise ConfigError(f"{processes} of {world_size()} processes that were started train together")
 
 
+def share_of_batch(batch_size: int, processes: int) -> int:
+    """The photos of a batch that each process gets: this alone decides it.
+
+    Args:
+        batch_size: photos of a batch, of all processes together.
+        processes: how many there are.
+
+    Returns:
+        Photos of each.
+
+    Raises:
+        ConfigError: they cannot be shared out evenly.
+    """
+    if batch_size % processes:
+        raise ConfigError(
+            f"batch-size must be a multiple of the number of processes, {processes}, which share each batch, "
+            f"got {batch_size}"
+        )
+    return batch_size // processes
+
+
 @contextmanager
 def lost_process_in_one_line(run: Path) -> Iterator[None]:
     """Within, what torch raises when another process of the run has ended is a `TrainingError`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import random
 import signal
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -15,7 +17,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import DistributedDataParallelKwargs, gather_object
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from colorize.errors import DataError, TrainingError
@@ -28,15 +30,17 @@ from colorize.training.augment import Augment
 from colorize.training.building import build, measure_prior
 from colorize.training.checkpoint import load_optimizer, load_state, save_state
 from colorize.training.config import TrainConfig, read_config
-from colorize.training.data import SKIPS, PhotoBatches, Sources, names_of_skipped, validation_photos
+from colorize.training.data import SKIPS, PhotoBatches, Sources, names_of_skipped, next_epoch, validation_photos
 from colorize.training.losses import OBJECTIVES
 from colorize.training.measuring import measure, sample_photos
 from colorize.training.minibatch import Batch
 from colorize.training.phases import AdversarialPhase, Optimizers, Phase, build_phases, check_longer
 from colorize.training.provenance import program
+from colorize.training.shared_norm import share_norms
 from colorize.training.step import D_LOSS, Losses, Step
 from colorize.training.terms import TermContext, build_terms
 
+_COMPILER = "inductor"  # of torch.compile
 _SAMPLES = 8  # validation photos in the sample grids
 _WORST_SCORE = 1e9  # JSON knows no infinity
 
@@ -104,6 +108,7 @@ class _Trainer:
         )
         self.device = self.accelerator.device
         launch.check_all_there(self.accelerator.num_processes)
+        launch.share_of_batch(config.batch_size, self.accelerator.num_processes)  # it may not be possible
 
         # Networks: the same weights in every process, then random numbers of its own for each.
         torch.manual_seed(config.seed)
@@ -114,12 +119,18 @@ class _Trainer:
             measure_prior(self.generator, sources, config, hold_out=validation is None)
         self.ema = AveragedModel(self.generator, multi_avg_fn=_moving_average(config.ema), use_buffers=True)
         torch.manual_seed(config.seed + self.accelerator.process_index)
+        if self.accelerator.num_processes > 1:
+            share_norms(self.generator)
+            share_norms(self.discriminator)
+        if config.compile:  # in place, so that names in files stay as they are
+            self.generator.compile(backend=_COMPILER)
+            self.discriminator.compile(backend=_COMPILER)
 
         # The step of the paper, on what accelerate makes of the networks.
         self.step = Step(
             self.accelerator,
-            generator=self.accelerator.prepare_model(self.generator),
-            discriminator=self.accelerator.prepare_model(self.discriminator),
+            generator=self._prepare(self.generator),
+            discriminator=self._prepare(self.discriminator),
             discriminator_alone=self.discriminator,
             objective=OBJECTIVES[config.objective],
             terms=build_terms(config.losses, TermContext(self.generator, config.feature_network, self.device)),
@@ -175,9 +186,18 @@ class _Trainer:
             pin_memory=self.device.type == "cuda",
         )
 
+    def _prepare(self, network: nn.Module) -> nn.Module:
+        """What exchanges gradients between processes, and computes in bf16 where that was chosen."""
+        with warnings.catch_warnings():
+            # From torch 2.13 on, broadcast_buffers is called otherwise; accelerate knows the old name alone.
+            warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+            prepared: nn.Module = self.accelerator.prepare_model(network)
+        return prepared
+
     def _note_start(self, began: TrainConfig) -> None:
         """Which program goes on from where, and with which settings, if they have changed."""
         where = {"processes": self.accelerator.num_processes, "device": self.device.type}
+        where |= {runlog.PHOTOS_PER_STEP: self._photos_per_update()}
         runlog.write_start(self.folder, {"step": self.steps_done, **program(), **where})
         before = vars(began)
         changed = {name: value for name, value in vars(self.config).items() if value != before[name]}
@@ -220,7 +240,7 @@ class _Trainer:
             self._set_learning_rates(phase.lr_factor(index))
             losses = self._update(phase)
             self.steps_done += 1
-            stopping = self._check(phase, losses, stop())
+            losses, stopping = self._check(phase, losses, stop())
             if phase.trains_generator:
                 self.ema.update_parameters(self.generator)
 
@@ -261,30 +281,29 @@ class _Trainer:
             over = bool(self.accelerator.reduce(torch.tensor(float(over), device=self.device), "sum") > 0)
         return over
 
-    def _check(self, phase: Phase, losses: Losses, stop: bool) -> bool:
-        """Whether any process was told to stop: all have to do so at the same step.
+    def _check(self, phase: Phase, losses: Losses, stop: bool) -> tuple[Losses, bool]:
+        """The losses of the whole batch, and whether any process was told to stop: all do so at the same step.
 
         Raises `TrainingError` in all if a loss is not a number in any.
         """
-        finite = all(math.isfinite(loss) for loss in losses.values())
         if self.accelerator.num_processes > 1:
-            flags = torch.tensor([float(stop), float(not finite)], device=self.device)
-            flags = self.accelerator.reduce(flags, "sum")
-            stop, finite = bool(flags[0] > 0), not bool(flags[1] > 0)
-        if not finite:
+            mine = torch.stack([torch.tensor(float(stop), device=self.device), *(x.float() for x in losses.values())])
+            stopping, *means = self.accelerator.reduce(mine, "mean")
+            losses, stop = dict(zip(losses, means, strict=True)), bool(stopping > 0)
+        if not all(math.isfinite(loss) for loss in losses.values()):
             shown = ", ".join(f"{name} {loss:.3g}" for name, loss in losses.items())
             raise TrainingError(
                 f"{phase.name} step {self.steps_done}: a loss is not a number ({shown}); {self.folder / runlog.LAST} "
                 "is the last good generator: a new run can --start from it, with lower learning rates"
             )
-        return stop
+        return losses, stop
 
     def _next_batches(self) -> list[Batch]:
         self.photos_seen += self._photos_per_update()
         return [self.augment(next(self.batches)) for _ in range(self.config.accumulation)]
 
     def _photos_per_update(self) -> int:
-        return self.config.batch_size * self.config.accumulation * int(self.accelerator.num_processes)
+        return self.config.batch_size * self.config.accumulation
 
     def _set_learning_rates(self, factor: float) -> None:
         for group in self.optimizers.g.param_groups:
@@ -293,7 +312,7 @@ class _Trainer:
             group["lr"] = self.config.d_lr * factor
 
     def _share_buffers(self) -> None:
-        """Give every process the first one's BatchNorm statistics: each has seen other photos, one is saved."""
+        """Give every process the first one's BatchNorm statistics, should other machines round otherwise."""
         if self.accelerator.num_processes > 1:
             for network in (self.generator, self.discriminator, self.ema.module):
                 for buffer in network.buffers():
@@ -397,12 +416,6 @@ class _Trainer:
             raise TrainingError(f"{self.folder}: its state does not fit its settings ({reason})") from error
 
     def _take_up(self, state: dict[str, Any]) -> dict[str, Any]:
-        mine = self.accelerator.process_index
-        if len(state["processes"]) != self.accelerator.num_processes:
-            raise TrainingError(
-                f"{self.folder}: was trained by {len(state['processes'])} processes and has to go on with as many, "
-                f"got {self.accelerator.num_processes}"
-            )
         self.steps_done, self.photos_seen = state["steps_done"], state["photos_seen"]
         self.best, self.measured = state["best"], state["measured"]
         for process in state["processes"]:
@@ -415,11 +428,20 @@ class _Trainer:
         if self.steps_done:
             load_optimizer(self.optimizers.g, state["g_optimizer"])
         load_optimizer(self.optimizers.d, state["d_optimizer"])
-        rng = state["processes"][mine]["rng"]
-        torch.set_rng_state(rng["cpu"])
-        if "cuda" in rng and self.device.type == "cuda":
-            torch.cuda.set_rng_state(rng["cuda"], self.device)
-        data: dict[str, Any] = state["processes"][mine]["data"]
+        return self._take_up_order(state["processes"])
+
+    def _take_up_order(self, processes: list[dict[str, Any]]) -> dict[str, Any]:
+        """Random state and photos of this process; new ones where other processes or workers were saved."""
+        positions = [len(process["data"]["positions"]) for process in processes]
+        if positions != [max(self.config.workers, 1)] * self.accelerator.num_processes:
+            own = random.Random(f"{self.config.seed} {self.steps_done} {self.accelerator.process_index}")
+            torch.manual_seed(own.getrandbits(63))
+            return next_epoch([process["data"] for process in processes], self.config)
+        mine = processes[self.accelerator.process_index]
+        torch.set_rng_state(mine["rng"]["cpu"])
+        if "cuda" in mine["rng"] and self.device.type == "cuda":
+            torch.cuda.set_rng_state(mine["rng"]["cuda"], self.device)
+        data: dict[str, Any] = mine["data"]
         return data
 
     def _begun_phases(self) -> Iterator[Phase]:

@@ -7,7 +7,7 @@ skipped.jsonl          the photos that cannot be trained on and why, if there ar
 events.out.tfevents.*  the same for TensorBoard, where that is installed
 samples/step-*.png     the same validation photos each time: gray, colored, true
 checkpoints/step-*     generators kept on the way, with --keep-every
-starts.jsonl           of each start and resume: the step, versions, the program's commit, threads
+starts.jsonl           of each start and resume: the step, versions, the program's commit, threads, processes
 last.safetensors       the newest generator: the moving average, ready for `colorize --model`
 best.safetensors       the best on the validation photos, of the newest phase that trained G
 generator.safetensors  as it was before the first adversarial step
@@ -20,7 +20,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,8 @@ STATE = "state.safetensors"
 SAMPLES = "samples"
 KEPT = "checkpoints"
 STARTS = "starts.jsonl"
+
+PHOTOS_PER_STEP = "photos_per_step"  # in a line of STARTS
 
 
 def check_unused(folder: Path) -> None:
@@ -126,6 +128,14 @@ def write_start(folder: Path, start: Mapping[str, Any]) -> None:
     """
     with (folder / STARTS).open("a", encoding="utf-8") as file:
         file.write(json.dumps(start) + "\n")
+
+
+def processes_with_batches_of_their_own(folder: Path) -> int:
+    """How many processes trained in `folder` when `batch_size` was that of each of them; 1 for every other run."""
+    with suppress(OSError):
+        start = json.loads((folder / STARTS).read_text(encoding="utf-8").splitlines()[-1])
+        return 1 if PHOTOS_PER_STEP in start else int(start["processes"])
+    return 1
 
 
 def check_data(folder: Path, data: dict[str, Any]) -> None:

@@ -114,12 +114,13 @@ def _consistency(context: TermContext) -> LossFunction:
         plain = torch.arange(len(batch.l), device=batch.l.device)
         if batch.hints is not None:
             plain = plain[batch.hints[:, 2].flatten(1).sum(dim=1) == 0]
+        some = len(plain) > 0
+        if not some:  # G is asked all the same: its BatchNorm waits for every process
+            plain = torch.zeros(1, dtype=torch.long, device=batch.l.device)
         plain = plain[: max(1, len(batch.l) // _CONSISTENT_PART)]
-        if not len(plain):
-            return output.ab.sum() * 0
         change = CHANGES[int(torch.randint(len(CHANGES), ()))]
         changed: Tensor = generator(change.of_l(batch.l[plain]))  # (B', 2, H', W')
-        return (changed - change.of_ab(output.ab[plain])).abs().mean()
+        return (changed - change.of_ab(output.ab[plain])).abs().mean() * some
 
     return loss
 

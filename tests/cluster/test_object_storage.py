@@ -12,10 +12,8 @@ import pytest
 
 pytest.importorskip("pyarrow", reason="needs the extra ray")
 pytest.importorskip("s3fs", reason="no s3fs: pip install s3fs")
-pytest.importorskip("moto.server", reason="no S3 server: pip install 'moto[server]'")
 
 import fsspec.config
-from moto.server import ThreadedMotoServer
 
 from colorize.cluster.inventory import CHECK, DONE, NEW, keep, take_inventory
 from colorize.cluster.storage import Storage
@@ -25,20 +23,11 @@ from colorize.options import ColorizeOptions
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:(botocore|moto|werkzeug)")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
+def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "any")
-    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": server, "use_listings_cache": False})
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": s3_server, "use_listings_cache": False})
     storage = Storage("s3://scans/archive")
     storage.files.mkdir("scans")
     yield storage

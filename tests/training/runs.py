@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +16,7 @@ from torch import Tensor
 
 from colorize.models.tensorfile import read_tensors
 
+ROOT = Path(__file__).parents[2]
 SMALL = [
     *("--architecture", "unet", "--generator-settings", '{"ngf": 2, "depth": 4}', "--ndf", "2", "--n-layers", "1"),
     *("--size", "16", "--min-side", "16", "--batch-size", "2", "--workers", "0", "--holdout", "5"),
@@ -34,3 +40,31 @@ def log(run: Path) -> list[dict[str, Any]]:
 def same(one: Path, other: Path) -> bool:
     mine, theirs = weights(one), weights(other)
     return mine.keys() == theirs.keys() and all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+def free_port() -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def train_together(processes: int, program: str, options: Sequence[str]) -> tuple[list[int], list[str]]:
+    """What `accelerate launch` starts: processes that find each other by variables of the environment.
+
+    Returns:
+        Of each, its exit status and what it says on stderr.
+    """
+    common = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    common["OMP_NUM_THREADS"] = "1"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", program, *options],
+            cwd=ROOT,
+            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(processes)
+    ]
+    told = [process.communicate(timeout=240)[1] for process in started]
+    return [process.returncode for process in started], told

@@ -20,11 +20,13 @@ from colorize.training.data import (
     PhotoBatches,
     RawPhoto,
     Sources,
+    _read_share,
     box_side,
     decode,
     find_sources,
     is_held_out,
     kept_shares,
+    next_epoch,
     read_unit,
     validation_photos,
 )
@@ -122,13 +124,50 @@ def test_a_source_is_what_stands_before_the_number_or_the_folder(tmp_path: Path)
 def test_processes_and_workers_share_the_photos_without_overlap(tmp_path: Path) -> None:
     contents = {f"{i}.png": encoded(color_photo(i)) for i in range(16)}
     sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
-    settings = config(batch_size=1, zoom=1.0, workers=0)
+    settings = config(batch_size=4, zoom=1.0, workers=0)
     seen = []
     for rank in range(4):
         stream = batches(sources, settings, rank=rank, world=4)
-        seen.append(fingerprints([next(stream) for _ in range(4)]))  # a quarter of an epoch each
+        parts = [next(stream) for _ in range(4)]  # a quarter of an epoch each
+        assert [len(part) for part in parts] == [1] * 4  # and of each batch
+        seen.append(fingerprints(parts))
     together = [each for one in seen for each in one]
     assert len(set(together)) == 16
+
+
+@pytest.mark.parametrize("shares", [1, 2, 3, 4, 7, 16, 40])
+def test_every_photo_is_in_one_share_and_all_shares_are_alike(shares: int, tmp_path: Path) -> None:
+    shards = [
+        write_shard(tmp_path / f"{i}.tar", {f"{i}-{k}.png": b"" for k in range(50)}) for i in range(5)
+    ]  # fewer and more than there are shares
+    parts = [[raw.key for raw in _read_share(shards, share, shares)] for share in range(shares)]
+    together = [name for part in parts for name in part]
+    assert sorted(together) == sorted(f"{i}-{k}.png" for i in range(5) for k in range(50))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 3
+    if shares == 2:
+        assert [name for name in parts[0] if name[0] in "01"] == [f"{i}-{k}.png" for i in (0, 1) for k in range(50)]
+
+
+def test_files_are_dealt_into_units_of_the_same_size() -> None:
+    units = Sources((), tuple(Path(f"{i:03}.jpg") for i in range(70))).units()
+    assert [len(unit) for unit in units if isinstance(unit, tuple)] == [35, 35]
+    assert Sources((), ()).units() == []
+
+
+def test_another_number_of_processes_goes_on_with_a_new_epoch_of_every_photo_once(tmp_path: Path) -> None:
+    contents = {f"{i}.png": encoded(color_photo(i)) for i in range(16)}
+    sources = find_sources([write_shard(tmp_path / "a.tar", contents)])
+    settings = config(batch_size=4, zoom=1.0)
+    before = [batches(sources, settings, rank=rank, world=2) for rank in range(2)]
+    for stream in before:
+        list(islice(stream, 2))
+    state = next_epoch([stream.state() for stream in before], settings)
+    seen = []
+    for rank in range(4):
+        stream = batches(sources, settings, rank=rank, world=4, state=state)
+        seen += fingerprints(list(islice(stream, 4)))
+        assert stream.state()["positions"] == [[1, 4]]
+    assert len(set(seen)) == 16
 
 
 def test_held_out_photos_are_never_trained_on_and_are_what_is_measured_on(tmp_path: Path) -> None:

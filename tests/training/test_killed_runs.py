@@ -5,37 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from colorize.models.weights import load_generator
 from colorize.training.cli import main
-from tests.training.runs import SHORTEST, SMALL, STEPS, log, same
+from tests.training.runs import SHORTEST, SMALL, STEPS, log, same, train_together
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.process
-
-
-def train_by_two(program: str, options: Sequence[str], port: str) -> tuple[list[int], list[str]]:
-    """The exit statuses of two processes that train together, and what they say on stderr."""
-    common = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", program, *options],
-            cwd=ROOT,
-            env={**os.environ, **common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    told = [process.communicate(timeout=120)[1] for process in processes]
-    return [process.returncode for process in processes], told
 
 
 def test_a_killed_run_resumes_to_the_same_weights_as_an_uninterrupted_one(photo_folder: Path, tmp_path: Path) -> None:
@@ -98,9 +79,6 @@ def test_a_folder_that_another_process_trains_in_is_refused(
 
 @pytest.mark.slow
 def test_when_one_of_two_processes_is_killed_the_other_ends_with_one_line(shard: Path, tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     program = (
         "import os, signal; from colorize.training import cli, loop; update = loop._Trainer._update\n"
         "def mortal(self, phase):\n"
@@ -109,7 +87,7 @@ def test_when_one_of_two_processes_is_killed_the_other_ends_with_one_line(shard:
         "loop._Trainer._update = mortal; cli.run()"
     )
     options = [str(shard), "--folder", str(tmp_path / "run"), *SMALL, "--holdout", "4"]
-    codes, told = train_by_two(program, options, port)
+    codes, told = train_together(2, program, options)
     assert codes == [1, -signal.SIGKILL], told
     assert "Traceback" not in told[0]
     assert told[0].splitlines()[-1].startswith("train.py: process 0 of 2 lost another one")
@@ -119,9 +97,6 @@ def test_when_one_of_two_processes_is_killed_the_other_ends_with_one_line(shard:
 def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -> None:
     """What `accelerate launch` starts: processes that find each other by these variables, and exchange gradients."""
     run = tmp_path / "run"
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
 
     def launch(*extra: str, kill_at: int = 0) -> list[str]:
         """What each of two processes says on stderr; with `kill_at`, both are killed before the step after that one."""
@@ -133,7 +108,7 @@ def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -
             "loop._Trainer._update = mortal; cli.run()"
         )
         options = [str(shard), "--run", str(run), *SMALL, "--holdout", "4", *extra]
-        codes, told = train_by_two(program, options, port)
+        codes, told = train_together(2, program, options)
         expected = -signal.SIGKILL if kill_at else 0
         assert codes == [expected] * 2, told
         return told
@@ -144,7 +119,7 @@ def test_two_processes_train_one_model_and_resume(shard: Path, tmp_path: Path) -
     entries = log(run)
     assert entries[-1]["step"] == STEPS
     photos = [entry["photos_seen"] for entry in entries if entry["kind"] == "train"]
-    assert photos[-1] == 2 * 2 * (4 + 2 + 5 * 2)
+    assert photos[-1] == 2 * (4 + 2 + 5 * 2)  # as by one process
     whole = run.rename(tmp_path / "whole")
     launch(kill_at=8)
     assert load_generator(run / "last.safetensors")[1].training["steps"] == 6

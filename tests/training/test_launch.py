@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -49,3 +51,41 @@ def test_one_process_where_several_were_asked_for_is_refused(
     launch.check_world()
     with pytest.raises(ConfigError, match="1 of 2"):
         launch.check_all_there(1)
+
+
+@pytest.mark.parametrize(("batch_size", "processes", "each"), [(16, 1, 16), (16, 4, 4), (3, 3, 1)])
+def test_a_batch_is_shared_by_all_processes(batch_size: int, processes: int, each: int) -> None:
+    assert launch.share_of_batch(batch_size, processes) == each
+
+
+def test_a_batch_that_cannot_be_shared_evenly_is_refused_before_there_is_a_folder(
+    shard: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("accelerate.Accelerator.num_processes", 3)
+    monkeypatch.setattr(launch, "check_all_there", lambda processes: None)
+    assert cli.main([str(shard), "--run", str(tmp_path / "run"), *SMALL]) == 2
+    told = capfd.readouterr().err
+    assert told == (
+        "train.py: batch-size must be a multiple of the number of processes, 3, which share each batch, got 2\n"
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_whose_batches_were_of_each_process_says_what_is_the_same_now(
+    finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = shutil.copytree(finished, tmp_path / "run")
+    started = json.loads((run / "starts.jsonl").read_text())
+    assert started.pop("photos_per_step") == 2
+    (run / "starts.jsonl").write_text(json.dumps(started | {"processes": 2}) + "\n")
+    command = [str(shard), "--run", str(run), "--resume", "--adversarial-steps", "6"]
+    assert cli.main(command) == 2
+    told = capfd.readouterr().err
+    assert told == (
+        f"train.py: {run}: was begun with --batch-size 2 for each of 2 processes; by now it is that of all together: "
+        "expected --batch-size 4, which is the same\n"
+    )
+    assert cli.main([*command, "--batch-size", "4"]) == 0
+    assert json.loads((run / "config.json").read_text())["batch_size"] == 4
+    assert cli.main([*command, "--batch-size", "2"]) == 2  # from now on it is as of any other run
+    assert "--batch-size 2: the run began with 4" in capfd.readouterr().err
