@@ -109,7 +109,9 @@ def test_a_photo_out_of_a_pipe_goes_into_the_file_that_is_named(tmp_path: Path) 
     assert "stands for one photo: it does not go with" in two.stderr
 
 
-@pytest.mark.parametrize("module", ["signal", "colorize.cli", "typer", "colorize.cli.session", "numpy", "PIL.Image", "tifffile"])
+@pytest.mark.parametrize(
+    "module", ["signal", "colorize.cli", "typer", "colorize.cli.session", "numpy", "PIL.Image", "tifffile"]
+)
 def test_ctrl_c_while_the_program_starts_is_no_traceback(tmp_path: Path, module: str) -> None:
     gray(tmp_path / "a.png")
     code = INTERRUPTED_AT_IMPORT.format(module=module)
