@@ -128,9 +128,7 @@ def _of_tensor(tensor: TensorLike) -> Input:
     photos = [_of_array(each.transpose(1, 2, 0), described) for each in arrays]
 
     def like(results: Sequence[Photo]) -> Any:
-        return tensor.new_tensor(
-            np.stack([_array(each, arrays.dtype) for each in results]).transpose(0, 3, 1, 2)
-        )
+        return tensor.new_tensor(np.stack([_array(each, arrays.dtype) for each in results]).transpose(0, 3, 1, 2))
 
     return Input(photos, like)
 
