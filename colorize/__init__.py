@@ -6,8 +6,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
+# Not imported: until the command has seen to Ctrl-C, each millisecond counts. Type checkers know the name.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from colorize.coloring.album import Album
@@ -62,6 +62,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> object:
     """Import what is asked for when it is asked for: torch takes seconds, and many uses do without."""
+    import importlib
+
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_HOMES.get(name, "colorize.errors")), name)

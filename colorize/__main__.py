@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from contextlib import suppress
-from typing import NoReturn
+
+TYPE_CHECKING = False  # importing that of `typing` takes time in which Ctrl-C is a traceback
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 
 def run() -> NoReturn:
     """The command as a program: its exit status becomes the process's."""
+    try:
+        _let_interrupts_end_it()
+    except KeyboardInterrupt:  # while what that needs is imported
+        sys.exit(130)
     _open_closed_streams()
-    # Until there is something to finish or to tell, Ctrl-C ends the process as the system does: no traceback out of
-    # somebody's import. `command.py` turns it into `KeyboardInterrupt` when all is imported.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
     from colorize.cli import main
 
     status = main()
@@ -26,11 +28,25 @@ def run() -> NoReturn:
     sys.exit(status)
 
 
+def _let_interrupts_end_it() -> None:
+    """Until there is something to finish or to tell, Ctrl-C ends the process as the system does.
+
+    So there is no traceback out of somebody's import. `command.py` turns it into `KeyboardInterrupt` when all is
+    imported.
+    """
+    import signal
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _open_closed_streams() -> None:
     """Put nothing in the place of standard streams that the caller has closed, such as with `>&-`.
 
     Otherwise the first file that is opened would get the number of a standard stream, and what is printed.
     """
+    from contextlib import suppress
+
     for number in range(3):
         try:
             os.fstat(number)

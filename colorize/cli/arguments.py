@@ -118,8 +118,8 @@ class Arguments:
             "-o",
             "--output",
             metavar="PATH",
-            help="Folder for the results; of one photo also the result itself, by the suffix of a format. "
-            "Without it: NAME-color.EXT beside each photo.",
+            help="Folder for the results; of one photo also the result itself, by the suffix of a format, or - for "
+            "standard output. Without it: NAME-color.EXT beside each photo.",
         ),
     ] = None
     files_from: Annotated[
@@ -353,8 +353,14 @@ class Arguments:
 
     @property
     def stream(self) -> str | None:
-        """The path, if any, that one photo is read from as it comes: standard input, a pipe, a device."""
-        return next(filter(_is_stream, self.named), None)
+        """The path, if any, of one photo that comes or goes as a stream: standard input, a pipe, a device; any with
+        `-o -`."""
+        return next((path for path in self.named if self.goes_to_stdout or _is_stream(path)), None)
+
+    @property
+    def goes_to_stdout(self) -> bool:
+        """Whether the result is asked for on standard output."""
+        return self.output == STREAM and self._is_given("output")
 
     @property
     def is_one_photo(self) -> bool:
@@ -484,10 +490,13 @@ class Arguments:
     def _check_stream(self, given: dict[str, bool]) -> None:
         if len(self.named) > 1 or list(self._not_for_streams(given)):
             others = " ".join(self._not_for_streams(given)) or "another one"
-            raise ConfigError(f"{self.stream} stands for one photo: it does not go with {others}")
+            what = f"-o {STREAM}" if self.goes_to_stdout else self.stream
+            raise ConfigError(f"{what} stands for one photo: it does not go with {others}")
 
     def _not_for_streams(self, given: dict[str, bool]) -> Iterator[str]:
         suited = {*_REFERENCES, *_OF_ONE_PHOTO, *(("--output", "--overwrite") if self.stream_target else ())}
+        if self.goes_to_stdout:
+            suited.add("--output")
         yield from (option for option, wanted in given.items() if wanted and option not in suited)
         yield from (path for path in self.named if path != self.stream)
 

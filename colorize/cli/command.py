@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variable = getattr(getattr(error, "param", None), "envvar", None)
         is_set = bool(variable) and variable in os.environ
         source = f", from the environment or the command line ({variable})" if is_set else ""
-        print_status(f"{format_message()}{source} (see colorize --help)")
+        print_status(f"{format_message().rstrip('.')}{source} (see colorize --help)")
         return MISUSED
     return status if isinstance(status, int) else OK
 
@@ -102,6 +102,8 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
     keep_freed_memory()
     print_log(arguments.verbose)
     if is_film:
+        if arguments.goes_to_stdout:
+            raise ConfigError("-o -: expected a folder for the results of films")
         frames = read_frames(arguments.hints, arguments.reference or ())
         jobs = plan_films(arguments.named, _output(arguments))
         if frames and len(jobs) != 1:
@@ -213,7 +215,12 @@ def _load(arguments: Arguments, conditions: Conditions) -> Colorizer:
     from colorize.coloring.album import Album
     from colorize.coloring.colorizer import Colorizer
 
-    colorizer = Colorizer.load(arguments.model, arguments.device, arguments.engine)
+    try:
+        colorizer = Colorizer.load(arguments.model, arguments.device, arguments.engine)
+    except ImportError as error:  # what ONNX Runtime makes of a Ctrl-C while it is imported
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            raise error.__cause__ from None
+        raise
     if arguments.variants and not colorizer.has_variants:
         raise ConfigError("--variants: this model knows one coloring only")
     colorizer.check_can([conditions])

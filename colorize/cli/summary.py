@@ -44,11 +44,11 @@ class Summary:
         """Count a result."""
         (self._variants if entry.is_variant else self._counts)[entry.outcome] += 1
         self.disk_full |= entry.disk_full
-        if entry.outcome is not Outcome.DONE:
+        if entry.outcome is not Outcome.DONE or entry.is_variant:  # of which the same is true
             return
         self._dropped_metadata.update(entry.dropped_metadata)
-        self._again += entry.again and not entry.is_variant
-        self._in_color += entry.original is Original.COLORED and not entry.is_variant
+        self._again += entry.again
+        self._in_color += entry.original is Original.COLORED
         suffix = splitext(entry.target)[1]
         if entry.only_read and splitext(entry.source)[1] != suffix and not self._options.format:
             self._sources_of[suffix][entry.only_read] += 1
@@ -82,9 +82,14 @@ class Summary:
         return f"interrupted, {self.done} colorized; {further}"
 
     def _counted(self) -> str:
-        text = ", ".join(f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome])
+        counts = [f"{self._counts[outcome]} {outcome.value}" for outcome in Outcome if self._counts[outcome]]
         if variants := self._variants[Outcome.DONE]:
-            text += f"{' with' if text else ''} {variants} variant{'s' if variants > 1 else ''}"
+            of_them = f"{variants} variant{'s' if variants > 1 else ''}"
+            if self.done:
+                counts[0] += f" with {of_them}"
+            else:
+                counts.insert(0, f"{of_them} {Outcome.DONE.value}")
+        text = ", ".join(counts)
         if self.done > 1:
             rate = self.done / max(time.monotonic() - self._began, 1e-3)
             decimals = 0 if rate >= 10 else 1 if rate >= 1 else 2

@@ -23,7 +23,7 @@ from colorize.coloring.conditions import NO_CONDITIONS, Conditions, References
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.choice import open_engine
 from colorize.coloring.hints import Hints
-from colorize.coloring.inputs import FileLike, Input, PhotoLike, TensorT, take, take_one
+from colorize.coloring.inputs import FileLike, Input, PhotoLike, TensorT, take, take_one, take_path, take_several
 from colorize.coloring.looks import develop
 from colorize.coloring.painting import paint
 from colorize.coloring.prediction import FeatureMemory, View, predict, stack, view
@@ -82,11 +82,12 @@ class Colorizer:
 
         Raises:
             WeightsError: the file is not a model.
-            ConfigError: the device or the engine is not there.
+            ConfigError: the device or the engine is not there, or the model is no path.
         """
         if model is None and not SHIPPED_MODEL.is_file():
             raise WeightsError(f"{SHIPPED_MODEL}: the model that comes with the program is missing; install it again")
-        loaded = cls(*open_engine(SHIPPED_MODEL if model is None else Path(model), engine, device))
+        file = SHIPPED_MODEL if model is None else take_path("model", model)
+        loaded = cls(*open_engine(file, engine, device))
         loaded._loaded = (None if model is None else os.path.abspath(model), device, engine)
         return loaded
 
@@ -225,10 +226,10 @@ class Colorizer:
             For each photo its result, or its error.
 
         Raises:
-            ConfigError: a value is outside its range.
+            ConfigError: a value is outside its range, or the images are not several.
         """
         check_whole("batch_size", batch_size, (1, 1024))
-        return self._map(iter(images), int(batch_size), ColorizeOptions(strength=strength, size=size))
+        return self._map(take_several(images), int(batch_size), ColorizeOptions(strength=strength, size=size))
 
     def _map(self, images: Iterator[PhotoLike], batch_size: int, options: ColorizeOptions) -> Iterator[Colored]:
         while batch := list(islice(images, batch_size)):
@@ -399,7 +400,7 @@ class Colorizer:
         """
         options = ColorizeOptions(strength=strength, look=look, size=size, format=format, quality=quality)
         conditions = Conditions(hints, reference, seed, regions)
-        target = Path(target)
+        source, target = take_path("source", source), take_path("target", target)
         if options.format is None:
             photo.writer(target)  # a wrong suffix is refused before the work
         self.check_can([conditions])

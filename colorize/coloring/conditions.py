@@ -43,7 +43,8 @@ class Conditions:
                 raise ConfigError(
                     f"a reference must be a PIL image, a list of them or an Album, got {type(image).__name__}"
                 )
-        for region in self.regions:
+        regions: object = self.regions
+        for region in regions if isinstance(regions, Sequence) else [regions]:
             if not isinstance(region, Region):
                 raise ConfigError(f"regions must be a list of Region, got {region!r}")
         seed: object = self.seed

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol, TypeGuard, TypeVar, cast
 
 import numpy as np
@@ -27,6 +28,8 @@ class TensorLike(Protocol):
 
     @property
     def shape(self) -> Any: ...
+    @property
+    def dtype(self) -> Any: ...
     def is_floating_point(self) -> bool: ...
     def detach(self) -> Any: ...
     def new_tensor(self, data: Any) -> Any: ...
@@ -61,7 +64,8 @@ def take(given: object) -> Input:
         has_alpha = given.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in given.info
         return Input([photo.to_photo(given)], lambda results: _image(results[0], has_alpha=has_alpha))
     if isinstance(given, np.ndarray):
-        return Input([_of_array(given)], lambda results: _array(results[0], given.dtype, given.shape[2:] == (4,)))
+        alpha = given[..., 3] if given.shape[2:] == (4,) else None
+        return Input([_of_array(given, _described(given))], lambda results: _array(results[0], given.dtype, alpha))
     if _is_tensor(given):
         return _of_tensor(given)
     file: str | os.PathLike[str] | IO[bytes]
@@ -71,8 +75,35 @@ def take(given: object) -> Input:
         file = cast("str | os.PathLike[str] | IO[bytes]", given)
     else:
         raise ConfigError(f"{_EXPECTED}; got {_described(given)}")
+    if isinstance(given, io.TextIOBase):
+        raise ConfigError(f"{_EXPECTED}; got a file opened as text")
     opened = photo.open(file)
     return Input([opened], lambda results: _image(results[0], has_alpha=opened.alpha is not None))
+
+
+def take_path(name: str, given: object) -> Path:
+    """Take a path.
+
+    Args:
+        name: what it is of, for the message.
+        given: the path.
+
+    Returns:
+        The path.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise ConfigError(f"{name} must be a path, got {_described(given)}")
+    return Path(given)
+
+
+def take_several(given: object) -> Iterator[PhotoLike]:
+    """One photo after the other. Raises `ConfigError` if it is one photo only, or nothing that holds several."""
+    if isinstance(given, str | bytes | os.PathLike) or not isinstance(given, Iterable):
+        raise ConfigError(f"images must be several photos, such as a list of them, got {_described(given)}")
+    return iter(given)
 
 
 def take_one(given: object) -> Photo:
@@ -89,31 +120,31 @@ def _is_tensor(given: object) -> TypeGuard[TensorLike]:
 
 def _of_tensor(tensor: TensorLike) -> Input:
     shape = tuple(tensor.shape)
+    described = f"a tensor {shape} of {str(tensor.dtype).removeprefix('torch.')}"
     if len(shape) != 4 or 0 in shape or shape[1] not in (1, 3):
-        raise ConfigError(f"{_EXPECTED}; got a tensor {shape}")
+        raise ConfigError(f"{_EXPECTED}; got {described}")
     values = tensor.detach().cpu()
     arrays = (values.float() if tensor.is_floating_point() else values).numpy()  # also of bfloat16
-    photos = [_of_array(each.transpose(1, 2, 0)) for each in arrays]
+    photos = [_of_array(each.transpose(1, 2, 0), described) for each in arrays]
 
     def like(results: Sequence[Photo]) -> Any:
-        return tensor.new_tensor(
-            np.stack([_array(each, arrays.dtype, False) for each in results]).transpose(0, 3, 1, 2)
-        )
+        return tensor.new_tensor(np.stack([_array(each, arrays.dtype) for each in results]).transpose(0, 3, 1, 2))
 
     return Input(photos, like)
 
 
-def _of_array(array: NDArray[Any]) -> Photo:
+def _of_array(array: NDArray[Any], described: str) -> Photo:
+    """The photo in an array; what was given is `described` in messages."""
     if array.ndim not in (2, 3) or 0 in array.shape or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)):
-        raise ConfigError(f"{_EXPECTED}; got {_described(array)}")
+        raise ConfigError(f"{_EXPECTED}; got {described}")
     if np.issubdtype(array.dtype, np.floating):
         if not (array.min() >= 0 and array.max() <= 1):  # also wrong for NaN
-            raise ConfigError(f"{_EXPECTED}; got {_described(array)} from {array.min():g} to {array.max():g}")
+            raise ConfigError(f"{_EXPECTED}; got {described} from {array.min():g} to {array.max():g}")
         levels = np.rint(array.astype(np.float32, copy=False) * np.float32(LAST_LEVEL_16)).astype(np.uint16)
-    elif array.dtype in (np.uint8, np.uint16):
-        levels = array
+    elif (native := array.dtype.newbyteorder("=")) in (np.uint8, np.uint16):
+        levels = array.astype(native, copy=False)
     else:
-        raise ConfigError(f"{_EXPECTED}; got {_described(array)}")
+        raise ConfigError(f"{_EXPECTED}; got {described}")
     alpha = np.ascontiguousarray(levels[..., 3]) if levels.shape[2:] == (4,) else None
     pixels = np.ascontiguousarray(
         levels[..., 0] if levels.shape[2:] == (1,) else levels[..., :3] if levels.ndim == 3 else levels
@@ -130,17 +161,14 @@ def _image(result: Photo, *, has_alpha: bool) -> Image.Image:
     return image
 
 
-def _array(result: Photo, dtype: np.dtype[Any], has_alpha: bool) -> NDArray[Any]:
-    """(H, W, 3) or (H, W, 4) of a type; the caller's own, to write into."""
-    levels = result.levels if dtype != np.uint8 else to_8_bit(result.levels)
-    if dtype != np.uint8:
-        levels = to_16_bit(levels)
-    if has_alpha and result.alpha is not None:
-        alpha = to_8_bit(result.alpha) if dtype == np.uint8 else to_16_bit(result.alpha)
-        levels = np.concatenate([levels, alpha[..., None]], axis=2)
-    if np.issubdtype(dtype, np.floating):
-        return (levels / np.float64(LAST_LEVEL_16)).astype(dtype)
-    return np.array(levels, dtype)
+def _array(result: Photo, dtype: np.dtype[Any], alpha: NDArray[Any] | None = None) -> NDArray[Any]:
+    """(H, W, 3) of a type, or (H, W, 4) with this alpha (H, W); the caller's own, to write into."""
+    levels = to_8_bit(result.levels) if dtype == np.uint8 else to_16_bit(result.levels)
+    array = np.empty((*levels.shape[:2], 3 if alpha is None else 4), dtype)
+    array[..., :3] = levels / np.float64(LAST_LEVEL_16) if np.issubdtype(dtype, np.floating) else levels
+    if alpha is not None:
+        array[..., 3] = alpha
+    return array
 
 
 def _described(given: object) -> str:

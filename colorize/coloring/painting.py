@@ -12,11 +12,11 @@ from PIL import Image
 from colorize import photo
 from colorize.color.lightness import Merger, to_levels
 from colorize.color.units import LAST_LEVEL, FloatArray, Levels
-from colorize.color.upsample import upsampler
+from colorize.color.upsample import halved, upsampler
 from colorize.photo import Photo
 
-_READ = 1 << 18  # pixels taken from the photo at once, in whole rows: fewer cost more calls, more need more memory
-_STRIP = 1 << 17  # and merged at once: what this takes fits into the processor's cache
+_STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
+_SHARED_FROM = 8  # times as large as what the network saw: from there on every 2 × 2 pixels share their a* and b*
 
 
 def paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Photo:
@@ -35,26 +35,25 @@ def paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Photo
 
 def _painted(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
     width, height = page.size
+    is_shared = min(height / ab.shape[1], width / ab.shape[2]) >= _SHARED_FROM
     merger = Merger(ab)
-    colors = upsampler(ab, np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
+    size = ((height + 1) // 2, (width + 1) // 2) if is_shared else (height, width)
+    colors = upsampler(ab, np.divide(small_levels, LAST_LEVEL, dtype=np.float32), *size)
     # In 8 bit four bytes a pixel, which is how Pillow itself keeps RGB.
     canvas: Levels = np.empty((height, width, 3), np.uint16) if page.is_deep else np.empty((height, width, 4), np.uint8)
     for rows, levels in _strips(page):
-        merger.merge(levels, colors.rows(levels, rows.start), canvas[rows])
+        chroma = colors.rows(halved(levels), rows.start // 2) if is_shared else colors.rows(levels, rows.start)
+        merger.merge(levels, chroma, canvas[rows])
         if page.readable:
             _leave_gray(canvas[rows], levels, rows.start, page.readable)
     return cast("NDArray[np.uint16]", canvas) if page.is_deep else _image_on(canvas)
 
 
 def _strips(page: Photo) -> Iterator[tuple[slice, Levels]]:
-    """The page from top to bottom: which rows, and their gray levels."""
+    """The page from top to bottom: which rows, an even number of them but for the last, and their gray levels."""
     width, _ = page.size
-    step = max(1, _STRIP // width)
-    for place, pixels in photo.strips(page.pixels, max(1, _READ // width // step * step)):
-        levels = to_levels(pixels)
-        for top in range(0, len(levels), step):
-            some = levels[top : top + step]
-            yield slice(place.start + top, place.start + top + len(some)), some
+    for rows, pixels in photo.strips(page.pixels, max(1, _STRIP // width // 2) * 2):
+        yield rows, to_levels(pixels)
 
 
 def _image_on(canvas: Levels) -> Image.Image:

@@ -142,6 +142,8 @@ def test_a_bad_photo_is_one_line_and_exit_1_and_the_rest_is_done(
         (["-", "{in}"], "- stands for one photo: it does not go with"),
         (["-", "-"], "- stands for one photo: it does not go with another one"),
         (["-", "--output", "{missing}"], "- stands for one photo: it does not go with --output"),
+        (["{in}/a.png", "{in}/sub/b.jpg", "-o", "-"], "-o - stands for one photo: it does not go with {in}/sub/b.jpg"),
+        (["film.mp4", "-o", "-"], "-o -: expected a folder for the results of films"),
         (["{in}", "--variants", "-1"], "variants must be a whole number from 0 to 99, got -1"),
         (["{in}", "--watch", "--variants", "2"], "--watch and --variants do not go together"),
         (["-", "--variants", "2"], "- stands for one photo: it does not go with --variants"),
@@ -174,7 +176,7 @@ def test_wrong_use_is_one_line_and_exit_2(
     stdout, stderr = capfd.readouterr()
     assert stdout == ""
     assert stderr.startswith("colorize: ")
-    assert told in stderr
+    assert told.replace("{in}", names["in"]) in stderr
     assert stderr.count("\n") == 1
     assert sorted(tmp_path.rglob("*")) == before
 
@@ -235,6 +237,31 @@ def test_a_report_that_cannot_be_written_costs_no_photo(
     told = "colorize: /dev/full: the report cannot be written (No space left on device)"
     assert stderr.splitlines()[0].startswith(told)
     assert len(stderr.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_variants_are_counted_as_such_and_not_as_photos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from colorize.coloring.colorizer import Colorizer
+
+    monkeypatch.setattr(command, "_load", lambda *_: Colorizer(TwoHalves()))
+    Image.new("LA", (12, 9), (100, 100)).save(tmp_path / "a.tga")
+    assert main([str(tmp_path / "a.tga"), "--format", "jpg"]) == 0
+    capfd.readouterr()
+    assert main([str(tmp_path), "--format", "jpg", "--variants", "2"]) == 0
+    assert capfd.readouterr().err == "colorize: 2 variants colorized, 1 already done\n"
+    assert main([str(tmp_path), "--format", "jpg", "--variants", "2", "--overwrite"]) == 0
+    assert capfd.readouterr().err.splitlines() == [
+        "colorize: 1 colorized with 2 variants",
+        "colorize: 1 written without transparency",
+    ]
+    (tmp_path / "result.jpg").write_bytes((tmp_path / "a.tga-color.jpg").read_bytes())
+    assert main([str(tmp_path), "--variants", "2"]) == 0
+    assert capfd.readouterr().err.splitlines() == [
+        "colorize: 1 colorized with 2 variants, 1 skipped because they are results themselves",
+        "colorize: 1 written as .png: TGA can only be read",
+    ]
 
 
 @pytest.mark.usefixtures("stand_in")
@@ -424,6 +451,20 @@ def test_a_photo_from_standard_input_goes_to_standard_output(
     with Image.open(io.BytesIO(stdout.bytes)) as image:
         assert (image.format, image.mode, image.size) == (result, "RGB", (12, 9))
     assert capsys.readouterr().err == told
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_result_of_a_file_goes_to_standard_output_where_that_is_asked_for(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(photos)
+    stdout = Stream()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    before = sorted(photos.rglob("*"))
+    assert main(["a.png", "-o", "-", "--format", "jpg"]) == 0
+    with Image.open(io.BytesIO(stdout.bytes)) as image:
+        assert (image.format, image.mode) == ("JPEG", "RGB")
+    assert sorted(photos.rglob("*")) == before
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")

@@ -121,4 +121,7 @@ def test_a_file_that_is_not_there_and_a_wrong_variable_are_one_line(
     )
     monkeypatch.setenv("COLORIZE_SIZE", "big")
     assert main(["a.png"]) == 2
-    assert "COLORIZE_SIZE" in capfd.readouterr().err
+    assert capfd.readouterr().err == (
+        "colorize: Invalid value for '--size': 'big' is not a valid int, from the environment or the command line "
+        "(COLORIZE_SIZE) (see colorize --help)\n"
+    )

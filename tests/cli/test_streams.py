@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,12 @@ __main__.run()
 
 # Sends itself Ctrl-C when a module begins to be imported.
 INTERRUPTED_AT_IMPORT = """
-import signal, sys
+import _signal, sys
 class Finder:
     def find_spec(self, name, *_):
         if name == {module!r}:
-            signal.raise_signal(signal.SIGINT)
+            _signal.raise_signal(_signal.SIGINT)
+sys.modules.pop("signal", None)
 sys.meta_path.insert(0, Finder())
 from colorize.__main__ import run
 run()
@@ -107,7 +109,9 @@ def test_a_photo_out_of_a_pipe_goes_into_the_file_that_is_named(tmp_path: Path) 
     assert "stands for one photo: it does not go with" in two.stderr
 
 
-@pytest.mark.parametrize("module", ["colorize.cli", "typer", "colorize.cli.session", "numpy", "PIL.Image", "tifffile"])
+@pytest.mark.parametrize(
+    "module", ["signal", "colorize.cli", "typer", "colorize.cli.session", "numpy", "PIL.Image", "tifffile"]
+)
 def test_ctrl_c_while_the_program_starts_is_no_traceback(tmp_path: Path, module: str) -> None:
     gray(tmp_path / "a.png")
     code = INTERRUPTED_AT_IMPORT.format(module=module)
@@ -115,6 +119,28 @@ def test_ctrl_c_while_the_program_starts_is_no_traceback(tmp_path: Path, module:
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode in (130, -signal.SIGINT), done.stderr
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="sees in /proc which library is loaded")
+def test_ctrl_c_while_a_library_of_cpp_is_imported_is_no_traceback(tmp_path: Path) -> None:
+    """Which turns `KeyboardInterrupt` into an `ImportError`."""
+    gray(tmp_path / "a.png")
+    words = [sys.executable, "-m", "colorize", str(tmp_path / "a.png")]
+    with subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr
+        while run.poll() is None and "onnxruntime_pybind" not in Path(f"/proc/{run.pid}/maps").read_text():
+            time.sleep(0.001)
+        time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        told = run.stderr.read()
+    assert "Traceback" not in told
+    assert (run.returncode, "interrupted" in told) == (130, True), told
+
+
+def test_nothing_that_takes_time_is_imported_before_ctrl_c_is_seen_to() -> None:
+    code = "import os, sys; before = set(sys.modules); import colorize.__main__; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert set(done.stdout.split()) == {"__future__", "colorize", "colorize.__main__"}
 
 
 @pytest.mark.usefixtures("stand_in")

@@ -34,10 +34,10 @@ def expected(colorizer: Colorizer) -> NDArray[np.uint8]:
     return np.asarray(colorizer(Image.fromarray(LEVELS)))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "f2", "f4", "f8"])
 @pytest.mark.parametrize("channels", [None, 1, 3, 4])
-def test_an_array_gives_an_array_of_its_type(colorizer: Colorizer, dtype: Any, channels: int | None) -> None:
-    scale = {np.uint8: 1, np.uint16: 257}.get(dtype, 1 / 255)
+def test_an_array_gives_an_array_of_its_type(colorizer: Colorizer, dtype: str, channels: int | None) -> None:
+    scale = {"u1": 1, "u2": 257, ">u2": 257}.get(dtype, 1 / 255)
     array = (LEVELS.astype(np.float64) * scale).astype(dtype)
     if channels is not None:
         array = np.repeat(array[..., None], channels, axis=2)
@@ -48,7 +48,7 @@ def test_an_array_gives_an_array_of_its_type(colorizer: Colorizer, dtype: Any, c
     result[0, 0, 0] += 0  # the caller's own
     np.testing.assert_array_equal(array, before)
     if channels == 4:
-        np.testing.assert_allclose(result[..., 3].astype(float), before[..., 3].astype(float), atol=2e-3)
+        np.testing.assert_array_equal(result[..., 3], before[..., 3])
     levels = result[..., :3].astype(np.float64) / scale
     np.testing.assert_allclose(levels, expected(colorizer), atol=1.0)
 
@@ -117,8 +117,11 @@ def test_whole_numbers_up_to_255_are_levels_and_not_black(colorizer: Colorizer) 
         (np.zeros((4, 4, 2)), r"got an array \(4, 4, 2\) of float64"),
         (LEVELS.astype(float), r"got an array \(24, 40\) of float64 from 0 to 255"),
         (np.full((4, 4), np.nan), r"got an array \(4, 4\) of float64 from nan to nan"),
-        (torch.zeros(3, 4), r"got a tensor \(3, 4\)"),
-        (torch.zeros(1, 2, 4, 4), r"got a tensor \(1, 2, 4, 4\)"),
+        (torch.zeros(3, 4), r"got a tensor \(3, 4\) of float32"),
+        (torch.zeros(1, 2, 4, 4), r"got a tensor \(1, 2, 4, 4\) of float32"),
+        (torch.full((1, 1, 4, 4), 3.0), r"got a tensor \(1, 1, 4, 4\) of float32 from 3 to 3"),
+        (torch.zeros(1, 1, 4, 4, dtype=torch.int64), r"got a tensor \(1, 1, 4, 4\) of int64"),
+        (io.StringIO(), "got a file opened as text"),
     ],
 )
 def test_what_is_no_photo_is_told_with_what_came(colorizer: Colorizer, given: Any, told: str) -> None:
@@ -139,6 +142,7 @@ def test_a_file_that_is_no_photo_is_told(colorizer: Colorizer, given: Any) -> No
         ({"hints": "red"}, "hints must be a list of Hint, or an image with alpha, got 'red'"),
         ({"hints": [(1, 2, "red")]}, r"hints must be a list of Hint, .* got \(1, 2, 'red'\)"),
         ({"reference": "photo.jpg"}, "a reference must be a PIL image, a list of them or an Album, got str"),
+        ({"regions": 5}, "regions must be a list of Region, got 5"),
         ({"seed": -1}, "a seed must be a whole number from 0 up, got -1"),
         ({"seed": 1.5}, "a seed must be a whole number from 0 up, got 1.5"),
         ({"seed": True}, "a seed must be a whole number from 0 up, got True"),
@@ -147,6 +151,18 @@ def test_a_file_that_is_no_photo_is_told(colorizer: Colorizer, given: Any) -> No
 def test_what_is_no_condition_is_told(conditions: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
         Conditions(**conditions)
+
+
+def test_what_is_no_path_and_not_several_photos_is_told(colorizer: Colorizer) -> None:
+    for source, target in ((5, "a.png"), ("a.png", 5)):
+        with pytest.raises(ConfigError, match="must be a path, got int"):
+            colorizer.colorize_file(source, target)  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match="model must be a path, got int"):
+        Colorizer.load(5)  # type: ignore[arg-type]
+    several = "images must be several photos, such as a list of them, got"
+    for one, told in (("a.png", "str"), (Image.new("L", (3, 3)), "Image"), (5, "int")):
+        with pytest.raises(ConfigError, match=f"{several} {told}"):
+            colorizer.map(one)  # type: ignore[arg-type]
 
 
 def test_wrong_numbers_of_variants_and_places_are_told() -> None:
