@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed.run import get_args_parser
 
 from colorize.models.encoders import ENCODERS
 from colorize.models.patchgan import DISCRIMINATORS
@@ -81,7 +82,11 @@ def test_every_option_and_file_that_the_page_on_training_names_exists(capsys: py
     with pytest.raises(SystemExit):
         shards.main(["--help"])
     known |= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
-    known |= {"--nproc-per-node", "--num_processes"}  # of torchrun and accelerate
+    known |= {name for action in get_args_parser()._actions for name in action.option_strings}  # of torchrun
+    known |= set(
+        re.findall(r'"(--[a-z-]+)"', (DOCS.parent / "benchmarks" / "processes.py").read_text(encoding="utf-8"))
+    )
+    known |= {"--num_processes", "--strict"}  # of accelerate and kubernetes-validate
     named = set(re.findall(r"--[a-z][a-z0-9_-]+", TRAINING + EXTEND))
     assert named <= known, named - known
     for term in TERMS:
