@@ -402,7 +402,7 @@ class Arguments:
             shadows=_tone("--shadows", self.shadows),
             lights=_tone("--lights", self.lights),
             size=self.size,
-            format=self.format,
+            format=self.format if self._is_given("format") or not self._names_a_format else None,
             quality=self.quality,
             variants=self.variants,
             overwrite=self.overwrite,
@@ -482,6 +482,13 @@ class Arguments:
             "--skip-color": options.skip_color and self._is_given("skip_color"),
             "--output": self.output is not None and self._is_given("output"),
         }
+
+    @property
+    def _names_a_format(self) -> bool:
+        """Whether `-o` names a result whose suffix says its format."""
+        name = self.output or ""
+        is_folder = os.path.isdir(name) or name.endswith(("/", os.sep))
+        return not is_folder and Path(name).suffix.lower().removeprefix(".") in FORMATS
 
     def _is_given(self, name: str) -> bool:
         """Whether a value is from the command line, and not a default of any kind."""

@@ -136,47 +136,25 @@ class Merger:
 
         Args:
             levels: gray (H, W), uint8 or uint16.
-            chroma: (2, H, W), as of `to_chroma`, or (2, ⌈H/2⌉, ⌈W/2⌉), of every 2 × 2 pixels; it is overwritten.
+            chroma: (2, H, W), as of `to_chroma`; it is overwritten.
             out: for sRGB, of the levels' type: (H, W, 4) of 8 bit, in one piece, (H, W, 3 or 4) of 16 bit. A fourth
                 channel has no meaning.
         """
         for each, low, high in zip(chroma, self._low, self._high, strict=True):
             np.clip(each, low, high, out=each)
         if levels.dtype == np.uint16:
-            chroma = _widened(chroma, levels.shape)
             a, b = (chroma.astype(np.float32) - np.float32(CHROMA_OF_GRAY)) * np.float32(1 / CHROMA_UNIT)
             out[:] = _merge(levels, a, b)[..., : out.shape[-1]]
             return
-        # The place in the table has 8 bits each of a*, b* and the level. Of one type: three times as fast as of two.
-        a, b = chroma
-        a >>= 8
-        b &= LAST_CHROMA - LAST_LEVEL
-        places = a.astype(np.int32)
-        places <<= 16
-        places |= b.astype(np.int32)
-        index = levels.astype(np.int32)
-        if places.shape == levels.shape:
-            index |= places
-        else:
-            wide = _twice_as_wide(places, levels.shape[1])
-            for some in (index[::2], index[1::2]):
-                some |= wide[: len(some)]
+        # The place in the table has 8 bits each of a*, b* and the level.
+        a_bytes, b_and_level = chroma
+        a_bytes >>= 8
+        b_and_level &= LAST_CHROMA - LAST_LEVEL
+        b_and_level |= levels.astype(np.uint16)  # of one type: three times as fast as of two
+        index = a_bytes.astype(np.int32)
+        index <<= 16
+        index |= b_and_level
         _look_up(index.reshape(-1), out.view(np.uint32).reshape(-1))
-
-
-def _widened(chroma: Chroma, shape: tuple[int, ...]) -> Chroma:
-    """Chroma (2, H, W) of chroma that every 2 × 2 pixels share, or that has this shape (H, W) already."""
-    if chroma.shape[1:] == shape:
-        return chroma
-    return chroma.repeat(2, axis=1).repeat(2, axis=2)[:, : shape[0], : shape[1]]
-
-
-def _twice_as_wide(places: NDArray[np.int32], width: int) -> NDArray[np.int32]:
-    """(h, W) of (h, ⌈W/2⌉)."""
-    wide = np.empty((*places.shape, 2), np.int32)  # with `np.repeat` it takes longer
-    wide[..., 0] = places
-    wide[..., 1] = places
-    return wide.reshape(len(places), -1)[:, :width]
 
 
 def _look_up(index: NDArray[np.int32], colors: NDArray[np.uint32]) -> None:

@@ -82,21 +82,6 @@ def _lines(ab: FloatArray, levels: FloatArray) -> FloatArray:
     return fields
 
 
-def halved(levels: Levels) -> NDArray[np.uint8]:
-    """Gray levels (⌈H/2⌉, ⌈W/2⌉) of 8 bit: the mean of every 2 × 2 of (H, W), the border continued."""
-    eight_bit = levels if levels.dtype == np.uint8 else (levels >> 8).astype(np.uint8)
-    height, width = levels.shape
-    if height % 2 or width % 2:
-        eight_bit = np.pad(eight_bit, ((0, height % 2), (0, width % 2)), mode="edge")
-    pairs = eight_bit.view(np.uint16)  # two pixels each, worked on at once
-    sums = pairs & LAST_LEVEL
-    sums += pairs >> 8
-    means = sums[::2] + sums[1::2]
-    means += 2
-    means >>= 2
-    return means.astype(np.uint8)
-
-
 class _Resized:
     """For a photo that is no larger than what the network saw."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -12,11 +11,10 @@ from PIL import Image
 from colorize import photo
 from colorize.color.lightness import Merger, to_levels
 from colorize.color.units import LAST_LEVEL, FloatArray, Levels
-from colorize.color.upsample import halved, upsampler
+from colorize.color.upsample import upsampler
 from colorize.photo import Photo
 
-_STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more need more memory
-_SHARED_FROM = 8  # times as large as what the network saw: from there on every 2 × 2 pixels share their a* and b*
+_STRIP = 1 << 18  # pixels merged at once, in whole rows: fewer cost more calls, more do not fit into the cache
 
 
 def paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Photo:
@@ -35,25 +33,16 @@ def paint(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Photo
 
 def _painted(page: Photo, small_levels: NDArray[np.uint8], ab: FloatArray) -> Image.Image | NDArray[np.uint16]:
     width, height = page.size
-    is_shared = min(height / ab.shape[1], width / ab.shape[2]) >= _SHARED_FROM
     merger = Merger(ab)
-    size = ((height + 1) // 2, (width + 1) // 2) if is_shared else (height, width)
-    colors = upsampler(ab, np.divide(small_levels, LAST_LEVEL, dtype=np.float32), *size)
+    colors = upsampler(ab, np.divide(small_levels, LAST_LEVEL, dtype=np.float32), height, width)
     # In 8 bit four bytes a pixel, which is how Pillow itself keeps RGB.
     canvas: Levels = np.empty((height, width, 3), np.uint16) if page.is_deep else np.empty((height, width, 4), np.uint8)
-    for rows, levels in _strips(page):
-        chroma = colors.rows(halved(levels), rows.start // 2) if is_shared else colors.rows(levels, rows.start)
-        merger.merge(levels, chroma, canvas[rows])
+    for rows, pixels in photo.strips(page.pixels, max(1, _STRIP // width)):
+        levels = to_levels(pixels)
+        merger.merge(levels, colors.rows(levels, rows.start), canvas[rows])
         if page.readable:
             _leave_gray(canvas[rows], levels, rows.start, page.readable)
     return cast("NDArray[np.uint16]", canvas) if page.is_deep else _image_on(canvas)
-
-
-def _strips(page: Photo) -> Iterator[tuple[slice, Levels]]:
-    """The page from top to bottom: which rows, an even number of them but for the last, and their gray levels."""
-    width, _ = page.size
-    for rows, pixels in photo.strips(page.pixels, max(1, _STRIP // width // 2) * 2):
-        yield rows, to_levels(pixels)
 
 
 def _image_on(canvas: Levels) -> Image.Image:

@@ -109,7 +109,9 @@ def _checked_jpeg(content: bytes, name: str) -> bytes:
         raise PhotoError(f"{name}: a damaged photo (its EXIF claims more bytes than it has)")
     if scans > _SCANS:
         raise PhotoError(f"{name}: a damaged photo ({scans} scans, where about ten are usual)")
-    return content[:end] + bytes(_NOTHING) if frame in _SEQUENTIAL and scans == 1 and end is not None else content
+    if frame in _SEQUENTIAL and scans == 1 and end is not None:
+        return b"".join((memoryview(content)[:end], bytes(_NOTHING)))  # copied once
+    return content
 
 
 def _segments(content: bytes) -> Iterator[tuple[int, int, bytes]]:

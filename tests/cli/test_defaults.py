@@ -87,6 +87,10 @@ def test_defaults_that_do_not_suit_a_call_are_meant_for_others(here: Path, capfd
     assert main(["a.png", "--verify"]) == 1  # the stand-in does not keep the lightness
     assert main(["a.png", "--dry-run"]) == 0
     assert "do not go together" not in capfd.readouterr().err
+    (here / "colorize.toml").write_text('format = "png"\n')
+    assert main(["a.png", "-o", "named.jpg"]) == 0
+    with Image.open(here / "named.jpg") as image:
+        assert image.format == "JPEG"
     arguments = Arguments(
         ["-"], variants=2, skip_color=True, sources={"variants": "DEFAULT_MAP", "skip_color": "DEFAULT_MAP"}
     )

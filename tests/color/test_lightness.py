@@ -147,18 +147,3 @@ def test_colors_beyond_what_was_announced_are_taken_back() -> None:
     for ab, out in zip((strong, limit), colored, strict=True):
         merger.merge(levels, to_chroma(ab), out)
     assert (colored[0] == colored[1]).all()
-
-
-@pytest.mark.parametrize("shape", [(6, 8), (7, 9), (1, 1)])
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
-def test_chroma_that_four_pixels_share_is_the_chroma_of_each(shape: tuple[int, int], dtype: Any) -> None:
-    height, width = shape
-    levels = np.random.default_rng(4).integers(0, 256, shape).astype(dtype)
-    shared = to_chroma(colors(((height + 1) // 2, (width + 1) // 2), 0.3))
-    each = np.ascontiguousarray(shared.repeat(2, axis=1).repeat(2, axis=2)[:, :height, :width])
-    merger = Merger(np.array([[[-0.3, 0.3]], [[-0.3, 0.3]]], np.float32))
-    colored = [np.empty((*shape, 4), dtype) for _ in range(2)]
-    for chroma, out in zip((shared, each), colored, strict=True):
-        merger.merge(levels, chroma, out)
-    np.testing.assert_array_equal(colored[0], colored[1])
-    np.testing.assert_array_equal(to_levels(colored[0][..., :3]), levels)

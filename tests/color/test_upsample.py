@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from colorize.color.lightness import to_levels
 from colorize.color.units import AB_RANGE, CHROMA_OF_GRAY, CHROMA_UNIT, FloatArray, Levels, to_chroma
-from colorize.color.upsample import halved, upsampler
+from colorize.color.upsample import upsampler
 
 
 def photo(name: str) -> tuple[NDArray[np.uint8], FloatArray]:
@@ -110,9 +110,3 @@ def test_16_bit_get_the_same_colors_as_8() -> None:
     small, small_levels = shrunk(ab, (30, 40)), shrunk_levels(levels, (30, 40))
     deep = levels.astype(np.uint16) * 257
     np.testing.assert_array_equal(upsampled(small, small_levels, deep), upsampled(small, small_levels, levels))
-
-
-def test_halved_levels_are_means_of_four_with_the_border_continued() -> None:
-    levels = np.array([[0, 1, 255], [2, 3, 255], [10, 20, 30]], np.uint8)
-    assert halved(levels).tolist() == [[2, 255], [15, 30]]
-    assert halved(levels.astype(np.uint16) * 257).tolist() == [[2, 255], [15, 30]]
