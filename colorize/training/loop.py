@@ -346,9 +346,15 @@ class _Trainer:
 
     def _validate(self, phase: Phase) -> None:
         """Measure the averaged generator; keep it if it is the best of this phase."""
+        self.measured = measure(
+            self._averaged(),
+            self.validation.to(self.device),
+            hints=self.config.hints > 0,
+            process=self.accelerator.process_index,
+            processes=self.accelerator.num_processes,
+        )
         if not self.log:
             return
-        self.measured = measure(self._averaged(), self.validation.to(self.device), hints=self.config.hints > 0)
         score = phase.score(self.measured)
         self.log.scalars(self.steps_done, "validation", {"phase": phase.name, **self.measured, "score": score})
         self.report.line(

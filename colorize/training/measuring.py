@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 import torch
+from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -20,46 +23,65 @@ _DEAD = 1e-3  # standard deviation of a feature; one that is alive has about 1
 
 
 @torch.no_grad()
-def measure(generator: Generator, photos: Tensor, *, hints: bool = False) -> dict[str, float]:
+def measure(
+    generator: Generator, photos: Tensor, *, hints: bool = False, process: int = 0, processes: int = 1
+) -> dict[str, float]:
     """Compare a generator's colors with the true ones.
 
     Args:
-        generator: in evaluation mode.
-        photos: uint8 (N, 3, S, S).
+        generator: in evaluation mode; the same in every process.
+        photos: uint8 (N, 3, S, S), likewise.
         hints: whether to measure PSNR with ten true colors given at random places, too.
+        process: which one this is, from 0.
+        processes: how many there are; all have to call this. Each takes some of the photos, and all get what one would.
 
     Returns:
         l1 on ab; psnr on RGB, psnr_gray of no color at all, psnr_hints (dB); cf, cf_truth, delta_cf (colorfulness);
         histogram_a, histogram_b (intersections); dead, the share of the encoder's innermost features that say the same
         of all photos, where the generator has an encoder.
     """
-    totals: dict[str, list[Tensor]] = {name: [] for name in ("l1", "psnr", "psnr_gray", "cf", "cf_truth")}
-    totals |= {"psnr_hints": []} if hints else {}
     places = torch.Generator().manual_seed(0)
-    histograms: list[Tensor] = []
-    for part in photos.split(_BATCH):
+    mine: list[tuple[int, dict[str, Tensor]]] = []
+    for index, part in enumerate(photos.split(_BATCH)):
         truth = to_float(part, photos.device)
         l, ab = to_batch(truth)[:2]
-        fake_ab = predict(generator, l)
-        rgb = lab_to_rgb(l, fake_ab)
-        totals["l1"].append((fake_ab - ab).abs().mean(dim=(1, 2, 3)))
-        totals["psnr"].append(psnr(rgb, truth))
-        totals["psnr_gray"].append(psnr(lab_to_rgb(l, torch.zeros_like(ab)), truth))
-        totals["cf"].append(colorfulness(rgb))
-        totals["cf_truth"].append(colorfulness(truth))
-        histograms.append(torch.stack([ab_histograms(rgb), ab_histograms(truth)]))
-        if features := generator.encode(l):
-            totals.setdefault("dead", []).append(dead_share(features[-1]).view(1))
-        if hints:
-            given = ab.new_zeros(len(ab), HINT_CHANNELS, *ab.shape[2:])
-            for each, true in zip(given, ab, strict=True):
-                add_patches(each, true, [_HINT_SIDE] * _HINTS, places)
-            totals["psnr_hints"].append(psnr(lab_to_rgb(l, predict(generator, l, given)), truth))
-    result = {name: torch.cat(values).mean().item() for name, values in totals.items()}
+        given = _ten_hints(ab, places) if hints else None  # of the others' photos too: places are drawn in order
+        if index % processes == process:
+            mine.append((index, _values(generator, truth, l, ab, given)))
+    parts = [values for _, values in sorted(gather_object(mine), key=itemgetter(0))]
+    columns = {name: torch.cat([values[name] for values in parts]) for name in parts[0]}
+    predicted, true = columns.pop("histograms").sum(dim=0)
+    result = {name: values.mean().item() for name, values in columns.items()}
     result["delta_cf"] = abs(result["cf"] - result["cf_truth"])
-    predicted, true = torch.stack(histograms).sum(dim=0)
     a, b = histogram_intersection(predicted, true).tolist()
     return result | {"histogram_a": a, "histogram_b": b}
+
+
+def _ten_hints(ab: Tensor, places: torch.Generator) -> Tensor:
+    """Hints (B, 3, H, W) for `ab` (B, 2, H, W)."""
+    given = ab.new_zeros(len(ab), HINT_CHANNELS, *ab.shape[2:])
+    for each, true in zip(given, ab, strict=True):
+        add_patches(each, true, [_HINT_SIDE] * _HINTS, places)
+    return given
+
+
+def _values(generator: Generator, truth: Tensor, l: Tensor, ab: Tensor, given: Tensor | None) -> dict[str, Tensor]:
+    """What is measured of some photos, by name (B,) or (1, …), on the CPU."""
+    fake_ab = predict(generator, l)
+    rgb = lab_to_rgb(l, fake_ab)
+    values = {
+        "l1": (fake_ab - ab).abs().mean(dim=(1, 2, 3)),
+        "psnr": psnr(rgb, truth),
+        "psnr_gray": psnr(lab_to_rgb(l, torch.zeros_like(ab)), truth),
+        "cf": colorfulness(rgb),
+        "cf_truth": colorfulness(truth),
+        "histograms": torch.stack([ab_histograms(rgb), ab_histograms(truth)])[None],
+    }
+    if given is not None:
+        values["psnr_hints"] = psnr(lab_to_rgb(l, predict(generator, l, given)), truth)
+    if features := generator.encode(l):
+        values["dead"] = dead_share(features[-1]).view(1)
+    return {name: value.cpu() for name, value in values.items()}
 
 
 def dead_share(features: Tensor) -> Tensor:
