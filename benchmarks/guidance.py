@@ -8,8 +8,8 @@ true hints  with PHOTOS (folders, tar shards): what 1, 3 and 10 points with the 
 references  with PHOTOS: a photo colored like itself turned round, cropped and darkened; like that one of all other
             photos that is most alike; like any other: gain over no reference, the share of photos that lose more than
             .5 dB, and how much nearer the colors come to the reference's
-times       with --times: CPU time of an answer to one more hint at 2 megapixels, and of looking at a reference photo
-            and finding a photo in it at 256 px, both beside coloring alone
+times       with --times: CPU and elapsed time of an answer to one more hint at 2 megapixels, and of looking at a
+            reference photo and finding a photo in it at 256 px, both beside coloring alone
 frames      with --clips FILE…: the first frame of each shot colored like those 30, 45 and 60 frames on
 """
 
@@ -108,14 +108,15 @@ def times(colorizer: Colorizer) -> None:
         "256 px, no reference": lambda: colorizer(small),
         "256 px, reference": lambda: colorizer(small, reference=color.resize(small.size)),  # a new one each time
     }
-    spent: dict[str, list[float]] = {name: [] for name in parts}
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in parts}
     for _ in range(TURNS + 1):  # by turns; the first one warms up
         for name, part in parts.items():
-            start = time.process_time()
+            start = time.process_time(), time.perf_counter()
             part()
-            spent[name].append(time.process_time() - start)
+            spent[name].append((time.process_time() - start[0], time.perf_counter() - start[1]))
     for name, seconds in spent.items():
-        print(f"{name}: {1000 * np.median(seconds[1:]):.0f} ms CPU")
+        cpu, clock = 1000 * np.median(seconds[1:], axis=0)
+        print(f"{name}: {cpu:.0f} ms of CPU time, {clock:.0f} ms by the clock")
 
 
 def near(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.bool_]:
