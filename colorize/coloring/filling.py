@@ -15,11 +15,11 @@ from colorize.coloring.hints import ANYWHERE
 from colorize.coloring.likeness import describe_places, describe_things, from_cells, ramp, to_cells
 
 # How likely a pixel is meant by a hint, as the logit of a logistic regression.
-_BIAS = 3.0
+_BIAS = 4.3
 _SAME_THING, _SAME_PLACE = 7.9, 5.6  # per cosine of features with the hinted place
 _BEHIND_EDGES = -7.0  # per root of the lightness, in units of l, that changes on the way from the hint
 _FAR = 7.4  # per root of the distance in longer sides: a long way with few edges speaks for one large, even thing
-_OTHERWISE = -4.0  # per root of the distance, in ab, between the colors that the network gives without hints
+_OTHERWISE = -6.5  # per root of the distance, in ab, between the colors that the network gives without hints
 _RECOLORED = -6.0  # per distance, in ab, of the hint from the network's color there: small corrections reach farther
 _NOT_MEANT, _MEANT = 0.1, 0.7  # probability: from no effect to the full one
 
@@ -29,7 +29,9 @@ _FINE = 2  # px of the network on the grid on which pixels are judged
 _BLUR = 2  # of them, by which a place gets larger in going to that grid and back
 _ROUNDS = 12  # in which ways are found; each goes along all rows and columns
 _UNREACHED = 1e3
-_CONTEST = 1.5  # of several hints, the nearest wins: factor on nearness in the softmax over them
+# Of several hints each pixel takes a mixture, the logits of whose softmax are:
+_LIKER = 0.35  # per logit of being meant
+_NEARER = -3.0  # per distance, in longer sides
 _SAME_COLOR = 4 / 110  # in ab; hints of nearly one color are taken together
 _SOFT_END = 0.8  # of its reach, from which on a hint fades
 _MOST_COLORS = 64
@@ -58,16 +60,17 @@ def fill(
     shape = l.shape[0] // _FINE, l.shape[1] // _FINE
     said = _shrunk(hints, shape)
     judge = _Judge(_shrunk(plain, shape), to_cells(l, shape), things, places)
-    colors, meant, nearness, within = [], [], [], []
+    colors, meant, claims, within = [], [], [], []
     for pixels in _by_color(said):
         colors.append((said[:2, *pixels] / said[2, *pixels]).mean(axis=1))
-        nearness.append(judge.nearness(pixels, colors[-1]))
-        logit = nearness[-1] + _FAR * np.sqrt(_distance(shape, pixels))
+        nearness, distance = judge.nearness(pixels, colors[-1]), _distance(shape, pixels)
+        claims.append(_LIKER * nearness + _NEARER * distance)
+        logit = nearness + _FAR * np.sqrt(distance)
         likely = np.asarray(1 / (1 + np.exp(-logit)), np.float32)
         reach = said[3, *pixels] / said[2, *pixels] / _FINE - _BLUR
         within.append(_within(shape, pixels, reach.clip(min=_BLUR / 2)))
         meant.append(ramp(likely, _NOT_MEANT, _MEANT) * within[-1])
-    share = np.exp(_CONTEST * (np.stack(nearness) - np.max(nearness, axis=0))) * np.maximum(within, _OUT_OF_REACH)
+    share = np.exp(np.stack(claims) - np.max(claims, axis=0)) * np.maximum(within, _OUT_OF_REACH)
     wanted = np.einsum("nc,nhw->chw", np.stack(colors), share / share.sum(axis=0))
     how_far = from_cells(np.max(meant, axis=0), l.shape)
     kept = plain + (ab - plain) * how_far
