@@ -29,7 +29,9 @@ from colorize.video.chroma import Codes, ColorCode
 
 Packet: TypeAlias = "AnyPacket[Stream]"
 
-av.logging.set_level(av.logging.PANIC)  # what matters of FFmpeg's words comes as an exception
+# What matters of FFmpeg's words comes as an exception. At any level, PyAV takes Python's lock for each error that FFmpeg
+# logs: a decoder's thread then waits for whoever closes the decoder, and holds that lock, for ever.
+av.logging.set_level(None)
 
 # For `av.open`: titles that are no UTF-8 are handed on as the bytes they are. From 19 on PyAV does so by itself.
 ANY_TEXT: dict[str, Any] = {"metadata_errors": "surrogateescape"} if int(av.__version__.split(".")[0]) < 19 else {}
