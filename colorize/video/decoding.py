@@ -29,8 +29,8 @@ from colorize.video.chroma import Codes, ColorCode
 
 Packet: TypeAlias = "AnyPacket[Stream]"
 
-# What matters of FFmpeg's words comes as an exception. At any level, PyAV takes Python's lock for each error that FFmpeg
-# logs: a decoder's thread then waits for whoever closes the decoder, and holds that lock, for ever.
+# What matters of FFmpeg's words comes as an exception. At any level PyAV takes Python's lock for each error that FFmpeg
+# logs: a decoder's thread then waits for ever for whoever closes the decoder and holds that lock.
 av.logging.set_level(None)
 
 # For `av.open`: titles that are no UTF-8 are handed on as the bytes they are. From 19 on PyAV does so by itself.
