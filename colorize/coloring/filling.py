@@ -70,7 +70,8 @@ def fill(
         reach = said[3, *pixels] / said[2, *pixels] / _FINE - _BLUR
         within.append(_within(shape, pixels, reach.clip(min=_BLUR / 2)))
         meant.append(ramp(likely, _NOT_MEANT, _MEANT) * within[-1])
-    share = np.exp(np.stack(claims) - np.max(claims, axis=0)) * np.maximum(within, _OUT_OF_REACH)
+    claimed = np.stack(claims)
+    share = np.exp(claimed - claimed.max(axis=0)) * np.maximum(within, _OUT_OF_REACH)
     wanted = np.einsum("nc,nhw->chw", np.stack(colors), share / share.sum(axis=0))
     how_far = from_cells(np.max(meant, axis=0), l.shape)
     kept = plain + (ab - plain) * how_far
