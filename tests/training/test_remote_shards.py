@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("s3fs", reason="no s3fs: pip install s3fs")
 pytest.importorskip("aiohttp", reason="no aiohttp: pip install aiohttp")
 
 import fsspec
