@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,10 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from colorize.errors import ConfigError
+from colorize.models.coherence import Coherence
 from colorize.models.encoders import ENCODERS, STRIDES, build_encoder
 from colorize.models.generator import (
     Generator,
     GeneratorOutput,
+    GeneratorSettings,
     HintConv,
     check_head,
     draw_normal,
@@ -35,6 +37,7 @@ class ContextUNetSettings:
     attention: tuple[int, ...] = (2, 3)  # context blocks at strides 32 and 16
     refinement: tuple[int, ...] = (2, 2, 0)  # refine blocks at strides 8, 4, 2
     head: str = "ab+bins"  # ab, or ab+bins: the distribution of the possible colors beside it, at stride 8
+    coherence: int = 0  # how often colors are averaged over what looks alike
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -55,6 +58,8 @@ class ContextUNetSettings:
                 raise ConfigError(
                     f"context-unet: widths with attention must be multiples of {_HEAD_CHANNELS}, got {self.widths!r}"
                 )
+        if not is_whole(self.coherence, 0, 64):
+            raise ConfigError(f"context-unet: coherence must be a whole number from 0 to 64, got {self.coherence!r}")
         check_head("context-unet", self.head, ("ab", "ab+bins"))
 
 
@@ -88,6 +93,7 @@ class ContextUNet(Generator):
         self.fine = nn.Sequential(*(ContextBlock(widths[1]) for _ in range(fine)))
         if self.bins is not None:
             self.distribution = nn.Conv2d(widths[2], len(self.bins), 1)
+        self.coherence = Coherence(settings.coherence) if settings.coherence else None
         self.head = nn.Conv2d(widths[-1], 2, 3, 1, 1)
         assert self.head.bias is not None
         draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost gray
@@ -96,6 +102,11 @@ class ContextUNet(Generator):
     @property
     def stride(self) -> int:
         return 32
+
+    def can_start_from(self, given: GeneratorSettings) -> bool:
+        if isinstance(given, ContextUNetSettings):  # averaging has no weights
+            given = replace(given, coherence=self.settings.coherence)
+        return super().can_start_from(given)
 
     @property
     def has_features(self) -> bool:
@@ -124,11 +135,13 @@ class ContextUNet(Generator):
             if i == 0:
                 x = self.fine(x)  # (B, 256, H/16, W/16)
             decoded.append(x)
+        places = decoded[_COARSE]  # (B, C, H/8, W/8)
         ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
+        if self.coherence is not None:
+            ab = self.coherence(ab, places, l)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
         if not logits:
             return ab
-        places = decoded[_COARSE]  # (B, C, H/8, W/8)
         return GeneratorOutput(ab, self.distribution(places), tuple(features), places)
 
 
