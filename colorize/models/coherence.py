@@ -24,7 +24,10 @@ class Coherence(nn.Module):
     """
 
     def __init__(self, steps: int) -> None:
-        """Args: `steps`, how often colors are averaged."""
+        """
+        Args:
+            steps: how often colors are averaged.
+        """
         super().__init__()
         self.steps = steps
 
@@ -56,7 +59,7 @@ class Coherence(nn.Module):
         alike = F.normalize(places.flatten(2), dim=1) * _TEMPERATURE**-0.5  # (B, C, N)
         steps = (torch.arange(GRID, device=ab.device) + 0.5) / (GRID * _DISTANCE)
         rows, columns = steps.repeat_interleave(GRID), steps.repeat(GRID)
-        position = torch.stack([rows, columns]).expand(len(ab), -1, -1)
+        position = torch.stack([rows, columns]).expand(ab.shape[0], -1, -1)
         apart = torch.cat([l.flatten(2) / _LIGHTNESS, position, ab.flatten(2) / _COLOR], dim=1)  # (B, 5, N)
         # cosine / temperature − |difference|², of which |own|² is the same for a whole row.
         features = torch.cat([alike, apart * 2**0.5], dim=1)

@@ -25,7 +25,13 @@ from colorize.models.mobilenet import mobilenet_v2_features
 SMALL: dict[str, dict[str, Any]] = {
     "unet": {"ngf": 4, "depth": 4},
     "mobile-unet": {"widths": [8, 8, 8, 8]},
-    "context-unet": {"widths": [32, 32, 8, 8, 8], "attention": [1, 1], "refinement": [1, 1, 0], "head": "ab"},
+    "context-unet": {
+        "widths": [32, 32, 8, 8, 8],
+        "attention": [1, 1],
+        "refinement": [1, 1, 0],
+        "head": "ab",
+        "coherence": 2,
+    },
 }
 
 
