@@ -82,9 +82,9 @@ def colorize_film(
         What came of it.
 
     Raises:
-        FilmError: the source cannot be read or colored, or the target cannot be written or is there already, or was
-            begun from another source or with other settings.
-        ConfigError: the codec does not take the film's pictures, or the film or the model does not take the conditions.
+        FilmError: the source cannot be read or colored, or the codec does not take its pictures, or the target cannot
+            be written or is there already, or was begun from another source or with other settings.
+        ConfigError: the film or the model does not take the conditions.
     """
     source, target = Path(source), Path(target)
     check_target(str(target), target.suffix)
