@@ -18,10 +18,10 @@ after one minute of film and at the end is told (Linux only). With --kills, a fi
 seconds, is killed at so many random moments, gone on with, and compared with an unbroken run. With --codecs, the first
 frames of a film are colored and written with each codec. The photos are those of scikit-image.
 
-With --truth PHOTOS (folders, photos, tar shards), --photos of them become films of 40 frames with known motion: pans and
-a zoom, two of four with grain. Their colors are compared with those of the network on every frame: changes over one and
-four frames along the motion, shift of the histograms, chroma, and distance to the true colors, each as a share of frame
-by frame; `both ways` is the distance as a share of frame by frame with each frame's mirror image, as films are asked.
+With --truth PHOTOS (folders, photos, tar shards), --photos of them become films of 40 frames with known motion: pans
+and a zoom, two of four with grain. Their colors are compared with those of the network on every frame: changes over one
+and four frames along the motion, shift of the histograms, chroma, and distance to the true colors, each as a share of
+frame by frame. `both ways` is the distance as a share of that frame by frame with each frame's mirror image.
 """
 
 from __future__ import annotations

@@ -111,6 +111,25 @@ def test_what_flies_in_front_takes_no_colors_from_behind(engine: Engine) -> None
     assert error(steadied(frames, predictions)) <= error([predictions(each) for each in frames])
 
 
+def test_what_is_another_level_step_by_step_keeps_no_colors_of_before() -> None:
+    """A mouth that closes: a dark disc gets as light as what is around it. The network sees blue in the dark only."""
+    height, width, closed = 96, 128, 13
+    rows, columns = np.indices((height, width))
+    disc = np.hypot(rows - 48, columns - 64) < 8
+    skin = 150 + np.random.default_rng(0).integers(0, 12, (height, width))
+    frames = [(skin - disc * max(0, 130 - 10 * t)).astype(np.uint8) for t in range(30)]
+
+    def predict(levels: Gray) -> FloatArray:
+        dark = levels < 90
+        return np.stack([np.where(dark, -0.1, 0.3), np.where(dark, -0.3, 0.2)]).astype(np.float32)
+
+    marked = ((number, each, number == 0) for number, each in enumerate(frames))
+    for each in steady_colors(marked, predict):
+        if each.frame >= closed:
+            blue = (0.2 - each.ab[1, disc]) / 0.5  # 0 is none, 1 is as before
+            assert blue.mean() < 0.03
+
+
 def test_nothing_is_carried_across_a_cut(engine: Engine) -> None:
     before = [small(gray_of(each)) for each in shot(photo("coffee"), pan(1), 11)]
     after = [small(gray_of(each)) for each in shot(photo("astronaut"), pan(1), 18)]
