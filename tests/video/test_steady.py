@@ -24,7 +24,6 @@ from tests.video.steadiness import Compared, Predictions, compare, measure, smal
 pytestmark = pytest.mark.film
 
 COUNT = 40
-TRUTH_LEFT = 1.03  # TODO
 FILMS: dict[str, tuple[str, Place, float]] = {
     "pan": ("chelsea", pan(2, 0.7), 0),
     "zoom": ("astronaut", zoom(1.01, (280, 250)), 0),
@@ -73,26 +72,27 @@ def test_colors_change_a_quarter_as_much_from_frame_to_frame(
 
 @pytest.mark.slow
 def test_colors_change_a_third_as_much_over_four_frames(measured: dict[str, Compared]) -> None:
-    assert np.mean(ratios(measured, "fourth")) <= 1 / 3
-    assert max(ratios(measured, "fourth")) <= 0.4  # of the zoom, where the network itself drifts
+    assert max(ratios(measured, "fourth")) <= 1 / 3
 
 
 @pytest.mark.slow
 def test_colors_flicker_a_third_as_much_by_their_histograms(measured: dict[str, Compared]) -> None:
-    assert np.mean(ratios(measured, "flicker")) <= 1 / 3
+    assert max(ratios(measured, "flicker")) <= 1 / 3
 
 
 @pytest.mark.slow
 def test_colors_lose_no_chroma_and_no_truth(measured: dict[str, Compared]) -> None:
-    """The mean of all films is no further from the truth than frame by frame.
+    """On average, films are no further from the truth than the network on every frame, and no paler.
 
-    A single film may be: the mean of a photo's colors and those of its mirror image is truer for most photos, not for
-    all. What is left besides that is from steadying: against the same question, asked of every frame.
+    A single film may be, for two reasons. The mean of what the network says of a picture and of its mirror image is
+    truer for most pictures, but not for all: so steadying is measured against the same question, asked of every frame.
+    And the ten key frames are a sample of the forty, which may happen to be less true than the rest: by 1.3 % at most
+    in 24 films of other photos (`benchmarks/films.py --truth`). Without motion the first film would be 4 % off.
     """
     assert np.mean(ratios(measured, "chroma")) >= 0.95
-    assert min(ratios(measured, "chroma")) >= 0.93  # of the zoom
     assert np.mean(ratios(measured, "error")) <= 1
-    assert max(each.ours.error / each.both_ways.error for each in measured.values()) <= TRUTH_LEFT
+    assert max(each.ours.error / each.both_ways.error for each in measured.values()) <= 1.02
+    assert min(each.ours.chroma / each.both_ways.chroma for each in measured.values()) >= 0.95
 
 
 def test_what_flies_in_front_takes_no_colors_from_behind(engine: Engine) -> None:
