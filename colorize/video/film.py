@@ -21,10 +21,10 @@ from colorize.errors import FilmError
 from colorize.models.modelfile import fingerprint
 from colorize.options import REACH, ColorizeOptions, FilmOptions
 from colorize.system.files import atomic
-from colorize.video.cuts import WARM_UP, given_cuts, mark_cuts
+from colorize.video.cuts import TOLERANCE, WARM_UP, given_cuts, mark_cuts
 from colorize.video.decoding import Film, open_film
 from colorize.video.encoding import FilmWriter, PieceWriter, check_codec, check_target
-from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, Said, digest
+from colorize.video.guidance import NOTHING_SAID, FrameConditions, Said, digest
 from colorize.video.painter import FramePainter, Seen
 from colorize.video.segments import FilmWork, Place, identity_of, work_on
 from colorize.video.steady import ShotState, steady_colors

@@ -19,10 +19,11 @@ from colorize import photo
 from colorize.coloring.colorizer import Colorizer
 from colorize.errors import FilmError
 from colorize.options import ColorizeOptions, FilmOptions
+from colorize.video.cuts import TOLERANCE
 from colorize.video.decoding import Film, open_film
 from colorize.video.encoding import check_codec
 from colorize.video.film import Coloring, colorize_film
-from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, called
+from colorize.video.guidance import NOTHING_SAID, FrameConditions, called
 from colorize.video.survey import parts_of
 
 STILLS = 3  # of a shot

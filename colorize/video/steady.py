@@ -22,7 +22,7 @@ from colorize.coloring.regions import changed, laid_over
 from colorize.options import REACH, FilmOptions
 from colorize.video.drift import BANDS, Correction, Drift, Memory, corrected
 from colorize.video.guidance import Layer, Points, Said
-from colorize.video.motion import Motion, grid, motion_between, moved
+from colorize.video.motion import Motion, motion_between, moved, way_home
 
 _SETTLED = 48  # frames from which on drift is taken out: before, the mean holds colors, and the network may find better
 _OTHER_LEVEL = 24.0  # gray levels by which a place may differ from where its color is from, at a trust of 1/e
@@ -148,9 +148,7 @@ class _Key:
     @classmethod
     def at_home(cls, held: _Held[T], colors: FloatArray, weight: float = 1.0) -> _Key:
         """Of a frame, with colors (2, h, w) for it."""
-        height, width = held.levels.shape
-        way = np.concatenate([grid(height, width), np.ones((1, height, width), np.float32)])
-        return cls(np.concatenate([colors, held.relative[None]]), way, weight)
+        return cls(np.concatenate([colors, held.relative[None]]), way_home(*held.levels.shape), weight)
 
     def go_on(self, motion: Motion) -> None:
         """To the frame that `motion` leads away from, back to the one reached so far."""

@@ -154,7 +154,7 @@ class FilmService:
         yield now._replace(result=target)
 
     def _look(self, source: Path) -> tuple[tuple[int, int], Fraction | None, int]:
-        """Width and height, seconds, and about how many frames a film has. Raises `FilmError` if it is none to color."""
+        """Width and height, seconds, about how many frames. Raises `FilmError` if it cannot be colored."""
         from colorize.video.decoding import open_film
         from colorize.video.encoding import check_codec
 
