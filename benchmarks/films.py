@@ -1,4 +1,4 @@
-"""What a film costs: `python benchmarks/films.py [--seconds 6] [--minutes 20] [--kills 20 [--killed 120]]`
+"""What a film costs, and what it is like: `python benchmarks/films.py [--seconds 6] [--minutes 20] [--kills 20] …`
 
 Colors synthetic films of 480p and 1080p (a pan over a photo with grain, a cut every four seconds) as `colorize` does,
 and beside it measures the parts that nobody can do without, in blocks that take turns, so that a slow moment of the
@@ -17,6 +17,11 @@ With --minutes, a film of that length (96 × 72, so that it is soon done) is col
 after one minute of film and at the end is told (Linux only). With --kills, a film of two minutes, or of --killed
 seconds, is killed at so many random moments, gone on with, and compared with an unbroken run. With --codecs, the first
 frames of a film are colored and written with each codec. The photos are those of scikit-image.
+
+With --truth PHOTOS (folders, photos, tar shards), --photos of them become films of 40 frames with known motion: pans
+and a zoom, two of four with grain. Their colors are compared with those of the network on every frame: changes over one
+and four frames along the motion, shift of the histograms, chroma, and distance to the true colors, each as a share of
+frame by frame. `both ways` is the distance as a share of that frame by frame with each frame's mirror image.
 """
 
 from __future__ import annotations
@@ -32,8 +37,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +47,7 @@ import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 from skimage import data
 
 from colorize.coloring.colorizer import Colorizer
@@ -62,6 +68,8 @@ HEADER = (
 )
 PHOTOS = ("astronaut", "chelsea", "coffee", "rocket")
 COMPARED = 48  # frames that are written with each codec
+SHARES = ("next frame", "fourth frame", "histograms", "chroma", "distance", "both ways")
+FRAMES, SEEN = 40, (320, 240)  # of a film that is compared with the truth
 LEAST = 2  # seconds of a segment in the film that is killed: every shot is one, so that a short film has many
 COLOR = (  # in a process of its own
     "import sys; from fractions import Fraction; from colorize.options import FilmOptions\n"
@@ -78,6 +86,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=0, help="of a film that is gone on with")
     parser.add_argument("--killed", type=float, default=120, help="seconds of that film")
     parser.add_argument("--codecs", type=Path, metavar="FILM", help="a film that is written with each codec")
+    parser.add_argument("--truth", nargs="+", default=[], metavar="PHOTOS", help="in color, of which films are made")
+    parser.add_argument("--photos", type=int, default=24, help="so many of them, from all over [%(default)s]")
     options = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
@@ -97,6 +107,10 @@ def main() -> None:
         if options.kills:
             count = round(options.killed * RATE)
             print(kill(make_film(place / "killed.mkv", (240, 180), count), count, options.kills))
+    if options.truth:
+        print(f"| photo | motion | {' | '.join(SHARES)} |\n|---|---|{'---:|' * len(SHARES)}")
+        for row in compare_with_truth(options.truth, options.photos):
+            print(f"| {' | '.join(row)} |", flush=True)
 
 
 def make_film(path: Path, size: tuple[int, int], count: int) -> Path:
@@ -282,6 +296,40 @@ def _pixels(path: Path) -> list[tuple[int | None, int]]:
     """Time and a hash of all pixels of each frame."""
     with av.open(str(path)) as container:
         return [(frame.pts, hash(frame.to_ndarray().tobytes())) for frame in container.decode(video=0)]
+
+
+def compare_with_truth(photos: Sequence[str], count: int) -> Iterator[list[str]]:
+    """Rows of a table: shares of each film, their means, and the worst ones."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))  # tests/ makes such films, too
+    from colorize.evaluation.subjects import find_subjects
+    from tests.video.films import pan, shot, zoom
+    from tests.video.steadiness import compare
+
+    motions = {  # of a camera that sees 320 × 240 px of a photo of 480 × 360, and the grain
+        "pan": (pan(2, 0.7, (20, 20)), 0),
+        "zoom": (zoom(1.01, (240, 180), SEEN), 0),
+        "pan with grain": (pan(-1.5, 1, (100, 40)), 5),
+        "slow pan with grain": (pan(0.3, 0, (60, 60)), 6),
+    }
+    engine = Colorizer.load(device="cpu").engine
+    subjects = list(find_subjects(photos, Counter()))
+    chosen = subjects[:: max(1, len(subjects) // count)][:count]
+    shares = []
+    for subject, (motion, (place, grain)) in zip(chosen, cycle(motions.items()), strict=False):
+        photo = np.asarray(ImageOps.fit(subject.truth, (480, 360), Image.Resampling.LANCZOS))
+        alone, both_ways, ours = compare(engine, shot(photo, place, FRAMES, SEEN), place, grain)
+        steady, chroma = (ours.next, ours.fourth, ours.flicker), ours.chroma / alone.chroma
+        changes = [one / other for one, other in zip(steady, (alone.next, alone.fourth, alone.flicker), strict=True)]
+        shares.append([*changes, chroma, ours.error / alone.error, ours.error / both_ways.error])
+        yield [subject.key, motion, *_percent(shares[-1])]
+    yield ["mean", "", *_percent(np.mean(shares, axis=0))]
+    worst = np.max(shares, axis=0)
+    worst[SHARES.index("chroma")] = np.min(shares, axis=0)[SHARES.index("chroma")]
+    yield ["worst", "", *_percent(worst)]
+
+
+def _percent(shares: Iterable[float]) -> list[str]:
+    return [f"{share:.1%}" for share in shares]
 
 
 if __name__ == "__main__":

@@ -347,7 +347,7 @@ class Films:
 def _told(estimate: Estimate) -> str:
     width, height = estimate.size
     about = "" if estimate.shots_are_exact else "about "
-    shots = "1 shot" if estimate.shots == 1 else f"{about}{estimate.shots} shots"
+    shots = f"{about}{_counted(estimate.shots, 'shot')}"
     return (
         f"{width}×{height} px, {estimate.depth} bit, {_clock(estimate.seconds)}, {shots}; "
         f"about {_clock(estimate.work)} of work ({estimate.rate:.1f} frames/s) and {_bytes_in_words(estimate.bytes)}"
@@ -396,11 +396,15 @@ def _about(job: FilmJob, result: FilmResult, seconds: float) -> Iterator[str]:
     for what in result.left_out:
         yield f"{job.target}: written without {what}"
     if result.damaged:
-        yield f"{job.source}: {result.damaged} packets of the picture are damaged and were left out"
+        yield f"{job.source}: left out {_counted(result.damaged, 'damaged packet')} of the picture"
     rate = (result.frames - result.resumed) / max(seconds, 1e-3)
-    shots = "1 shot" if result.shots == 1 else f"{result.shots} shots"
     before = f", {result.resumed} of them earlier" if result.resumed else ""
-    yield f"{result.frames} frames in {shots}{before} ({rate:.1f} frames/s)"
+    counts = f"{_counted(result.frames, 'frame')} in {_counted(result.shots, 'shot')}"
+    yield f"{counts}{before} ({rate:.1f} frames/s)"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 @contextmanager

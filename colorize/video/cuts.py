@@ -19,7 +19,7 @@ _AROUND = 8  # differences before and behind that make up the median
 WARM_UP = _AROUND + 1  # frames before one after which it is judged as in the whole film
 _TIMES_MEDIAN = 2.0
 _LEAST = 4.0  # gray levels: below this nothing is a cut, however still the film is
-_TOLERANCE = 0.001  # seconds that a frame may be earlier than the cut that is given: times are rounded
+TOLERANCE = Fraction(1, 1000)  # seconds that a frame may be earlier than a moment that is given: times are rounded
 _FOUND_AGAIN = 0.5  # mean confidence of the motion from which on two frames show the same
 
 T = TypeVar("T")
@@ -68,7 +68,7 @@ def given_cuts(frames: Iterable[tuple[T, int, Fraction]], cuts: Sequence[int | f
     times = sorted(cut for cut in cuts if not isinstance(cut, int))
     passed = len(times)  # before the first frame, which follows on none
     for frame, number, time in frames:
-        before, passed = passed, bisect_right(times, float(time) + _TOLERANCE)
+        before, passed = passed, bisect_right(times, float(time + TOLERANCE))
         yield frame, number in numbers or passed > before
 
 

@@ -19,7 +19,7 @@ from av.stream import Stream
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from colorize.errors import ConfigError, FilmError
+from colorize.errors import FilmError
 from colorize.options import FilmOptions
 from colorize.system.threads import ordinary_priority
 from colorize.video.chroma import Codes
@@ -206,15 +206,15 @@ def check_codec(film: Film, options: FilmOptions) -> None:
         options: of which the codec matters here.
 
     Raises:
-        ConfigError: the codec does not take them.
+        FilmError: the codec does not take them.
     """
     if options.codec in _ONLY_420 and film.layout.shared != (2, 2):
-        raise ConfigError(f"codec {options.codec} takes pictures of 4:2:0 only, {film.path} has {film.layout.pix_fmt}")
+        raise FilmError(f"{film.path}: has {film.layout.pix_fmt}, codec {options.codec} takes 4:2:0 only")
     width, height, (across, down) = film.layout.width, film.layout.height, film.layout.shared
     if options.codec in _ONLY_EVEN and (width % across or height % down):
-        raise ConfigError(
-            f"codec {options.codec} takes no {width}×{height} px of {film.layout.pix_fmt}, as {film.path} has: "
-            "a side is odd; ffv1 does, and av1 in 4:2:0"
+        raise FilmError(
+            f"{film.path}: has {width}×{height} px of {film.layout.pix_fmt}, codec {options.codec} takes no odd side; "
+            "ffv1 does, and av1 in 4:2:0"
         )
 
 

@@ -21,10 +21,10 @@ from colorize.errors import FilmError
 from colorize.models.modelfile import fingerprint
 from colorize.options import REACH, ColorizeOptions, FilmOptions
 from colorize.system.files import atomic
-from colorize.video.cuts import WARM_UP, given_cuts, mark_cuts
+from colorize.video.cuts import TOLERANCE, WARM_UP, given_cuts, mark_cuts
 from colorize.video.decoding import Film, open_film
 from colorize.video.encoding import FilmWriter, PieceWriter, check_codec, check_target
-from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, Said, digest
+from colorize.video.guidance import NOTHING_SAID, FrameConditions, Said, digest
 from colorize.video.painter import FramePainter, Seen
 from colorize.video.segments import FilmWork, Place, identity_of, work_on
 from colorize.video.steady import ShotState, steady_colors
@@ -82,9 +82,9 @@ def colorize_film(
         What came of it.
 
     Raises:
-        FilmError: the source cannot be read or colored, or the target cannot be written or is there already, or was
-            begun from another source or with other settings.
-        ConfigError: the codec does not take the film's pictures, or the film or the model does not take the conditions.
+        FilmError: the source cannot be read or colored, or the codec does not take its pictures, or the target cannot
+            be written or is there already, or was begun from another source or with other settings.
+        ConfigError: the film or the model does not take the conditions.
     """
     source, target = Path(source), Path(target)
     check_target(str(target), target.suffix)

@@ -31,8 +31,9 @@ from colorize.coloring.reference import Match, Reference, match, read_reference
 from colorize.coloring.regions import change_by, cover
 from colorize.errors import ConfigError
 from colorize.options import FilmOptions
+from colorize.video.cuts import TOLERANCE
 from colorize.video.decoding import Layout
-from colorize.video.motion import Motion, grid, moved
+from colorize.video.motion import Motion, moved, way_home
 
 Moment: TypeAlias = int | float  # a frame: whole numbers count from 0, others are seconds
 # Of conditions, hints and regions matter here, and one reference, which is the frame itself in color.
@@ -40,7 +41,6 @@ FrameConditions: TypeAlias = Mapping[Any, Conditions]  # by `Moment`; a mapping 
 
 NOTHING_SAID: FrameConditions = MappingProxyType({})
 
-TOLERANCE = Fraction(1, 1000)  # seconds that a frame may be earlier than a moment: times are rounded
 _SAME_SHAPE = 0.05  # share by which the aspect of a frame in color may differ
 _LOST = 0.1  # confidence of the motion below which a point has been hidden
 _OTHER = 32.0  # gray levels by which a point may differ from where it began, beside the change of the mean
@@ -266,9 +266,7 @@ class Layer:
     @classmethod
     def at_home(cls, change: FloatArray) -> Layer:
         """Of the frame that it was given for, by its change (3, h, w)."""
-        _, height, width = change.shape
-        way = np.concatenate([grid(height, width), np.ones((1, height, width), np.float32)])
-        return cls(np.ascontiguousarray(change), way)
+        return cls(np.ascontiguousarray(change), way_home(*change.shape[1:]))
 
     def moved(self, motion: Motion) -> Layer:
         """In the frame that `motion` leads away from, back to the one reached so far."""

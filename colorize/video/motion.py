@@ -38,7 +38,7 @@ def motion_between(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[Mo
         The motion from `one` to `other`, and that back. In frames with a side below 16 pixels nothing moves, for sure.
     """
     if min(one.shape) < _LEAST_SIDE:
-        still = np.zeros((2, *one.shape), np.float32), np.ones(one.shape, np.float32), grid(*one.shape)
+        still = np.zeros((2, *one.shape), np.float32), np.ones(one.shape, np.float32), _grid(*one.shape)
         return Motion(*still), Motion(*still)
     there, back = _flow(one, other), _flow(other, one)
     return _motion(there, back, one, other), _motion(back, there, other, one)
@@ -62,7 +62,7 @@ def moved(x: FloatArray, places: FloatArray) -> FloatArray:
 
 
 @lru_cache(maxsize=4)
-def grid(height: int, width: int) -> FloatArray:
+def _grid(height: int, width: int) -> FloatArray:
     """Column and row of each pixel (2, h, w).
 
     Args:
@@ -76,6 +76,19 @@ def grid(height: int, width: int) -> FloatArray:
     return np.stack([columns, rows])
 
 
+def way_home(height: int, width: int) -> FloatArray:
+    """The way of no steps, which goes on by `moved`.
+
+    Args:
+        height: rows.
+        width: columns.
+
+    Returns:
+        For each pixel its own column and row, and full trust (3, h, w); float32, a new array.
+    """
+    return np.concatenate([_grid(height, width), np.ones((1, height, width), np.float32)])
+
+
 def _flow(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> FloatArray:
     # A new one each time: small frames change the scales of a DIS object for good, and a film would get other colors
     # after another film.
@@ -85,7 +98,7 @@ def _flow(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> FloatArray:
 
 def _motion(there: FloatArray, back: FloatArray, one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Motion:
     height, width = one.shape
-    places = grid(height, width) + there
+    places = _grid(height, width) + there
     miss = moved(back, places) + there
     drift = (miss[0] ** 2 + miss[1] ** 2) * np.float32(1 / _DRIFT**2)
     (change,) = moved(other[None].astype(np.float32), places) - one

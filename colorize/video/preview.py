@@ -19,9 +19,11 @@ from colorize import photo
 from colorize.coloring.colorizer import Colorizer
 from colorize.errors import FilmError
 from colorize.options import ColorizeOptions, FilmOptions
+from colorize.video.cuts import TOLERANCE
 from colorize.video.decoding import Film, open_film
+from colorize.video.encoding import check_codec
 from colorize.video.film import Coloring, colorize_film
-from colorize.video.guidance import NOTHING_SAID, TOLERANCE, FrameConditions, called
+from colorize.video.guidance import NOTHING_SAID, FrameConditions, called
 from colorize.video.survey import parts_of
 
 STILLS = 3  # of a shot
@@ -67,11 +69,13 @@ def preview_film(
         What was said of frames that there are not, a few words each.
 
     Raises:
-        FilmError: the film cannot be read or colored, or does not tell its length.
+        FilmError: the film cannot be read or colored, or does not tell its length, or the codec does not take its
+            pictures.
         ConfigError: the film or the model does not take the conditions.
         PhotoError: the sheet cannot be written.
     """
     with open_film(source, film_options) as film:
+        check_codec(film, film_options)
         if not film.length:
             raise FilmError(f"{source}: does not tell its length, of which a preview shows pieces")
         begin, length, rate = float(film.start), float(film.length), float(film.rate)

@@ -26,7 +26,7 @@ from colorize.video.drift import Memory
 from colorize.video.guidance import Layer, Points
 from colorize.video.steady import GuidanceState, ShotState
 
-_VERSION = 3  # of the journal
+_VERSION = 4  # of the journal, and of how frames get their colors: what older code began is not gone on with
 _JOURNAL = "journal.json"
 _CLAIM = "claim"
 _SAMPLE = 1 << 20  # bytes of each piece of the source that is looked at
@@ -42,9 +42,8 @@ class Place:
     frames: int  # before it
     shots: int  # begun before it
     damaged: int  # packets before it that could not be decoded
-    before: tuple[
-        tuple[int, int], ...
-    ] = ()  # timestamp and checksum of the frames before it, by which it is found again
+    # Timestamp and checksum of the frames before it, by which it is found again.
+    before: tuple[tuple[int, int], ...] = ()
     state: ShotState | None = None  # None where a shot begins
 
 
@@ -70,7 +69,6 @@ class FilmWork:
         self._folder = folder
         self._tied_to = tied_to
         self._segments = segments
-        self.resumed = len(segments)  # segments that were there already
 
     @property
     def place(self) -> Place | None:

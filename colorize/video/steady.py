@@ -1,9 +1,10 @@
 """Steady colors: the network on every fourth frame, its colors carried along the motion and averaged.
 
 Each key frame gives its colors to the frames around it in the same shot. Every frame takes the mean of what it gets,
-weighted pixel by pixel by how far the motion on the way can be trusted. Positions are carried from frame to frame, not
-colors: so each color is interpolated once, and does not blur on its way. What drifts over longer times is taken out of
-the key frames (`drift`). What a person says of a frame (`guidance`) is carried on from there.
+weighted pixel by pixel by how far the motion on the way can be trusted, and by whether the level at its end is that at
+its beginning: a mouth that closes little by little is not the dark one that was open. Positions are carried from frame
+to frame, not colors: so each color is interpolated once, and does not blur on its way. What drifts over longer times is
+taken out of the key frames (`drift`). What a person says of a frame (`guidance`) is carried on from there.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from colorize.coloring.regions import changed, laid_over
 from colorize.options import REACH, FilmOptions
 from colorize.video.drift import BANDS, Correction, Drift, Memory, corrected
 from colorize.video.guidance import Layer, Points, Said
-from colorize.video.motion import Motion, grid, motion_between, moved
+from colorize.video.motion import Motion, motion_between, moved, way_home
 
 _SETTLED = 48  # frames from which on drift is taken out: before, the mean holds colors, and the network may find better
+_OTHER_LEVEL = 24.0  # gray levels by which a place may differ from where its color is from, at a trust of 1/e
 _LEAST_TRUST = 1e-3  # so that what nobody can be trusted about still gets some color
 
 FADE = 100  # frames until the colors that a person gave a frame have faded into those of the network
@@ -96,11 +98,13 @@ class _Held(Generic[T]):
     frame: T
     levels: NDArray[np.uint8]  # (h, w)
     to_next: Motion | None = None
+    relative: FloatArray = field(init=False)  # (h, w): levels less their mean, so that no change of exposure counts
     total: FloatArray = field(init=False)  # (3, h, w): sum of weighted ab, and of weights
     painted: FloatArray | None = None  # (3, h, w): a person's ab, times how far they cover ours, and that
     change: FloatArray | None = None  # (3, h, w): what regions do to all that, as of `change_by`
 
     def __post_init__(self) -> None:
+        self.relative = self.levels - np.float32(self.levels.mean())
         self.total = np.zeros((3, *self.levels.shape), np.float32)
 
     def take(self, colors: FloatArray, trust: FloatArray | np.float32) -> None:
@@ -136,16 +140,15 @@ class _Held(Generic[T]):
 class _Key:
     """A key frame on its way through other frames."""
 
-    colors: FloatArray  # (2, h, w): ab
+    values: FloatArray  # (3, h, w): ab, and levels less their mean
     way: FloatArray  # (3, h, w): for each pixel of the frame reached its column and row in the key frame, and trust
     weight: float
     distance: int = 0
 
     @classmethod
-    def at_home(cls, colors: FloatArray, weight: float = 1.0) -> _Key:
-        _, height, width = colors.shape
-        way = np.concatenate([grid(height, width), np.ones((1, height, width), np.float32)])
-        return cls(np.ascontiguousarray(colors), way, weight)
+    def at_home(cls, held: _Held[T], colors: FloatArray, weight: float = 1.0) -> _Key:
+        """Of a frame, with colors (2, h, w) for it."""
+        return cls(np.concatenate([colors, held.relative[None]]), way_home(*held.levels.shape), weight)
 
     def go_on(self, motion: Motion) -> None:
         """To the frame that `motion` leads away from, back to the one reached so far."""
@@ -154,15 +157,14 @@ class _Key:
         self.distance += 1
 
     def give(self, held: _Held[T]) -> None:
-        held.take(self._here(), np.float32(self.weight) * self.way[2])
+        values = moved(self.values, self.way[:2])
+        change = (values[2] - held.relative) * np.float32(1 / _OTHER_LEVEL)
+        held.take(values[:2], np.float32(self.weight) * self.way[2] * np.exp(-(change**2)))
 
     def cover(self, held: _Held[T], reach: int) -> None:
         """Lay a person's colors over a frame, of which nothing is left at `reach` frames."""
         fading = np.float32(max(0.0, 1 - self.distance / reach))
-        held.cover(self._here(), fading * self.way[2] ** np.float32(1 / _ROOT))
-
-    def _here(self) -> FloatArray:
-        return moved(self.colors, self.way[:2])
+        held.cover(moved(self.values[:2], self.way[:2]), fading * self.way[2] ** np.float32(1 / _ROOT))
 
 
 def steady_colors(
@@ -276,8 +278,8 @@ class _Shot(Generic[T]):
             guided = replace(guided, points=guided.points.with_hints(said.hints, newest.levels))
         if said.colors is not None:
             guided = replace(guided, faded=self._count + FADE, pictures=(*guided.pictures, said.number))
-            self._back_from(said.colors, lambda picture, earlier: picture.cover(earlier, REACH + 1))
-            picture = _Key.at_home(said.colors)
+            picture = _Key.at_home(newest, said.colors)
+            self._back_from(replace(picture), lambda back, earlier: back.cover(earlier, REACH + 1))
             picture.cover(newest, FADE)
             self._pictures.append(picture)
         if said.change is not None:
@@ -290,16 +292,16 @@ class _Shot(Generic[T]):
         colors = self._colors(newest)
         weight = _HINTED if len(self._guided.points.places) else 1.0
         newest.take(colors, np.float32(weight))
-        self._back_from(colors, lambda key, earlier: key.give(earlier), weight)
-        self._keys.append(_Key.at_home(colors, weight))
+        key = _Key.at_home(newest, colors, weight)
+        self._back_from(replace(key), lambda back, earlier: back.give(earlier))
+        self._keys.append(key)
 
-    def _back_from(self, colors: FloatArray, act: Callable[[_Key, _Held[T]], None], weight: float = 1.0) -> None:
-        """Carry colors of the newest frame back through those that are held."""
-        backward = _Key.at_home(colors, weight)
+    def _back_from(self, newest: _Key, act: Callable[[_Key, _Held[T]], None]) -> None:
+        """Carry the newest frame's colors back through those that are held."""
         for earlier in reversed(self._held):
             assert earlier.to_next is not None
-            backward.go_on(earlier.to_next)
-            act(backward, earlier)
+            newest.go_on(earlier.to_next)
+            act(newest, earlier)
 
     def _lay_back_from(self, layer: Layer) -> None:
         """Let what regions do begin in the frames that are held, little by little."""

@@ -49,8 +49,8 @@ def survey(source: Path, options: ColorizeOptions, film_options: FilmOptions, co
         The estimate.
 
     Raises:
-        FilmError: the film cannot be read or colored, or does not tell its length.
-        ConfigError: the codec does not take the film's pictures.
+        FilmError: the film cannot be read or colored, or does not tell its length, or the codec does not take its
+            pictures.
     """
     with open_film(source, film_options) as film:
         check_codec(film, film_options)

@@ -154,9 +154,11 @@ class FilmService:
         yield now._replace(result=target)
 
     def _look(self, source: Path) -> tuple[tuple[int, int], Fraction | None, int]:
-        """Width and height, seconds, and about how many frames a film has. Raises `FilmError` if it is none."""
+        """Width and height, seconds, about how many frames. Raises `FilmError` if it cannot be colored."""
         from colorize.video.decoding import open_film
+        from colorize.video.encoding import check_codec
 
         with open_film(source, FilmOptions()) as film:
+            check_codec(film, FilmOptions())
             frames = film.expected_frames or _UNKNOWN_RATE * self._longest
             return (film.layout.width, film.layout.height), film.length, frames

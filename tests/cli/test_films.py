@@ -70,12 +70,15 @@ def test_a_dry_run_tells_and_writes_nothing(source: Path, tmp_path: Path, capfd:
 def test_a_film_that_fails_does_not_stop_the_next(
     source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    broken = tmp_path / "broken.avi"
+    broken, odd = tmp_path / "broken.avi", tmp_path / "odd.mkv"
     broken.write_bytes(b"no film at all")
-    assert main([str(broken), str(source), "-o", str(tmp_path / "out")]) == 1
+    write_film(odd, [np.full((71, 95), 90, np.uint8)])
+    assert main([str(broken), str(odd), str(source), "-o", str(tmp_path / "out")]) == 1
     stdout, stderr = capfd.readouterr()
     assert stdout == f"{tmp_path / 'out' / 'film.mkv'}\n"
-    assert stderr.startswith(f"colorize: {broken}: expected a film, cannot be opened")
+    of_broken, of_odd, _ = stderr.splitlines()
+    assert of_broken.startswith(f"colorize: {broken}: expected a film, cannot be opened")
+    assert of_odd.startswith(f"colorize: {odd}: has 95×71 px of yuv420p, codec x264 takes no odd side")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["film.mkv"]
 
 
@@ -200,6 +203,12 @@ def test_a_preview_shows_stills_of_each_shot_and_ten_seconds(tmp_path: Path, cap
     assert len(planes(film)) == 60
     assert main([str(source), "--preview", "--size", "64", "--device", "cpu"]) == 0
     assert "is there already; --overwrite makes it again" in capfd.readouterr().err
+
+
+def test_no_preview_is_made_of_a_film_that_the_codec_does_not_take(tmp_path: Path) -> None:
+    source = write_film(tmp_path / "odd.mkv", [np.full((71, 95), 90, np.uint8)])
+    assert main([str(source), "--preview"]) == 1
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_a_preview_shows_what_was_said_of_a_frame(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

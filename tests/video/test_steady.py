@@ -13,15 +13,13 @@ from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.colorizer import Colorizer
 from colorize.coloring.engine import Engine
 from colorize.coloring.engine.graph_engine import GraphEngine
-from colorize.coloring.prediction import View, predict, size_of_view
 from colorize.models.modelfile import GRAPH_SUFFIX, SHIPPED_MODEL
 from colorize.options import REACH, FilmOptions
 from colorize.video import steady
 from colorize.video.motion import motion_between
-from colorize.video.painter import predict_both_ways
 from colorize.video.steady import steady_colors
-from tests.video.films import Gray, Place, grainy, gray_of, pan, photo, shot, two_layers, zoom
-from tests.video.steadiness import Steadiness, measure
+from tests.video.films import Gray, Place, gray_of, pan, photo, shot, two_layers, zoom
+from tests.video.steadiness import Compared, Predictions, compare, measure, small, steadied
 
 pytestmark = pytest.mark.film
 
@@ -40,66 +38,23 @@ def engine() -> Engine:
     return Colorizer.load(device="cpu", engine="onnx").engine
 
 
-class Predictions:
-    """What the network says of small frames, and for films of their mirror images, too; each is asked for once."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._known: dict[bytes, FloatArray] = {}
-        self._known_both_ways: dict[bytes, FloatArray] = {}
-        self.asked = 0
-
-    def __call__(self, levels: Gray) -> FloatArray:
-        key = levels.tobytes()
-        if key not in self._known:
-            (self._known[key],) = predict(self._engine, [View(levels, None, None)])
-        return self._known[key]
-
-    def both_ways(self, levels: Gray) -> FloatArray:
-        self.asked += 1
-        key = levels.tobytes()
-        if key not in self._known_both_ways:
-            self._known_both_ways[key] = predict_both_ways(self._engine, View(levels, None, None))
-        return self._known_both_ways[key]
-
-
-def small(frame: Gray) -> Gray:
-    return np.asarray(
-        cv2.resize(frame, size_of_view(frame.shape[1], frame.shape[0], 192), interpolation=cv2.INTER_AREA)
-    )
-
-
-def steadied(frames: list[Gray], predictions: Predictions, cuts: tuple[int, ...] = ()) -> list[FloatArray]:
-    marked: Iterator[tuple[int, Gray, bool]] = (
-        (number, each, number in (0, *cuts)) for number, each in enumerate(frames)
-    )
-    results = list(steady_colors(marked, predictions.both_ways))
-    assert [each.frame for each in results] == list(range(len(frames)))
-    return [each.ab for each in results]
-
-
 @pytest.fixture(scope="module")
-def measured(engine: Engine) -> dict[str, tuple[Steadiness, Steadiness]]:
-    """Of each film the colors frame by frame, and ours."""
-    return {name: alone_and_ours(name, engine) for name in FILMS}
+def measured(engine: Engine) -> dict[str, Compared]:
+    return {name: of_film(name, engine) for name in FILMS}
 
 
-def alone_and_ours(name: str, engine: Engine) -> tuple[Steadiness, Steadiness]:
+def of_film(name: str, engine: Engine) -> Compared:
     image, place, grain = FILMS[name]
-    truth = shot(photo(image), place, COUNT)
-    gray = [gray_of(each) for each in truth]
-    frames = [small(each) for each in (grainy(gray, grain) if grain else gray)]
-    predictions = Predictions(engine)
-    alone = measure([predictions(each) for each in frames], truth, place)
-    return alone, measure(steadied(frames, predictions), truth, place)
+    return compare(engine, shot(photo(image), place, COUNT), place, grain)
 
 
-def ratios(measured: dict[str, tuple[Steadiness, Steadiness]], what: str) -> list[float]:
-    return [getattr(ours, what) / getattr(alone, what) for alone, ours in measured.values()]
+def ratios(measured: dict[str, Compared], what: str) -> list[float]:
+    """Of each film ours to the colors frame by frame."""
+    return [getattr(each.ours, what) / getattr(each.alone, what) for each in measured.values()]
 
 
 def test_colors_of_a_film_with_grain_are_steady_and_true(engine: Engine) -> None:
-    alone, ours = alone_and_ours("fast pan with grain", engine)
+    alone, _, ours = of_film("fast pan with grain", engine)
     assert ours.next <= alone.next / 4
     assert ours.fourth <= alone.fourth / 3
     assert ours.flicker <= alone.flicker / 3
@@ -109,29 +64,35 @@ def test_colors_of_a_film_with_grain_are_steady_and_true(engine: Engine) -> None
 
 @pytest.mark.slow
 def test_colors_change_a_quarter_as_much_from_frame_to_frame(
-    measured: dict[str, tuple[Steadiness, Steadiness]],
+    measured: dict[str, Compared],
 ) -> None:
     assert max(ratios(measured, "next")) <= 1 / 4
     assert np.mean(ratios(measured, "next")) <= 0.12
 
 
 @pytest.mark.slow
-def test_colors_change_a_third_as_much_over_four_frames(measured: dict[str, tuple[Steadiness, Steadiness]]) -> None:
-    assert np.mean(ratios(measured, "fourth")) <= 1 / 3
-    assert max(ratios(measured, "fourth")) <= 0.4  # of the zoom, where the network itself drifts
+def test_colors_change_a_third_as_much_over_four_frames(measured: dict[str, Compared]) -> None:
+    assert max(ratios(measured, "fourth")) <= 1 / 3
 
 
 @pytest.mark.slow
-def test_colors_flicker_a_third_as_much_by_their_histograms(measured: dict[str, tuple[Steadiness, Steadiness]]) -> None:
-    assert np.mean(ratios(measured, "flicker")) <= 1 / 3
+def test_colors_flicker_a_third_as_much_by_their_histograms(measured: dict[str, Compared]) -> None:
+    assert max(ratios(measured, "flicker")) <= 1 / 3
 
 
 @pytest.mark.slow
-def test_colors_lose_no_chroma_and_no_truth(measured: dict[str, tuple[Steadiness, Steadiness]]) -> None:
+def test_colors_lose_no_chroma_and_no_truth(measured: dict[str, Compared]) -> None:
+    """On average, films are no further from the truth than the network on every frame, and no paler.
+
+    A single film may be, for two reasons. The mean of what the network says of a picture and of its mirror image is
+    truer for most pictures, but not for all: so steadying is measured against the same question, asked of every frame.
+    And the ten key frames are a sample of the forty, which may happen to be less true than the rest: by 1.3 % at most
+    in 24 films of other photos (`benchmarks/films.py --truth`). Without motion the first film would be 4 % off.
+    """
     assert np.mean(ratios(measured, "chroma")) >= 0.95
-    assert min(ratios(measured, "chroma")) >= 0.93  # of the zoom
     assert np.mean(ratios(measured, "error")) <= 1
-    assert max(ratios(measured, "error")) <= 1.005
+    assert max(each.ours.error / each.both_ways.error for each in measured.values()) <= 1.02
+    assert min(each.ours.chroma / each.both_ways.chroma for each in measured.values()) >= 0.95
 
 
 def test_what_flies_in_front_takes_no_colors_from_behind(engine: Engine) -> None:
@@ -148,6 +109,25 @@ def test_what_flies_in_front_takes_no_colors_from_behind(engine: Engine) -> None
         return float(np.mean([np.linalg.norm(np.moveaxis(ab, 0, -1) - its, axis=-1).mean() for ab, its in pairs]))
 
     assert error(steadied(frames, predictions)) <= error([predictions(each) for each in frames])
+
+
+def test_what_is_another_level_step_by_step_keeps_no_colors_of_before() -> None:
+    """A mouth that closes: a dark disc gets as light as what is around it. The network sees blue in the dark only."""
+    height, width, closed = 96, 128, 13
+    rows, columns = np.indices((height, width))
+    disc = np.hypot(rows - 48, columns - 64) < 8
+    skin = 150 + np.random.default_rng(0).integers(0, 12, (height, width))
+    frames = [(skin - disc * max(0, 130 - 10 * t)).astype(np.uint8) for t in range(30)]
+
+    def predict(levels: Gray) -> FloatArray:
+        dark = levels < 90
+        return np.stack([np.where(dark, -0.1, 0.3), np.where(dark, -0.3, 0.2)]).astype(np.float32)
+
+    marked = ((number, each, number == 0) for number, each in enumerate(frames))
+    for each in steady_colors(marked, predict):
+        if each.frame >= closed:
+            blue = (0.2 - each.ab[1, disc]) / 0.5  # 0 is none, 1 is as before
+            assert blue.mean() < 0.03
 
 
 def test_nothing_is_carried_across_a_cut(engine: Engine) -> None:

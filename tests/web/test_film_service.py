@@ -121,6 +121,13 @@ def test_a_film_that_leads_to_another_file_is_refused(tmp_path: Path, film: byte
         next(service(store).colorize(path, "pan.mkv", 1.0, 192, T, QueuedJob()))
 
 
+def test_a_film_that_the_codec_does_not_take_is_told_before_anything_is_shown(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    path = write_film(tmp_path / "odd.mkv", [np.full((31, 47), 90, np.uint8)] * 2)
+    with pytest.raises(PhotoError, match=r"^pan\.mkv: has 47×31 px of yuv420p, codec x264 takes no odd side"):
+        next(steps(service(store), store, path.read_bytes()))
+
+
 def test_what_is_no_film_is_told_without_the_servers_folders(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with pytest.raises(PhotoError) as caught:
