@@ -312,16 +312,18 @@ def compare_with_truth(photos: Sequence[str], count: int) -> Iterator[list[str]]
         "slow pan with grain": (pan(0.3, 0, (60, 60)), 6),
     }
     engine = Colorizer.load(device="cpu").engine
-    subjects = list(find_subjects(photos, Counter()))
-    chosen = subjects[:: max(1, len(subjects) // count)][:count]
+    found = find_subjects(photos, Counter())
+    fitted = [(each.key, np.asarray(ImageOps.fit(each.truth, (480, 360), Image.Resampling.LANCZOS))) for each in found]
+    if not fitted:
+        sys.exit(f"no photo in color in {', '.join(photos)}")
+    chosen = fitted[:: max(1, len(fitted) // count)][:count]
     shares = []
-    for subject, (motion, (place, grain)) in zip(chosen, cycle(motions.items()), strict=False):
-        photo = np.asarray(ImageOps.fit(subject.truth, (480, 360), Image.Resampling.LANCZOS))
+    for (key, photo), (motion, (place, grain)) in zip(chosen, cycle(motions.items()), strict=False):
         alone, both_ways, ours = compare(engine, shot(photo, place, FRAMES, SEEN), place, grain)
         steady, chroma = (ours.next, ours.fourth, ours.flicker), ours.chroma / alone.chroma
         changes = [one / other for one, other in zip(steady, (alone.next, alone.fourth, alone.flicker), strict=True)]
         shares.append([*changes, chroma, ours.error / alone.error, ours.error / both_ways.error])
-        yield [subject.key, motion, *_percent(shares[-1])]
+        yield [key, motion, *_percent(shares[-1])]
     yield ["mean", "", *_percent(np.mean(shares, axis=0))]
     worst = np.max(shares, axis=0)
     worst[SHARES.index("chroma")] = np.min(shares, axis=0)[SHARES.index("chroma")]

@@ -2,7 +2,7 @@
 
     python scripts/train_release.py DATA --more MORE --encoder-start efficientnet_lite0.safetensors --run runs/release
 
-DATA is a folder with train-*.tar and val-*.tar, MORE one with large-*.tar and small-*.tar to see later;
+DATA is a folder with train-*.tar and val-*.tar, MORE one with large-*.tar (shorter side from 128 px) and small-*.tar;
 scripts/efficientnet_lite_weights.py makes the encoder's file. Four runs, one after the other: G alone, with hints
 (recipes/pretrain.json), then by turns with D until colors come no nearer (recipes/release.json); from there G alone on
 more photos (recipes/pretrain-more.json), and by turns with a new D (recipes/release-more.json). The same command goes
@@ -15,11 +15,13 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
 from colorize.export.export import export
+from colorize.models.generator import Generator
 from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
@@ -37,24 +39,34 @@ def train(name: str, photos: list[str], run: Path, start: list[str]) -> Path:
 
 
 def shards(folder: Path, part: str) -> list[str]:
-    return sorted(str(path.resolve()) for path in folder.glob(f"{part}-*.tar"))
+    found = sorted(str(path.resolve()) for path in folder.glob(f"{part}-*.tar"))
+    if not found:
+        raise SystemExit(f"{folder}: expected shards {part}-*.tar, there are none")
+    return found
 
 
 def ship(models: list[Path]) -> None:
     """Put the mean of trained models into its place in the package, and its graph beside it."""
     generators, infos = zip(*map(load_generator, models), strict=True)
+    generator = mean_of(generators)
+    generator.scale_chroma(GAIN)
+    training = {**infos[-1].training, "chroma_gain": GAIN, "mean_of": len(models)}
+    del training["validation"]  # of one of them
+    save_generator(SHIPPED_MODEL, generator, training, dtype=torch.float16)
+    for line in export(SHIPPED_MODEL, SHIPPED_MODEL.parent):
+        print(line)
+
+
+def mean_of(generators: Sequence[Generator]) -> Generator:
+    """The last of some generators of one kind, with the mean of all weights."""
     weights = [each.state_dict() for each in generators]
+    # BatchNorm's statistics as well: the alternation keeps those of G alone, which are near each other.
     mean = {
         name: torch.stack([each[name].double() for each in weights]).mean(0).to(values.dtype)
         for name, values in weights[-1].items()
     }
-    generator = generators[-1]
-    generator.load_state_dict(mean)
-    generator.scale_chroma(GAIN)
-    training = {**infos[-1].training, "chroma_gain": GAIN, "mean_of": len(models)}
-    save_generator(SHIPPED_MODEL, generator, training, dtype=torch.float16)
-    for line in export(SHIPPED_MODEL, SHIPPED_MODEL.parent):
-        print(line)
+    generators[-1].load_state_dict(mean)
+    return generators[-1]
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-GRID = 20  # cells each way, whatever the size of the photo
+_GRID = 20  # cells each way, whatever the size of the photo
 _TEMPERATURE = 0.1  # of cosines of features: lower, and cells have to be more alike
 # How far apart two cells are that share exp(−1) of what they would share side by side:
 _LIGHTNESS = 0.2  # of l, which has 2 from black to white
@@ -26,7 +26,7 @@ class Coherence(nn.Module):
     def __init__(self, steps: int) -> None:
         """
         Args:
-            steps: how often colors are averaged.
+            steps: how often colors are averaged, 1 or more.
         """
         super().__init__()
         self.steps = steps
@@ -42,14 +42,14 @@ class Coherence(nn.Module):
         Returns:
             (B, 2, h, w) in [−1, 1], float32.
         """
-        with torch.autocast(ab.device.type, enabled=False):  # differences of exponents
+        with torch.autocast(ab.device.type, enabled=False):  # half precision is too coarse for differences of squares
             ab, places, l = ab.float(), places.float(), l.float()
             cells = _to_cells(ab)
             weights = self._weights(cells, _to_cells(places), _to_cells(l))
             averaged = cells.flatten(2).transpose(1, 2)  # (B, N, 2)
             for _ in range(self.steps):
                 averaged = weights @ averaged
-            change = averaged.transpose(1, 2).unflatten(2, (GRID, GRID)) - cells
+            change = averaged.transpose(1, 2).unflatten(2, (_GRID, _GRID)) - cells
             moved = ab + F.interpolate(change, size=ab.shape[2:], mode="bilinear", align_corners=False)
             return moved.clamp(-1, 1)
 
@@ -57,8 +57,8 @@ class Coherence(nn.Module):
         """How much each cell listens to each other one, (B, N, N); rows sum to 1."""
         places = places - places.mean(dim=(2, 3), keepdim=True)
         alike = F.normalize(places.flatten(2), dim=1) * _TEMPERATURE**-0.5  # (B, C, N)
-        steps = (torch.arange(GRID, device=ab.device) + 0.5) / (GRID * _DISTANCE)
-        rows, columns = steps.repeat_interleave(GRID), steps.repeat(GRID)
+        centers = (torch.arange(_GRID, device=ab.device) + 0.5) / (_GRID * _DISTANCE)
+        rows, columns = centers.repeat_interleave(_GRID), centers.repeat(_GRID)
         position = torch.stack([rows, columns]).expand(ab.shape[0], -1, -1)
         apart = torch.cat([l.flatten(2) / _LIGHTNESS, position, ab.flatten(2) / _COLOR], dim=1)  # (B, 5, N)
         # cosine / temperature − |difference|², of which |own|² is the same for a whole row.
@@ -68,5 +68,5 @@ class Coherence(nn.Module):
 
 
 def _to_cells(x: Tensor) -> Tensor:
-    """(B, C, H, W) at the grid's size, (B, C, GRID, GRID)."""
-    return F.interpolate(x, size=(GRID, GRID), mode="bilinear", align_corners=False)
+    """(B, C, H, W) sampled at the cells' centers, (B, C, _GRID, _GRID): their means were no better, and cost more."""
+    return F.interpolate(x, size=(_GRID, _GRID), mode="bilinear", align_corners=False)

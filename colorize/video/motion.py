@@ -77,7 +77,7 @@ def _grid(height: int, width: int) -> FloatArray:
 
 
 def way_home(height: int, width: int) -> FloatArray:
-    """The way of no steps, which goes on by `moved`.
+    """The way of a frame to itself, to be carried on with `moved`.
 
     Args:
         height: rows.

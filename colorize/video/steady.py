@@ -98,7 +98,7 @@ class _Held(Generic[T]):
     frame: T
     levels: NDArray[np.uint8]  # (h, w)
     to_next: Motion | None = None
-    relative: FloatArray = field(init=False)  # (h, w): levels less their mean, so that no change of exposure counts
+    relative: FloatArray = field(init=False)  # (h, w): levels less their mean: a shift of all of them does not count
     total: FloatArray = field(init=False)  # (3, h, w): sum of weighted ab, and of weights
     painted: FloatArray | None = None  # (3, h, w): a person's ab, times how far they cover ours, and that
     change: FloatArray | None = None  # (3, h, w): what regions do to all that, as of `change_by`
@@ -293,15 +293,16 @@ class _Shot(Generic[T]):
         weight = _HINTED if len(self._guided.points.places) else 1.0
         newest.take(colors, np.float32(weight))
         key = _Key.at_home(newest, colors, weight)
-        self._back_from(replace(key), lambda back, earlier: back.give(earlier))
+        self._back_from(key, lambda back, earlier: back.give(earlier))
         self._keys.append(key)
 
     def _back_from(self, newest: _Key, act: Callable[[_Key, _Held[T]], None]) -> None:
         """Carry the newest frame's colors back through those that are held."""
+        back = replace(newest)  # the key itself goes on to later frames
         for earlier in reversed(self._held):
             assert earlier.to_next is not None
-            newest.go_on(earlier.to_next)
-            act(newest, earlier)
+            back.go_on(earlier.to_next)
+            act(back, earlier)
 
     def _lay_back_from(self, layer: Layer) -> None:
         """Let what regions do begin in the frames that are held, little by little."""
