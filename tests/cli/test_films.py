@@ -46,7 +46,7 @@ def test_a_film_becomes_a_film_in_color(
     assert re.fullmatch(r"colorize: 12 frames in 1 shot \([\d.]+ frames/s\)\n", stderr)
     for original, colored in zip(frames, planes(tmp_path / "film-color.mkv"), strict=True):
         assert np.array_equal(colored[0], original)
-        assert np.hypot(colored[1].std(), colored[2].std()) > 2  # the network found several colors
+        assert np.hypot(colored[1].std(), colored[2].std()) > 3  # the network found several colors
 
 
 def test_a_result_that_is_there_is_kept(source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
