@@ -72,7 +72,7 @@ class ColorizeOptions:
 
     def __post_init__(self) -> None:
         low, high = STRENGTH_RANGE
-        if not _is_number(self.strength) or not low <= self.strength <= high:
+        if not is_finite(self.strength) or not low <= self.strength <= high:
             raise ConfigError(f"strength must be a number from {low:g} to {high:g}, got {self.strength!r}")
         if self.look is not None:
             check_known("look", self.look, LOOKS)
@@ -121,13 +121,13 @@ def _check_tone(name: str, tone: object) -> None:
     ranges = (TEMPERATURE_RANGE, SATURATION_RANGE)
     numbers = tone if isinstance(tone, tuple | list) and len(tone) == len(ranges) else (None, None)
     for number, (low, high) in zip(numbers, ranges, strict=True):
-        if not _is_number(number) or not low <= number <= high:
+        if not is_finite(number) or not low <= number <= high:
             wanted = "a temperature from {:g} to {:g} and a saturation from {:g} to {:g}".format(*ranges[0], *ranges[1])
             raise ConfigError(f"{name} must be {wanted}, got {tone!r}")
 
 
 def _check_not_negative(name: str, value: float) -> None:
-    if not _is_number(value) or value < 0:
+    if not is_finite(value) or value < 0:
         raise ConfigError(f"{name} must be a number from 0 up, got {value!r}")
 
 
@@ -143,9 +143,15 @@ def check_whole(name: str, value: float, allowed: tuple[int, int]) -> None:
         ConfigError: it is something else.
     """
     low, high = allowed
-    if not _is_number(value) or value != int(value) or not low <= value <= high:
+    if not is_finite(value) or value != int(value) or not low <= value <= high:
         raise ConfigError(f"{name} must be a whole number from {low} to {high}, got {value!r}")
 
 
-def _is_number(value: object) -> TypeGuard[float]:
-    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(float(value))
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether something is a number that is finite as a float. True and False are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False

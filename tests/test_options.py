@@ -20,14 +20,14 @@ def test_the_defaults_and_the_ends_of_the_ranges_are_accepted() -> None:
             assert (options.strength, options.size) == (strength, size)
 
 
-@pytest.mark.parametrize("strength", [-0.01, 2.01, math.nan, math.inf, "1", None, True])
+@pytest.mark.parametrize("strength", [-0.01, 2.01, math.nan, math.inf, 10**400, "1", None, True])
 def test_a_strength_outside_its_range_is_told_with_what_came(strength: Any) -> None:
     with pytest.raises(ConfigError) as raised:
         ColorizeOptions(strength=strength)
     assert str(raised.value) == f"strength must be a number from 0 to 2, got {strength!r}"
 
 
-@pytest.mark.parametrize("size", [31, 2049, 0, -256, 256.5, math.nan, math.inf, "256", None, True])
+@pytest.mark.parametrize("size", [31, 2049, 0, -256, 256.5, math.nan, math.inf, 10**400, "256", None, True])
 def test_a_size_outside_its_range_is_told_with_what_came(size: Any) -> None:
     with pytest.raises(ConfigError) as raised:
         ColorizeOptions(size=size)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from PIL import Image, ImageColor
@@ -18,6 +17,7 @@ from colorize.color.lightness import ab_of
 from colorize.color.units import LAST_LEVEL, FloatArray
 from colorize.errors import ConfigError
 from colorize.former_names import takes_former_names
+from colorize.options import is_finite
 
 _RADIUS = 1  # a point is a patch of 3 × 3 px for the network
 _REACH = 9  # px around a hint that are corrected
@@ -44,10 +44,10 @@ class Hint:
     def __post_init__(self) -> None:
         places: tuple[tuple[str, object], ...] = (("x", self.x), ("y", self.y))
         for name, value in places:
-            if isinstance(value, bool) or not isinstance(value, Real):
+            if not is_finite(value):
                 raise ConfigError(f"a hint's {name} must be a number of pixels, got {value!r}")
         reach: object = self.reach
-        if reach is not None and (isinstance(reach, bool) or not isinstance(reach, Real) or not float(reach) > 0):
+        if not (reach is None or reach == math.inf or (is_finite(reach) and reach > 0)):
             raise ConfigError(f"a hint's reach must be a number of pixels above 0, got {reach!r}")
         self.rgb()
 

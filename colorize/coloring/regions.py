@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -15,7 +13,7 @@ from colorize.color.lightness import ab_of
 from colorize.color.units import FloatArray
 from colorize.coloring.hints import rgb_of
 from colorize.errors import ConfigError
-from colorize.options import STRENGTH_RANGE
+from colorize.options import STRENGTH_RANGE, is_finite
 
 _DRAWN = 4  # times the network's pixels, at which outlines are drawn: so their edges are smooth
 
@@ -42,7 +40,7 @@ class Region:
             rgb_of(self.color)
         low, high = STRENGTH_RANGE
         strength: object = self.strength
-        if isinstance(strength, bool) or not isinstance(strength, Real) or not low <= float(strength) <= high:
+        if not is_finite(strength) or not low <= strength <= high:
             raise ConfigError(f"a region's strength must be a number from {low:g} to {high:g}, got {self.strength!r}")
 
 
@@ -141,13 +139,4 @@ def _even(color: str | tuple[int, int, int]) -> FloatArray:
 
 
 def _is_point(point: object) -> bool:
-    return isinstance(point, tuple | list) and len(point) == 2 and all(map(_is_finite, point))
-
-
-def _is_finite(value: object) -> bool:
-    if isinstance(value, bool) or not isinstance(value, Real):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # a whole number beyond all floats
-        return False
+    return isinstance(point, tuple | list) and len(point) == 2 and all(map(is_finite, point))

@@ -43,7 +43,7 @@ def test_a_point_in_a_corner_is_in_that_corner(x: float, y: float) -> None:
     assert array[2].sum() == 2
 
 
-@pytest.mark.parametrize(("x", "y"), [(-1, 0), (400, 0), (0, 200), (float("nan"), 0)])
+@pytest.mark.parametrize(("x", "y"), [(-1, 0), (400, 0), (0, 200)])
 def test_a_point_outside_the_photo_is_refused(x: float, y: float) -> None:
     with pytest.raises(ConfigError, match="within the photo's 400×200 px, got"):
         hint_array([Hint(x, y, "#c8281e")], (400, 200), (10, 20))
@@ -78,7 +78,13 @@ def test_what_is_no_hint_is_told(text: str) -> None:
         parse_hint(text)
 
 
-@pytest.mark.parametrize("reach", [0, -3, float("nan"), "40", True])
+@pytest.mark.parametrize("x", [float("nan"), float("inf"), 10**400, "7", True])
+def test_what_is_no_place_is_refused(x: object) -> None:
+    with pytest.raises(ConfigError, match="a hint's x must be a number of pixels, got"):
+        Hint(x, 0, "red")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("reach", [0, -3, float("nan"), 10**400, "40", True])
 def test_what_is_no_reach_is_told(reach: object) -> None:
     with pytest.raises(ConfigError, match="a hint's reach must be a number of pixels above 0, got"):
         Hint(0, 0, "red", reach)  # type: ignore[arg-type]

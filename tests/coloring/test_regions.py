@@ -65,6 +65,7 @@ def test_of_regions_that_overlap_the_last_counts() -> None:
         ({"outline": 7}, "three or more corners"),
         ({"outline": LEFT, "color": "reddish"}, "reddish"),
         ({"outline": LEFT, "strength": 3}, "from 0 to 2, got 3"),
+        ({"outline": LEFT, "strength": 10**400}, "from 0 to 2, got 1000"),
     ],
 )
 def test_what_is_no_region_is_told(region: dict[str, object], told: str) -> None:
