@@ -163,7 +163,7 @@ def _look_up(index: NDArray[np.int32], colors: NDArray[np.uint32]) -> None:
     np.take(table, index, mode="clip", out=colors)  # no index is too high; to check that takes time, "wrap" takes more
     if not colors.min():
         unknown = np.flatnonzero(colors == 0)
-        _learn(index[unknown])
+        _learn(table, index[unknown])
         colors[unknown] = table[index[unknown]]
 
 
@@ -172,14 +172,15 @@ def _table() -> NDArray[np.uint32]:
     """By chroma and level: red, green, blue and a byte that stays 0 until they are known.
 
     64 MB, of which what is never touched costs nothing (of NumPy's own arrays it would be pages of 2 MB that are
-    touched). Threads share it: whichever comes first, they write the same.
+    touched). Threads share it: whichever comes first, they write the same. Threads that ask first at the same time may
+    each get one of their own, so what is filled in has to be what is looked up.
     """
     return np.frombuffer(mmap.mmap(-1, 4 << 24), np.uint32)
 
 
-def _learn(index: NDArray[np.int32]) -> None:
+def _learn(table: NDArray[np.uint32], index: NDArray[np.int32]) -> None:
     """Fill in the table at these places, which may repeat themselves."""
-    blocks = _table().reshape(-1, _LEVELS_AT_ONCE)
+    blocks = table.reshape(-1, _LEVELS_AT_ONCE)
     missing = np.sort(index // _LEVELS_AT_ONCE)
     missing = missing[np.diff(missing, prepend=-1) > 0]  # np.unique would import numpy.ma, which takes time
     most = _PAIRS // _LEVELS_AT_ONCE

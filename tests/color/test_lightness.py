@@ -137,6 +137,14 @@ def test_what_is_looked_up_is_what_would_be_worked_out() -> None:
             assert (merge(levels[rows], ab[:, rows]) == expected[rows, :, :3]).all()
 
 
+def test_threads_that_make_the_table_at_the_same_time_leave_no_pixel_black(monkeypatch: pytest.MonkeyPatch) -> None:
+    levels, ab = every_level(4), colors((4, 256), 0.5)
+    expected = merge(levels, ab)
+    make = lightness._table.__wrapped__
+    monkeypatch.setattr(lightness, "_table", make)  # every call makes one, as two threads that come first do
+    assert (merge(levels, ab) == expected).all()
+
+
 def test_colors_beyond_what_was_announced_are_taken_back() -> None:
     levels = every_level(2)
     merger = Merger(np.array([[[-0.1, 0.1]], [[-0.2, 0.2]]], np.float32))
