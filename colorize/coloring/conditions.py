@@ -38,11 +38,12 @@ class Conditions:
                 if not isinstance(point, Hint):
                     raise ConfigError(f"hints must be a list of Hint, or an image with alpha, got {point!r}")
         reference: object = self.reference
-        for image in reference if isinstance(reference, list | tuple) else [reference]:
-            if not isinstance(image, Image.Image | Album | None):
-                raise ConfigError(
-                    f"a reference must be a PIL image, a list of them or an Album, got {type(image).__name__}"
-                )
+        if not (reference is None or isinstance(reference, Album)):
+            for image in reference if isinstance(reference, list | tuple) else [reference]:
+                if not isinstance(image, Image.Image):
+                    raise ConfigError(
+                        f"a reference must be a PIL image, a list of them or an Album, got {type(image).__name__}"
+                    )
         regions: object = self.regions
         for region in regions if isinstance(regions, Sequence) else [regions]:
             if not isinstance(region, Region):

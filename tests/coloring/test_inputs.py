@@ -19,6 +19,7 @@ from PIL import Image
 
 from colorize import Colored, ColorizeError, Colorizer, Conditions, ConfigError, Hint, PhotoError
 from colorize.color.lightness import to_levels
+from colorize.coloring.album import Album
 from tests.stand_ins import StandInEngine, TwoHalves, one_color
 
 ROOT = Path(__file__).parents[2]
@@ -142,6 +143,8 @@ def test_a_file_that_is_no_photo_is_told(colorizer: Colorizer, given: Any) -> No
         ({"hints": "red"}, "hints must be a list of Hint, or an image with alpha, got 'red'"),
         ({"hints": [(1, 2, "red")]}, r"hints must be a list of Hint, .* got \(1, 2, 'red'\)"),
         ({"reference": "photo.jpg"}, "a reference must be a PIL image, a list of them or an Album, got str"),
+        ({"reference": [None]}, "a reference must be a PIL image, a list of them or an Album, got NoneType"),
+        ({"reference": [Album([])]}, "a reference must be a PIL image, a list of them or an Album, got Album"),
         ({"regions": 5}, "regions must be a list of Region, got 5"),
         ({"seed": -1}, "a seed must be a whole number from 0 up, got -1"),
         ({"seed": 1.5}, "a seed must be a whole number from 0 up, got 1.5"),
