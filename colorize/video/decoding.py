@@ -163,6 +163,10 @@ class Film:
             return self.stream.frames
         return None if self.length is None else max(1, round(self.length * self.rate))
 
+    def lacks_picture(self) -> FilmError:
+        """What to raise where nothing is shown of what is wanted: sound may go on long after the last frame."""
+        return FilmError(f"{self.path}: expected a picture from {float(self.start):g} s on, there is none")
+
     def seconds_of(self, pts: int) -> Fraction:
         """When a frame is shown, from the beginning of the film."""
         return pts * self.time_base - self._origin

@@ -100,9 +100,10 @@ def colorize_film(
                 resumed = work.place.frames if work.place else 0
                 coloring = Coloring(film, options, film_options, colorizer, work.place, conditions)
                 _color(coloring, work, film_options, progress)
-                left_out = _join(work, source, target, options, film_options)
                 end = work.place
-                assert end is not None
+                if end is None:
+                    raise film.lacks_picture()
+                left_out = _join(work, source, target, options, film_options)
                 left_out += tuple(coloring.unused(end.frames))
         except av.FFmpegError as error:
             raise FilmError(f"{target}: cannot be written ({error.strerror or error})") from error

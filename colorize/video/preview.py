@@ -96,8 +96,13 @@ def preview_film(
     for part in pieces:
         with open_film(source, part) as film:
             shots += _stills(film, Coloring(film, options, part, colorizer, conditions=conditions))
+    if not shots:
+        raise film.lacks_picture()
     photo.save_preview(photo.Photo(_sheet(_spread(shots, _MOST_SHOTS))), sheet)
     first = told[0] if told else max(begin, begin + (length - SECONDS) / 2)
+    last = shots[-1][-1].seconds
+    if first > last:  # the sound is longer than the picture
+        first = max(begin, last - SECONDS)
     (part,) = parts(first, min(begin + length - first, SECONDS), 1, SECONDS)
     colorize_film(source, target, replace(options, overwrite=True), part, conditions=conditions, colorizer=colorizer)
     return missing
@@ -139,8 +144,15 @@ def middle_still(
         FilmError: the film cannot be read or colored.
     """
     with open_film(source, film_options) as film:
+        begin = film.start
         film.start += (film.length or Fraction(0)) / 2
-        gray = _image(next(film.frames()), film, width).convert("L")
+        frame = next(film.frames(), None)
+        if frame is None:  # the sound is longer than the picture
+            film.start = begin
+            frame = next(film.frames(), None)
+        if frame is None:
+            raise film.lacks_picture()
+        gray = _image(frame, film, width).convert("L")
         part = replace(film_options, start=float(film.start))
         return gray, _image(next(Coloring(film, options, part, colorizer).frames()).frame, film, width)
 

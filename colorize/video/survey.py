@@ -66,6 +66,8 @@ def survey(source: Path, options: ColorizeOptions, film_options: FilmOptions, co
         frames += count
         size += bytes_of_it
         seconds += (part.end or 0) - part.start
+    if not frames:
+        raise film.lacks_picture()
     work_rate = frames / (time.perf_counter() - began)
     shots, is_exact = _count_shots(source, options, film_options, colorizer, begin, length, rate)
     return Estimate(
@@ -107,14 +109,15 @@ def parts_of(
 
 
 def _color(source: Path, options: ColorizeOptions, part: FilmOptions, colorizer: Colorizer) -> tuple[int, int]:
-    """Frames and bytes of a sample."""
+    """Frames and bytes of a sample. Behind the last frame there may be sound alone."""
+    count = size = 0
     with open_film(source, part) as film, tempfile.TemporaryFile() as file:
         frames = Coloring(film, options, part, colorizer).frames()
-        first = next(frames)
-        with PieceWriter(file, film, part, first.pts) as writer:
-            for count, each in enumerate(chain([first], frames), 1):  # noqa: B007  # used after the loop
-                writer.write(each.frame)
-        size = file.seek(0, os.SEEK_END)
+        if first := next(frames, None):
+            with PieceWriter(file, film, part, first.pts) as writer:
+                for count, each in enumerate(chain([first], frames), 1):  # noqa: B007  # used after the loop
+                    writer.write(each.frame)
+            size = file.seek(0, os.SEEK_END)
     with open_film(source, part) as film:
         return count, size + sum(packet.size for packet in film.others())
 
@@ -137,6 +140,6 @@ def _count_shots(
     cuts, seconds = 0, 0.0
     for part in parts:
         with open_film(source, part) as film:
-            cuts += sum(begins for _, _, begins in Coloring(film, options, part, colorizer).shots()) - 1
+            cuts += max(0, sum(begins for _, _, begins in Coloring(film, options, part, colorizer).shots()) - 1)
         seconds += (part.end or 0) - part.start
     return 1 + round(cuts * length / seconds), is_whole

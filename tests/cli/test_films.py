@@ -14,12 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorize import requirements
+from colorize import Colorizer, requirements
 from colorize.cli import films as films_of_the_command
 from colorize.cli import main
 from colorize.cli.films import FilmJob, moment_of, parse_time, plan_films, read_cuts, read_frames
 from colorize.errors import ConfigError, DataError
-from colorize.video import preview
+from colorize.options import ColorizeOptions, FilmOptions
+from colorize.video import preview, survey
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
 pytestmark = pytest.mark.film
@@ -203,6 +204,38 @@ def test_a_preview_shows_stills_of_each_shot_and_ten_seconds(tmp_path: Path, cap
     assert len(planes(film)) == 60
     assert main([str(source), "--preview", "--size", "64", "--device", "cpu"]) == 0
     assert "is there already; --overwrite makes it again" in capfd.readouterr().err
+
+
+def test_a_film_whose_sound_is_longer_than_its_picture_has_a_dry_run_and_a_preview(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frames = [gray_of(each) for each in shot(photo("coffee"), pan(1), 3, (96, 72))]
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)  # 0.12 s of picture, 1.2 s of sound
+    monkeypatch.setattr(preview, "_WHOLE_UP_TO", 0.5)
+    monkeypatch.setattr(preview, "_SAMPLE", 0.2)
+    monkeypatch.setattr(preview, "SECONDS", 0.3)
+    monkeypatch.setattr(survey, "_WHOLE_UP_TO", 0.5)
+    monkeypatch.setattr(survey, "_COLORED", (3, 0.2))
+    monkeypatch.setattr(survey, "_LOOKED_AT", (3, 0.2))
+    assert main([str(source), "--dry-run", "--size", "64", "--device", "cpu"]) == 0
+    assert "about 1 shot;" in capfd.readouterr().err
+    assert main([str(source), "--preview", "--size", "64", "--device", "cpu"]) == 0
+    assert len(planes(tmp_path / "film-color-preview.mkv")) == 3
+    colorizer = Colorizer.load(device="cpu")
+    still, _ = preview.middle_still(source, ColorizeOptions(size=64), FilmOptions(), colorizer=colorizer, width=96)
+    assert np.corrcoef(np.asarray(still).ravel(), frames[0].ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize("option", [[], ["--dry-run"], ["--preview"]])
+def test_a_part_without_a_picture_is_one_sentence(
+    option: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    frames = [gray_of(each) for each in shot(photo("coffee"), pan(1), 3, (96, 72))]
+    source = write_film(tmp_path / "film.mkv", frames, extras=True)
+    assert main([str(source), "--start", "0.8", *option, "--size", "64", "--device", "cpu"]) == 1
+    said = capfd.readouterr().err
+    assert said == f"colorize: {source}: expected a picture from 0.8 s on, there is none\n"
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_no_preview_is_made_of_a_film_that_the_codec_does_not_take(tmp_path: Path) -> None:
