@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from colorize.cli.arguments import Command
-from colorize.cli.terminal import OK, SOME_FAILED, print_status
+from colorize.cli.terminal import OK, SOME_FAILED, print_status, to_stdout
 from colorize.errors import ConfigError
 
 app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,7 +37,9 @@ def merge(
     from colorize.system import files
 
     if output is None:
-        merged = merge_reports(reports, sys.stdout.buffer)
+        merged = to_stdout(lambda out: merge_reports(reports, out))
+        if merged is None:
+            return SOME_FAILED
     else:
         try:
             with files.atomic(output, overwrite=overwrite) as out:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 OK, SOME_FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 
@@ -46,17 +46,22 @@ def _escaped(character: str) -> str:
 
 def write_out(content: bytes) -> bool:
     """Write bytes to stdout; False if nobody reads them, or if they cannot be written, which is printed."""
+    return to_stdout(lambda out: out.write(content)) is not None
+
+
+def to_stdout(write: Callable[[BinaryIO], T]) -> T | None:
+    """Have stdout written, and give what `write` does; None if nobody reads, or if that fails, which is printed."""
     try:
         sys.stdout.flush()
-        sys.stdout.buffer.write(content)
+        result = write(sys.stdout.buffer)
         sys.stdout.buffer.flush()
     except OSError as error:
         if not isinstance(error, BrokenPipeError):
             print_status(f"standard output cannot be written ({error.strerror})")
         # What is left in the buffer would raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return False
-    return True
+        return None
+    return result
 
 
 def end_by_interrupt() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,15 @@ def test_reports_that_cannot_be_merged_are_one_line(scans: Path, capsys: pytest.
         line = capsys.readouterr().err
         assert told in line
         assert line.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+def test_a_merged_report_on_a_full_disk_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = tmp_path / "report.jsonl"
+    report.write_text(json.dumps({"source": "a.png", "target": "a-color.png", "status": "done"}) + "\n")
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["report", "merge", str(report)]) == 1
+    assert capsys.readouterr().err == "colorize: standard output cannot be written (No space left on device)\n"
