@@ -16,11 +16,12 @@ from colorize.batch.results import Entry, Outcome
 from colorize.cli.arguments import Arguments, Command
 from colorize.cli.films import TOLD_EVERY
 from colorize.cli.session import Session
-from colorize.cli.terminal import INTERRUPTED, OK, SOME_FAILED, Interrupt, Lines, print_log, print_status
+from colorize.cli.terminal import Interrupt, Lines, print_log, print_status
 from colorize.coloring.conditions import NO_CONDITIONS
 from colorize.errors import ClusterError, PhotoError
 from colorize.options import ColorizeOptions
 from colorize.requirements import require
+from colorize.system.program import FAILED, INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from colorize.cluster.driver import Pool
@@ -106,7 +107,7 @@ def cluster(
         return INTERRUPTED
     except (ClusterError, PhotoError) as error:
         print_status(str(error))
-        return SOME_FAILED
+        return FAILED
 
 
 def _preview(inventory: Inventory, source: Storage, target: Storage, arguments: Arguments) -> int:
@@ -117,14 +118,14 @@ def _preview(inventory: Inventory, source: Storage, target: Storage, arguments: 
         if row.problem:
             print_status(f"{source.told(row.source)}: {row.problem}")
         elif not shown.result(f"{source.told(row.source)} -> {target.told(row.target)}"):
-            return SOME_FAILED
+            return FAILED
     counts = {
         "to do": inventory.work,
         "cannot be done": inventory.counts[PROBLEM],
         Outcome.SKIPPED.value: inventory.counts[DONE],
     }
     print_status(", ".join(f"{count} {what}" for what, count in counts.items() if count))
-    return SOME_FAILED if inventory.counts[PROBLEM] else OK
+    return FAILED if inventory.counts[PROBLEM] else OK
 
 
 class _Run:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from colorize.cli.arguments import STREAM, Arguments, Command, taking_arguments
-from colorize.cli.terminal import INTERRUPTED, MISUSED, OK, SOME_FAILED, Interrupt, Lines, print_log, print_status
+from colorize.cli.terminal import Interrupt, Lines, print_log, print_status
 from colorize.errors import ConfigError, DataError, PhotoError, WeightsError
+from colorize.system.program import FAILED, INTERRUPTED, MISUSED, OK
 
 if TYPE_CHECKING:
     from colorize.batch.plan import Job, Plan
@@ -80,7 +81,7 @@ def colorize(arguments: Arguments) -> int:
     arguments.options()  # what is wrong is told before anything is read
     if arguments.show_config:
         shown = Lines()
-        return OK if all(map(shown.result, arguments.show_settings())) else SOME_FAILED
+        return OK if all(map(shown.result, arguments.show_settings())) else FAILED
     try:
         arguments = arguments.with_listed_paths()
         return _run(arguments, arguments.options())

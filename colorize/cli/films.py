@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 
 from colorize.batch.report import Report, line_about
 from colorize.batch.results import Outcome
-from colorize.cli.terminal import INTERRUPTED, OK, SOME_FAILED, Lines, print_status
+from colorize.cli.terminal import Lines, print_status
 from colorize.errors import ConfigError, DataError, FilmError, PhotoError
 from colorize.options import FILM_SUFFIXES, ColorizeOptions, FilmOptions
 from colorize.requirements import require
+from colorize.system.program import FAILED, INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from colorize.coloring.colorizer import Colorizer
@@ -273,14 +274,14 @@ class Films:
             try:
                 for line in work(job):
                     if not shown.result(line):
-                        return SOME_FAILED
+                        return FAILED
             except FilmError as error:
                 print_status(str(error))
                 failed += 1
             except KeyboardInterrupt:
                 print_status(_interrupted(job))
                 return INTERRUPTED
-        return SOME_FAILED if failed else OK
+        return FAILED if failed else OK
 
     def _color(self, job: FilmJob, report: Report | None, *, prints: bool) -> Iterator[str]:
         from colorize.video.film import colorize_film

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from colorize.cli.arguments import Command
-from colorize.cli.terminal import OK, SOME_FAILED, print_status, to_stdout
+from colorize.cli.terminal import print_status, to_stdout
 from colorize.errors import ConfigError
+from colorize.system.program import FAILED, OK
 
 app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
 
@@ -39,7 +40,7 @@ def merge(
     if output is None:
         merged = to_stdout(lambda out: merge_reports(reports, out))
         if merged is None:
-            return SOME_FAILED
+            return FAILED
     else:
         try:
             with files.atomic(output, overwrite=overwrite) as out:
@@ -52,4 +53,4 @@ def merge(
         print_status(line)
     counts = {outcome.value: merged.statuses.get(outcome.name.lower(), 0) for outcome in Outcome}
     print_status(", ".join(f"{number} {what}" for what, number in counts.items() if number) or "no results")
-    return SOME_FAILED if counts[Outcome.FAILED.value] else OK
+    return FAILED if counts[Outcome.FAILED.value] else OK

@@ -15,22 +15,13 @@ from colorize.batch.plan import Job, Plan, check_result_file
 from colorize.batch.report import Report, line_of
 from colorize.batch.results import Entry, Outcome, is_done, is_result
 from colorize.cli.summary import Summary
-from colorize.cli.terminal import (
-    INTERRUPTED,
-    OK,
-    SOME_FAILED,
-    Interrupt,
-    Lines,
-    display,
-    end_by_interrupt,
-    print_status,
-    write_out,
-)
+from colorize.cli.terminal import Interrupt, Lines, display, end_by_interrupt, print_status, write_out
 from colorize.coloring.conditions import Conditions
 from colorize.coloring.tint import Original
 from colorize.errors import ClusterError, ConfigError, DataError, PhotoError
 from colorize.options import ColorizeOptions
 from colorize.system import files
+from colorize.system.program import FAILED, INTERRUPTED, OK
 
 
 class Session:
@@ -130,7 +121,7 @@ class Session:
         if lost:
             print_status(lost)
         failed = self._summary.failed or self._report_failed or self._nobody_reads or lost
-        return SOME_FAILED if failed else OK
+        return FAILED if failed else OK
 
     def _end_interrupted(self) -> int:
         print_status(self._summary.interrupted())
@@ -155,9 +146,9 @@ class Session:
             else:
                 counts["to do"] += is_counted
                 if not shown.result(f"{job.source} -> {job.target}"):
-                    return SOME_FAILED
+                    return FAILED
         print_status(", ".join(f"{count} {what}" for what, count in sorted(counts.items(), reverse=True) if count))
-        return SOME_FAILED if counts["cannot be done"] else OK
+        return FAILED if counts["cannot be done"] else OK
 
     def verify(self, jobs: Plan) -> int:
         """Print how well results kept the lightness of their sources, and give the exit status."""
@@ -173,7 +164,7 @@ class Session:
                         shown.print_status(f"{each.job.target}: the lightness of {each.job.source} was not kept")
                 shown.advance()
         print_status(", ".join(f"{verdicts[verdict]} {verdict.value}" for verdict in Verdict if verdicts[verdict]))
-        return SOME_FAILED if verdicts[Verdict.BROKEN] or verdicts[Verdict.FAILED] else OK
+        return FAILED if verdicts[Verdict.BROKEN] or verdicts[Verdict.FAILED] else OK
 
     def stream(self, source: Path | None, target: Path | None) -> int:
         """Color a photo as it comes.
@@ -194,7 +185,7 @@ class Session:
             check_result_file(target, self._options)
             if os.path.lexists(target) and not self._options.overwrite:
                 print_status(f"{target}: is there already; --overwrite colors it again")
-                return OK if self._shown.result(str(target)) else SOME_FAILED
+                return OK if self._shown.result(str(target)) else FAILED
         try:
             with source.open("rb") if source else nullcontext(sys.stdin.buffer) as file:
                 result, content = run_stream(
@@ -210,10 +201,10 @@ class Session:
                     written.write(content)
         except PhotoError as error:
             print_status(str(error))
-            return SOME_FAILED
+            return FAILED
         except OSError as error:
             print_status(f"{error.filename or target}: {error.strerror}")
-            return SOME_FAILED
+            return FAILED
         if result.message:
             print_status(result.message)
         if result.original is Original.COLORED and not self._options.keep_colors:
@@ -221,7 +212,7 @@ class Session:
         for what in result.dropped_metadata:
             print_status(f"written without {what}")
         is_out = self._shown.result(str(target)) if target else write_out(content)
-        return OK if is_out else SOME_FAILED
+        return OK if is_out else FAILED
 
     def doing(self, what: str) -> None:
         """Show what takes time at the moment, if there is a place for it."""

@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, BinaryIO, TypeVar
 
-OK, SOME_FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130  # exit statuses
-
 T = TypeVar("T")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from colorize.errors import ColorizeError, ConfigError, DataError, WeightsError
 
-OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+OK, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130  # exit statuses
 
 
 def run_program(

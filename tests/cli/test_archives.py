@@ -9,10 +9,11 @@ import pytest
 from colorize.batch.results import Entry, Outcome
 from colorize.cli.archives import _Progress
 from colorize.cli.session import Session
-from colorize.cli.terminal import SOME_FAILED, Interrupt
+from colorize.cli.terminal import Interrupt
 from colorize.coloring.conditions import NO_CONDITIONS
 from colorize.errors import ClusterError
 from colorize.options import ColorizeOptions
+from colorize.system.program import FAILED
 from tests.stand_ins import StandInColorizer
 
 
@@ -38,7 +39,7 @@ def test_a_store_that_is_lost_ends_the_run_with_what_was_done_and_how_to_go_on(
         raise ClusterError("s3://b: cannot be written to (no such bucket)")
 
     session = Session(StandInColorizer, ColorizeOptions(), NO_CONDITIONS, Interrupt())
-    assert session.tell(entries(), 2) == SOME_FAILED
+    assert session.tell(entries(), 2) == FAILED
     told = capsys.readouterr()
     assert told.out == "s3://b/1.jpg\n"
     assert told.err.splitlines() == [
