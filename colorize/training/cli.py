@@ -1,4 +1,4 @@
-"""`train.py`: options → config → one call. argparse, so that a training machine needs neither typer nor gradio."""
+"""`train.py`: options → config → one call. The options are the fields of the config, in argparse."""
 
 from __future__ import annotations
 
@@ -82,10 +82,7 @@ def _main(arguments: Sequence[str] | None) -> int:
     if validation:
         sources = sources.without(validation)
     if options.dry_run:
-        from colorize.training.building import build
-        from colorize.training.phases import build_phases
-
-        build_phases(config), build(config)  # the settings may not fit each other
+        _check_parts(config)
         print(config.to_json())
         print(f"data: {_told(sources)}")
         held_out = f"one in {config.holdout} of them" if validation is None else _told(validation)
@@ -110,6 +107,21 @@ def _main(arguments: Sequence[str] | None) -> int:
     if is_first_process():
         print(last)
     return 0
+
+
+def _check_parts(config: TrainConfig) -> None:
+    """Build what the run is made of: its settings may not fit each other, or name what there is not."""
+    import torch
+
+    from colorize.training.augment import Augment
+    from colorize.training.building import build
+    from colorize.training.phases import build_phases
+    from colorize.training.terms import TermContext, build_terms
+
+    cpu = torch.device("cpu")
+    build_phases(config)
+    build_terms(config.losses, TermContext(build(config), config.feature_network, cpu))
+    Augment(config, cpu)
 
 
 def _told(sources: Sources) -> str:

@@ -1,4 +1,4 @@
-"""What docs/training.md and docs/extend.md say is so: the code trains, the options and files exist."""
+"""What docs/training.md, docs/extend.md and the tutorial say is so: the code trains, the options and files exist."""
 
 from __future__ import annotations
 
@@ -74,6 +74,15 @@ def test_the_code_of_the_page_on_extending_trains_as_its_command_says(
     encoder = ENCODERS["pooled"]()
     torch.save(encoder.state_dict(), start)
     ENCODERS["pooled"]().load_start(start)
+
+
+def test_the_commands_of_the_tutorial_go_on_from_the_shipped_model(
+    shard: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(DOCS.parent)
+    dry, real = commands((DOCS / "tutorials" / "train.md").read_text(encoding="utf-8"), "train.py")
+    for _, *options in (dry, [*real, "--dry-run"]):
+        assert main([str(shard), *options]) == 0, capsys.readouterr().err
 
 
 def test_every_option_and_file_that_the_page_on_training_names_exists(capsys: pytest.CaptureFixture[str]) -> None:

@@ -180,6 +180,25 @@ def test_dry_run_prints_the_config_and_the_data_and_writes_nothing(
     assert "photos.tar breaks off after" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--losses", '{"l3": 1}'], "unknown loss 'l3': expected one of l1, "),
+        (["--losses", '{"perceptual": 1}'], "the loss perceptual needs --feature-network"),
+        (["--losses", '{"distribution": 1}'], "need a generator with the head 'bins' or 'ab+bins'"),
+        (["--augmentations", "flop"], "unknown augmentation 'flop': expected one of flip, "),
+        (["--start", "missing.safetensors"], "missing.safetensors: no such model file"),
+    ],
+)
+def test_a_dry_run_tells_what_the_run_would_fail_on(
+    given: list[str], told: str, shard: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(shard), "--dry-run", *given]) == 2
+    line = capfd.readouterr().err
+    assert told in line
+    assert line.count("\n") == 1
+
+
 def test_options_go_before_the_recipe_and_the_recipe_before_the_defaults(
     shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
