@@ -29,8 +29,8 @@ class Hosts:
             address: that the server listens on.
             names: further host names, in any case; empty ones are ignored.
         """
-        self._metrics_text = address in _EVERY_ADDRESS
-        called = socket.gethostname().lower() if self._metrics_text else ""
+        self._is_everywhere = address in _EVERY_ADDRESS
+        called = socket.gethostname().lower() if self._is_everywhere else ""
         own = {called, f"{called}.local"} if called else set()
         given = {name.strip().lower().rstrip(".") for name in names}
         self._names = {*_OWN, address.lower(), *own, *given} - {""}
@@ -45,7 +45,7 @@ class Hosts:
         return None
 
     def _allows(self, name: str) -> bool:
-        return name in self._names or (self._metrics_text and _is_number(name))
+        return name in self._names or (self._is_everywhere and _is_number(name))
 
 
 def is_cross_site(headers: Headers) -> bool:

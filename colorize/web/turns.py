@@ -191,7 +191,8 @@ class Turns:
             return None
         large = sum(cost >= self._large for cost in self._running.values())
         room_for_large = large < max(1, self._at_once - 1)
-        may = [each for each in self._line if each.cost < self._large or room_for_large]
+        wanted = [each for each in self._line if not each.ready.cancelled()]  # its task takes it out of the line
+        may = [each for each in wanted if each.cost < self._large or room_for_large]
         return min(may, key=lambda each: (self._due(each), each.order), default=None)
 
     def _due(self, waiting: _Waiting) -> float:

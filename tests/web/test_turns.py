@@ -101,6 +101,29 @@ def test_a_canceled_job_counts_until_its_thread_has_ended() -> None:
     finish(ask())
 
 
+def test_a_job_that_is_canceled_just_when_its_turn_comes_keeps_nobody_from_beginning() -> None:
+    async def ask() -> None:
+        errors: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, error: errors.append(error))
+        turns = Turns(1, large=100)
+        go = threading.Event()
+        first = asyncio.create_task(turns.run(QueuedJob("a"), 1, go.wait, 60))
+        await until(lambda: turns.running)
+        second = asyncio.create_task(turns.run(QueuedJob("b"), 1, lambda: "second", 60))
+        third = asyncio.create_task(turns.run(QueuedJob("c"), 2, lambda: "third", 60))
+        await until(lambda: len(turns.waiting) == 2)
+        go.set()
+        time.sleep(0.2)  # the first one's thread ends, which the event loop does not see before the cancellation
+        second.cancel()
+        await asyncio.wait([second])
+        assert second.cancelled()
+        assert await first and await third == "third"
+        assert not errors
+        await until(lambda: not turns.running)
+
+    finish(ask())
+
+
 def test_a_job_that_is_canceled_while_it_waits_never_begins() -> None:
     async def ask() -> None:
         turns = Turns(1, large=100)
