@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as NotYet
+from concurrent.futures import ThreadPoolExecutor, wait
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -142,15 +141,11 @@ class FilmService:
                 colorize_film, source, target, options, film_options, colorizer=colorizer, progress=note
             )
             try:
-                while True:
-                    try:
-                        running.result(_EVERY_S)
-                        break
-                    except NotYet:
-                        yield now
+                while not wait([running], _EVERY_S).done:
+                    yield now
+                running.result()
             finally:
                 job.stop.set()  # if nobody wants the next one
-        self._photos.metrics.photos.labels("done").inc()
         yield now._replace(result=target)
 
     def _look(self, source: Path) -> tuple[tuple[int, int], Fraction | None, int]:

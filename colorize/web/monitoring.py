@@ -31,7 +31,7 @@ class Metrics:
         self._running = Gauge("colorize_running", "Jobs that run.", registry=self.registry)
         for outcome in ("done", "failed"):  # shown as 0 before the first
             self.photos.labels(outcome)
-            for kind in ("photo", "batch", "others"):
+            for kind in ("photo", "batch", "others", "film"):
                 self.requests.labels(kind, outcome)
 
     def watch(self, waiting: Callable[[], int], running: Callable[[], int]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,20 @@ def test_of_a_canceled_film_nothing_is_left(tmp_path: Path, film: bytes) -> None
             pass
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["pan.mkv"]
     assert store.used() == 0  # but the upload, which was not counted here
+
+
+def test_a_disk_that_answers_too_late_ends_the_film(
+    tmp_path: Path, film: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_late(*_: Any, **__: Any) -> None:
+        raise TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    monkeypatch.setattr("colorize.video.film.colorize_film", too_late)
+    store = Store(tmp_path)
+    going = steps(service(store), store, film)
+    with pytest.raises(TimeoutError):
+        for _ in zip(range(9), going, strict=False):
+            pass
 
 
 def test_a_film_that_nobody_waits_for_ends(tmp_path: Path, film: bytes) -> None:

@@ -618,6 +618,7 @@ def test_health_and_metrics(server: Running) -> None:
     for name in (
         'colorize_requests_total{kind="photo",outcome="done"}',
         'colorize_seconds_count{kind="photo"}',
+        'colorize_requests_total{kind="film",outcome="failed"}',
         'colorize_photos_total{outcome="failed"}',
         "colorize_queue_length 0.0",
         "colorize_running 0.0",
