@@ -1,4 +1,4 @@
-"""`train.py`: options → config → one call. The options are the fields of the config, in argparse."""
+"""`train.py`: options → config → one call. argparse, so that training imports neither typer nor gradio."""
 
 from __future__ import annotations
 

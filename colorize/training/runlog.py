@@ -132,9 +132,10 @@ def write_start(folder: Path, start: Mapping[str, Any]) -> None:
 
 def processes_with_batches_of_their_own(folder: Path) -> int:
     """How many processes trained in `folder` when `batch_size` was that of each of them; 1 for every other run."""
-    with suppress(OSError):
-        start = json.loads((folder / STARTS).read_text(encoding="utf-8").splitlines()[-1])
-        return 1 if PHOTOS_PER_STEP in start else int(start["processes"])
+    with suppress(OSError, ValueError):  # a kill may have cut a line that the next one then went on with
+        if starts := list(_whole_lines(folder / STARTS)):
+            start = json.loads(starts[-1])
+            return 1 if PHOTOS_PER_STEP in start else int(start["processes"])
     return 1
 
 

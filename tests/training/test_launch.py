@@ -11,7 +11,7 @@ import pytest
 from torch.distributed.run import get_args_parser
 
 from colorize.errors import ConfigError
-from colorize.training import cli, launch
+from colorize.training import cli, launch, runlog
 from tests.training.runs import SMALL
 
 ROOT = Path(__file__).parents[2]
@@ -71,6 +71,12 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused_before_there_is_a_folde
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("starts", ["", "\n", '{"step": 0, "proc', '{"step": 0, {"step": 2}\n'])
+def test_a_run_whose_starts_were_cut_off_goes_on(starts: str, tmp_path: Path) -> None:
+    (tmp_path / "starts.jsonl").write_text(starts)
+    assert runlog.processes_with_batches_of_their_own(tmp_path) == 1
+
+
 def test_a_run_whose_batches_were_of_each_process_says_what_is_the_same_now(
     finished: Path, shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -78,6 +84,8 @@ def test_a_run_whose_batches_were_of_each_process_says_what_is_the_same_now(
     started = json.loads((run / "starts.jsonl").read_text())
     assert started.pop("photos_per_step") == 2
     (run / "starts.jsonl").write_text(json.dumps(started | {"processes": 2}) + "\n")
+    with (run / "starts.jsonl").open("a") as file:
+        file.write('{"step": 8, "proc')  # cut off by a kill
     command = [str(shard), "--run", str(run), "--resume", "--adversarial-steps", "6"]
     assert cli.main(command) == 2
     told = capfd.readouterr().err
@@ -85,6 +93,7 @@ def test_a_run_whose_batches_were_of_each_process_says_what_is_the_same_now(
         f"train.py: {run}: was begun with --batch-size 2 for each of 2 processes; by now it is that of all together: "
         "expected --batch-size 4, which is the same\n"
     )
+    (run / "starts.jsonl").write_text(json.dumps(started | {"processes": 2}) + "\n")
     assert cli.main([*command, "--batch-size", "4"]) == 0
     assert json.loads((run / "config.json").read_text())["batch_size"] == 4
     assert cli.main([*command, "--batch-size", "2"]) == 2  # from now on it is as of any other run
