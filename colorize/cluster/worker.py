@@ -163,7 +163,7 @@ class _Work:
             colorizer: what colors them.
 
         Returns:
-            What became of each, and what is wrong with a store, if anything is: then some may be missing.
+            What became of each, and what is wrong with a store, if anything is.
         """
         from colorize.batch.pipeline import run
 
@@ -171,11 +171,11 @@ class _Work:
         if self._again and all(row.state == NEW for row in self._rows):
             options = replace(options, overwrite=True)  # by the same bytes
         with ThreadPoolExecutor(_AT_ONCE, "put") as putters:
-            puts: list[Future[Entry | None]] = [
+            puts: list[Future[Entry]] = [
                 putters.submit(self._put, result.job, Entry.of(result))
                 for result in run(self._jobs(), lambda: colorizer, options)
             ]
-            self._entries += filter(None, (put.result() for put in puts))
+            self._entries += (put.result() for put in puts)
         return self._entries, self._trouble()
 
     def _trouble(self) -> str:
@@ -219,8 +219,8 @@ class _Work:
         target = self._recipe.target
         return row.state == NEW and not self._again and not target.is_local and target.exists(row.target)
 
-    def _put(self, job: Job, entry: Entry) -> Entry | None:
-        """Put a result where it belongs, and tell of it by its own names; None if its store is at fault."""
+    def _put(self, job: Job, entry: Entry) -> Entry:
+        """Put a result where it belongs, and tell of it by its own names."""
         row = self._row_of[id(job)]
         source, target = self._recipe.source.told(row.source), self._recipe.target.told(row.target)
         message = entry.message.replace(str(job.source), source).replace(str(job.target), target)

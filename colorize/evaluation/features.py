@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from colorize.models.imagenet import ImageNetFeatures
 
-_CHUNK = 32  # photos at once
 _IMAGENET_SIDE = 224  # px
 
 
@@ -33,7 +32,3 @@ class FeatureExtractor(ImageNetFeatures):
             rgb = nn.functional.interpolate(rgb, sides, mode="bilinear", antialias=True)
         *_, last = self.see(rgb)
         return last.mean(dim=(2, 3))
-
-    def extract(self, photos: Tensor) -> Tensor:
-        """Features (N, F) of any number of photos."""
-        return torch.cat([self(part) for part in photos.split(_CHUNK)])

@@ -72,7 +72,7 @@ class Gallery:
     @property
     def worst(self) -> list[tuple[float, str, str]]:
         """Gain in dB, name, and JPEG in base64; the worst photo first."""
-        return self._photos[: max(_WORST, len(self._photos) - _BEST)][:_WORST]
+        return self._photos[:_WORST]
 
     @property
     def best(self) -> list[tuple[float, str, str]]:

@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # the report is written where torch need not be
     from torch import Tensor
 
-    from colorize.evaluation.measures import PhotoMeasures
-
 STRENGTHS = (0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0)
 SHOWN = ("cf_difference", "psnr", "ssim", "kl_a", "kl_b", "histogram_a", "histogram_b")  # of each strength
 PREFIX = "leveled_"
@@ -35,10 +33,6 @@ def leveling_strength(colorfulness: Mapping[float, float], wanted: float) -> flo
         if less <= wanted <= more and less < more:
             return weaker + (stronger - weaker) * (wanted - less) / (more - less)
     return None
-
-
-def mean_colorfulness(measured: PhotoMeasures) -> float:
-    return measured.cf.mean().item()
 
 
 def leveled(draws: Mapping[str, Tensor]) -> dict[str, Tensor]:
