@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorize.batch.plan import RESULT_MARK
 from colorize.batch.report import Report, line_about
 from colorize.batch.results import Outcome
 from colorize.cli.terminal import Lines, print_status
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from colorize.video.survey import Estimate
 
 _RESULT = ".mkv"
-_MARK = "-color"
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d*)?)")
 _TIME_IN_NAME = re.compile(r"(?:(?:(\d+)[-:_])?(\d+)[-:_](\d+(?:\.\d*)?))|(\d+\.\d+)")
 _NUMBER_IN_NAME = re.compile(r"(?:.*\D)?(\d+)")
@@ -96,7 +96,7 @@ def plan_films(paths: Sequence[str], output: Path | None) -> list[FilmJob]:
 
 def _target(source: Path, output: Path | None) -> Path:
     name = source.stem if source.suffix.lower() == _RESULT else source.name
-    return source.with_name(f"{name}{_MARK}{_RESULT}") if output is None else output / f"{name}{_RESULT}"
+    return source.with_name(f"{name}{RESULT_MARK}{_RESULT}") if output is None else output / f"{name}{_RESULT}"
 
 
 def parse_time(option: str, text: str) -> float:

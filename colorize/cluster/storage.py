@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import time
 from contextlib import suppress
@@ -13,12 +12,11 @@ from typing import Any
 from fsspec.implementations.local import LocalFileSystem
 
 from colorize.errors import ClusterError, PhotoError
+from colorize.system.files import ABANDONED_AFTER, TEMPORARY, temporary_name
 from colorize.system.remote import one_line, open_store, patiently, time_of, version_of, without_password
 
 OWN_FOLDER = ".colorize"  # of the target: plans; a search leaves it out, like all that is hidden
 _PUTS_WHOLE = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss"}  # an object is there or is not
-_TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
-_ABANDONED_AFTER = 24 * 3600  # seconds since a temporary file was begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,11 @@ class Storage:
         """Whether several threads may use it."""
         return self.is_local or bool(self.files.async_impl)
 
+    @property
+    def _puts_whole(self) -> bool:
+        protocol = self.files.protocol  # a name, or several
+        return not _PUTS_WHOLE.isdisjoint([protocol] if isinstance(protocol, str) else protocol)
+
     def path(self, place: str) -> str:
         """The path of a place below the root, as fsspec takes it."""
         return f"{self.root}/{place}" if place else self.root or "/"
@@ -109,7 +112,7 @@ class Storage:
         if path == folder or not name:  # an object that stands for the folder itself
             return
         if name.startswith("."):
-            if _TEMPORARY.fullmatch(name) and time.time() - (time_of(info) or time.time()) > _ABANDONED_AFTER:
+            if TEMPORARY.fullmatch(name) and time.time() - (time_of(info) or time.time()) > ABANDONED_AFTER:
                 listing.leftovers.append(name)
             return
         kind = info.get("type")
@@ -167,12 +170,11 @@ class Storage:
             raise PhotoError(f"{self.told(place)}: cannot be written ({one_line(error)})") from error
 
     def _put(self, local: Path, path: str) -> None:
-        protocols = {self.files.protocol} if isinstance(self.files.protocol, str) else set(self.files.protocol)
-        if protocols & _PUTS_WHOLE:
+        if self._puts_whole:
             self.files.put_file(str(local), path)
             return
         folder = path.rpartition("/")[0]
-        temporary = f"{folder}/.colorize-{secrets.token_hex(8)}.tmp"
+        temporary = f"{folder}/{temporary_name()}"
         self.files.makedirs(folder, exist_ok=True)
         try:
             self.files.put_file(str(local), temporary)
@@ -208,7 +210,7 @@ class Storage:
 
     def _try_to_write(self) -> None:
         path = self.path(f"{OWN_FOLDER}/try-{secrets.token_hex(8)}")
-        if not {self.files.protocol, *self.files.protocol} & _PUTS_WHOLE:
+        if not self._puts_whole:
             self.files.makedirs(path.rpartition("/")[0], exist_ok=True)
         self.files.pipe_file(path, b"written to find out whether that can be done\n")
         self.files.rm_file(path)

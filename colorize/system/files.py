@@ -19,12 +19,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-# Short, whatever the target is called: a name of 255 bytes leaves no room for more.
-_PREFIX = ".colorize-"
-_ABANDONED_AFTER = 24 * 3600  # seconds without a write
+TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
+ABANDONED_AFTER = 24 * 3600  # seconds without a write, where nothing else tells
 _WINDOWS_LOCK_SIZE = 1  # bytes
-_TEMPORARY = re.compile(r"\.colorize-[0-9a-f]{16}\.tmp")
-
 
 _unfinished: set[Path] = set()
 
@@ -68,6 +65,14 @@ def atomic(target: str | os.PathLike[str], *, overwrite: bool = True) -> Iterato
     _sync_folder(target.parent)
 
 
+def temporary_name() -> str:
+    """A new name for a file that is being written; `TEMPORARY` knows such names.
+
+    It is short, whatever the target is called: a name of 255 bytes leaves no room for more.
+    """
+    return f".colorize-{secrets.token_hex(8)}.tmp"
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
     """The SHA-256 of a file, in hexadecimal. Raises `OSError` if it cannot be read."""
     with open(path, "rb") as file:
@@ -92,7 +97,7 @@ def clean_stale(folder: str | os.PathLike[str]) -> list[Path]:
     """
     try:
         with os.scandir(folder) as entries:
-            left = [Path(entry.path) for entry in entries if _TEMPORARY.fullmatch(entry.name)]
+            left = [Path(entry.path) for entry in entries if TEMPORARY.fullmatch(entry.name)]
     except OSError:
         return []
     return [path for path in left if _remove_if_abandoned(path)]
@@ -143,7 +148,7 @@ def discard_unfinished() -> None:
 def _create(folder: Path) -> tuple[BinaryIO, Path]:
     """A new file in `folder`, locked: the system takes the lock away from a program that is killed."""
     while True:
-        temporary = folder / f"{_PREFIX}{secrets.token_hex(8)}.tmp"
+        temporary = folder / temporary_name()
         _unfinished.add(temporary)
         file = temporary.open("x+b")
         _lock(file, wait=True)
@@ -175,7 +180,7 @@ def _lock(file: BinaryIO, *, wait: bool) -> bool:
     except BlockingIOError:
         return False
     except OSError:  # some network drives
-        return time.time() - os.fstat(file.fileno()).st_mtime > _ABANDONED_AFTER
+        return time.time() - os.fstat(file.fileno()).st_mtime > ABANDONED_AFTER
     return True
 
 
