@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from colorize.errors import ColorizeError
 from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.requirements import require
+from colorize.system.program import run_program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,16 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "-o", "--output", type=Path, metavar="DIR", help="folder for the graph and a copy of the model [MODEL's own]"
     )
     given = parser.parse_args(arguments)
-    try:
-        require("export", "exporting a model")
-        from colorize.export.export import export  # torch: not for --help
+    return run_program("export", lambda: _export(given.model, given.output or given.model.parent))
 
-        for line in export(given.model, given.output or given.model.parent):
-            print(line, flush=True)
-    except ColorizeError as error:
-        print(f"export: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+def _export(model: Path, folder: Path) -> None:
+    require("export", "exporting a model")
+    from colorize.export.export import export  # torch: not for --help
+
+    for line in export(model, folder):
+        print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.errors import ConfigError, WeightsError
-from colorize.models.imagenet import BACKBONES, read_gray
+from colorize.models.imagenet import BACKBONES, MEAN, STD, read_gray
 from colorize.models.tensorfile import read_tensors
 
 STRIDES = (2, 4, 8, 16, 32)  # of the features of every encoder, from fine to coarse
@@ -79,7 +79,6 @@ _TORCHVISION: dict[str, _Nodes] = {
     ),
     "resnet18": _Nodes(("relu", "layer1", "layer2", "layer3", "layer4"), (64, 64, 128, 256, 512)),
 }
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's RGB in [0, 1], as torchvision uses them
 
 
 class TorchvisionEncoder(Encoder):
@@ -97,8 +96,8 @@ class TorchvisionEncoder(Encoder):
         self.name = name
         self.channels = _TORCHVISION[name].channels
         self.backbone = create_feature_extractor(get_model(name, weights=None), list(_TORCHVISION[name].names))
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, l: Tensor) -> list[Tensor]:
         rgb = ((l + 1) / 2 - self.mean) / self.std  # (B, 3, H, W)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from colorize.errors import WeightsError
 from colorize.models import efficientnet_lite
-from colorize.models.mobilenet import STAGES, mobilenet_v2_features
+from colorize.models.mobilenet import CHANNELS, STAGES, mobilenet_v2_features
 from colorize.models.tensorfile import read_tensors
 
 
@@ -28,9 +28,11 @@ class Backbone(NamedTuple):
     made_by: str  # whose files these are
 
 
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # torchvision's weights expect (x − MEAN)/STD of RGB in [0, 1]
+
 BACKBONES = {
     "mobilenet_v2": Backbone(
-        mobilenet_v2_features, STAGES, (16, 24, 32, 96, 1280), "features.{}".format, "classifier.", "torchvision"
+        mobilenet_v2_features, STAGES, CHANNELS, "features.{}".format, "classifier.", "torchvision"
     ),
     **{
         name: Backbone(
@@ -190,7 +192,6 @@ def _download_hub_weights() -> dict[str, Tensor]:
     return dict(state)
 
 
-# torchvision's weights expect (x − mean)/std of x in [0, 1]; in terms of v = 2x − 1 that is (v − (2 mean − 1))/(2 std).
-_HUB_MEAN = torch.tensor([0.485, 0.456, 0.406])
-_HUB_HALF_STD = 2 * torch.tensor([0.229, 0.224, 0.225])
-_HUB_SHIFT = 2 * _HUB_MEAN - 1
+# In terms of v = 2x − 1, (x − mean)/std is (v − (2 mean − 1))/(2 std).
+_HUB_HALF_STD = 2 * torch.tensor(STD)
+_HUB_SHIFT = 2 * torch.tensor(MEAN) - 1

@@ -21,9 +21,8 @@ from colorize.models.generator import (
     is_whole,
 )
 from colorize.models.imagenet import read_gray
-from colorize.models.mobilenet import STAGES, mobilenet_v2_features
+from colorize.models.mobilenet import CHANNELS, STAGES, mobilenet_v2_features
 
-_STAGE_CHANNELS = (16, 24, 32, 96, 1280)
 _FIRST_CHANNELS = 32
 # Hints join features whose standard deviation is 8 to 23: at their own size they would hardly be learned.
 _COLOR_GAIN, _MASK_GAIN = 64.0, 16.0
@@ -70,10 +69,10 @@ class MobileUNet(Generator):
         features = mobilenet_v2_features(in_channels=1)  # gray: one channel instead of three
         self.encoder = nn.ModuleList(nn.Sequential(*features[start:stop]) for start, stop in STAGES)
         self.hint = HintConv(_FIRST_CHANNELS, kernel_size=3)
-        self.neck = _conv(_STAGE_CHANNELS[-1], settings.widths[0], kernel_size=1)
+        self.neck = _conv(CHANNELS[-1], settings.widths[0], kernel_size=1)
         incoming = settings.widths[0]
         self.ups = nn.ModuleList()
-        for width, skip in zip(settings.widths, reversed(_STAGE_CHANNELS[:-1]), strict=True):
+        for width, skip in zip(settings.widths, reversed(CHANNELS[:-1]), strict=True):
             self.ups.append(Up(incoming, skip, width, settings.guided))
             incoming = width
         if self.bins is not None:

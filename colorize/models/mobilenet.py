@@ -14,6 +14,7 @@ from colorize.models.generator import draw_normal
 _FIRST, _LAST = 32, 1280  # channels of the first and the last convolution
 # Where `features` is cut: the stride is about to double.
 STAGES = ((0, 2), (2, 4), (4, 7), (7, 14), (14, 19))
+CHANNELS = (16, 24, 32, 96, _LAST)  # of each stage's features
 _BLOCKS = (  # expansion, channels, repetitions, stride of the first
     *((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2)),
     *((6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1)),

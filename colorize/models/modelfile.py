@@ -6,7 +6,6 @@ came about).
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from colorize.errors import WeightsError
+from colorize.system.files import sha256
 
 SHIPPED_MODEL = Path(__file__).parents[1] / "weights" / "colorize.safetensors"
 
@@ -102,8 +102,7 @@ def parse_info(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> Mod
 def fingerprint(path: str | os.PathLike[str]) -> str:
     """Tells this model file from every other: its SHA-256, in hexadecimal. Raises `WeightsError` if it is not there."""
     try:
-        with open(path, "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except FileNotFoundError as error:
         raise missing(path) from error
     except OSError as error:

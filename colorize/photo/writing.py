@@ -76,12 +76,8 @@ def preview(photo: Photo, longest: int) -> bytes:
     Returns:
         The file's content.
     """
-    image = photo.image
-    scale = longest / max(image.size)
-    if scale < 1:
-        image = image.resize([max(1, round(side * scale)) for side in image.size], reducing_gap=3.0)
     content = io.BytesIO()
-    image.save(content, "JPEG", quality=90)
+    _shrunk(photo.image, longest).save(content, "JPEG", quality=90)
     return content.getvalue()
 
 
@@ -96,11 +92,15 @@ def save_preview(photo: Photo, target: str | os.PathLike[str], longest: int = LO
     Raises:
         PhotoError: the file cannot be written.
     """
-    image = photo.image
-    scale = min(longest, LONGEST_JPEG) / max(image.size)
-    if scale < 1:
-        image = image.resize([max(1, round(side * scale)) for side in image.size], reducing_gap=3.0)
-    save(Photo(image), target, quality=90)
+    save(Photo(_shrunk(photo.image, min(longest, LONGEST_JPEG))), target, quality=90)
+
+
+def _shrunk(image: Image.Image, longest: int) -> Image.Image:
+    """The image itself, if its long side has no more than `longest` px."""
+    scale = longest / max(image.size)
+    if scale >= 1:
+        return image
+    return image.resize([max(1, round(side * scale)) for side in image.size], reducing_gap=3.0)
 
 
 def dropped_metadata(photo: Photo, target: str | os.PathLike[str]) -> tuple[str, ...]:
