@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from colorize.color.metrics import colorfulness
 from colorize.color.tensors import lab_to_rgb
+from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 from colorize.models.imagenet import ImageNetFeatures
 
@@ -209,7 +210,8 @@ class Distillation(nn.Module):
 
     `distillation(features, l, ab)`: 1 − the cosine at each place, its mean over places and over strides 8, 16 and 32;
     from 0 to 2. What is in a photo is to be recognized without its colors. (Hinton et al. 2015, arXiv 1503.02531, with
-    the network that the encoder began as for a teacher.) Raises `WeightsError`, see `ImageNetFeatures`.
+    the network that the encoder began as for a teacher.) Raises `WeightsError`, see `ImageNetFeatures`; when it is
+    called, `ConfigError` for features that the teacher's cannot be compared with.
     """
 
     def __init__(self, start: str) -> None:
@@ -220,6 +222,12 @@ class Distillation(nn.Module):
         with torch.no_grad():
             wanted = list(self.teacher.see(lab_to_rgb(l, ab)))
         pairs = list(zip(features, wanted, strict=True))[_DISTILLED]
+        given, expected = ([each.shape[1] for each in some] for some in zip(*pairs, strict=True))
+        if given != expected:
+            raise ConfigError(
+                f"the loss distillation needs an encoder with {expected} channels, as {self.teacher.network} has, "
+                f"the feature network; got {given}"
+            )
         distances = [1 - F.cosine_similarity(mine.float(), theirs.float()).mean() for mine, theirs in pairs]
         return torch.stack(distances).mean()
 

@@ -35,7 +35,7 @@ class TermContext:
     """What a term may be made of."""
 
     generator: Generator
-    feature_network: str  # ImageNet's MobileNetV2: "hub", a file, or "" for none
+    feature_network: str  # trained on ImageNet: "hub", a file, or "" for none
     device: torch.device
 
 
@@ -48,7 +48,7 @@ def build_terms(weights: Mapping[str, float], context: TermContext) -> list[Loss
 
     Raises:
         ConfigError: a name is unknown, or a term needs what the run does not have.
-        WeightsError: the feature network is no MobileNetV2.
+        WeightsError: the feature network cannot be read.
     """
     for name in weights:
         if name not in TERMS:
@@ -88,12 +88,12 @@ def _perceptual(context: TermContext) -> LossFunction:
 
 
 def _distillation(context: TermContext) -> LossFunction:
+    if not context.generator.has_features:
+        raise ConfigError("the loss distillation needs a generator with an encoder and the head 'ab+bins'")
     distillation = Distillation(_feature_network("distillation", context))
     distillation.to(context.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss(output: GeneratorOutput, batch: Batch) -> Tensor:
-        if not output.features:
-            raise ConfigError("the loss distillation needs a generator that gives its encoder's features")
         # The teacher sees the photo before it was worn.
         l = batch.l if batch.clean_l is None else batch.clean_l
         few = slice(max(1, len(l) // _DISTILLED_PART))

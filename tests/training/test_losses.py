@@ -6,11 +6,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from colorize.color.tensors import lab_to_rgb
+from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
+from colorize.models.imagenet import BACKBONES
 from colorize.training.losses import (
     HUBER_DELTA,
     OBJECTIVES,
     RECONSTRUCTIONS,
+    Distillation,
     Perceptual,
     bce_discriminator,
     bce_generator,
@@ -174,6 +178,22 @@ def test_paleness_is_1_of_gray_less_of_color_and_pulls_colors_outward() -> None:
     assert loss < 0.9
     (gradient,) = torch.autograd.grad(loss, ab)
     assert (gradient * ab).sum() < 0
+
+
+def test_distillation_is_0_for_the_teachers_own_features_and_teaches_the_encoder_alone() -> None:
+    torch.manual_seed(0)
+    distillation = Distillation("").train()
+    l, ab = torch.rand(2, 1, 64, 64) * 2 - 1, torch.rand(2, 2, 64, 64) - 0.5
+    theirs = list(distillation.teacher.see(lab_to_rgb(l, ab)))
+    assert distillation(theirs, l, ab).item() == pytest.approx(0, abs=1e-5)
+    assert distillation([-each for each in theirs], l, ab).item() == pytest.approx(2, abs=1e-5)
+    mine = [torch.randn_like(each, requires_grad=True) for each in theirs]
+    distillation(mine, l, ab).backward()
+    assert [each.grad is not None and bool(each.grad.any()) for each in mine] == [False, False, True, True, True]
+    assert not any(p.requires_grad for p in distillation.parameters())
+    others = [torch.randn(2, channels, 8, 8) for channels in BACKBONES["efficientnet_lite0"].channels]
+    with pytest.raises(ConfigError, match=r"with \[32, 96, 1280\] channels, as mobilenet_v2 has, .* got \[40, 112"):
+        distillation(others, l, ab)
 
 
 def test_the_perceptual_loss_is_0_for_the_truth_and_pulls_colors_toward_it_from_outside_of_srgb_too() -> None:

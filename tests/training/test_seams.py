@@ -120,6 +120,7 @@ def test_what_is_added_from_outside_the_package_trains_by_its_name(
         ({"losses": {"magic": 1.0}}, "unknown loss 'magic': expected one of l1, mse, huber"),
         ({"losses": {"distribution": 1.0}}, "need a generator with the head"),
         ({"losses": {"perceptual": 1.0}}, "the loss perceptual needs --feature-network"),
+        ({"losses": {"distillation": 1.0}}, r"needs a generator with an encoder and the head 'ab\+bins'"),
         ({"architecture": "unet", "size": 256, "encoder_start": "hub"}, "encoder-start: unet has no encoder"),
         ({"frozen": ("nose.",)}, "mobile-unet has no parameters whose names begin with 'nose.'"),
     ],
