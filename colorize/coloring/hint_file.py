@@ -77,7 +77,7 @@ def _read(path: Path, name: str, given: object) -> list[Any]:
             made.append(Hint(**each) if name == "hints" else _region(path.parent, each))
         except (ConfigError, TypeError) as error:
             why = error if isinstance(error, ConfigError) else f"got {_short(each)}"
-            raise ConfigError(f"{path}: {name}, the {number}. one: {why}") from error
+            raise ConfigError(f"{path}: {name}, number {number}: {why}") from error
     return made
 
 

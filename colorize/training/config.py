@@ -48,8 +48,9 @@ class TrainConfig:
     start: str = _option("", "model file to go on from, instead of fresh weights")
     encoder_start: str = _option(
         "",
-        'weights of the encoder: "hub" for torchvision\'s ImageNet weights, or a safetensors file of such (MobileNetV2 '
-        "trained on inputs in [−1, 1]); with --start it takes the place of that model's encoder",
+        'weights of the encoder: "hub" for torchvision\'s ImageNet weights, or a safetensors file of such (of '
+        "MobileNetV2 or EfficientNet-Lite: trained on inputs in [−1, 1]); with --start it takes the place of that "
+        "model's encoder",
     )
     discriminators: tuple[str, ...] = _option(("patch",), f"one or more of {', '.join(DISCRIMINATORS)}")
     ndf: int = _option(64, "channels of a discriminator's first convolution")
@@ -64,10 +65,13 @@ class TrainConfig:
     losses: dict[str, float] = _option(
         {"l1": 1.0},
         "the terms of G's explicit loss and their weights as JSON: l1, mse, huber (on ab), cross-entropy (of a head of "
-        "bins), distribution (of the bins beside ab), perceptual and distillation (by --feature-network)",
+        "bins), distribution (of the bins beside ab), perceptual and distillation (by --feature-network), consistency "
+        "(of a photo that comes a little differently), paleness (1 − colorfulness/100)",
     )
     feature_network: str = _option(
-        "", 'MobileNetV2 trained on ImageNet, for the losses perceptual and distillation: "hub" or a file'
+        "",
+        'network trained on ImageNet, for the losses perceptual and distillation: "hub" for torchvision\'s '
+        "MobileNetV2, or a safetensors file of MobileNetV2 or EfficientNet-Lite",
     )
     adversarial_weight: float = _option(1.0, "weight of G's adversarial loss; 0: D is left out", least=0)
     reconstruction_weight: float = _option(100.0, "λ, weight of the sum of --losses in the adversarial phase", least=0)

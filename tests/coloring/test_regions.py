@@ -153,8 +153,8 @@ def test_a_wrong_region_is_one_line(tmp_path: Path, text: str, told: str, capfd:
             '{"hints": [{"x": 1, "y": 1, "color": "red", "reach": 0}]}',
             "reach must be a number of pixels above 0, got 0",
         ),
-        ('{"hints": [{"x": 1}]}', 'hints, the 1. one: got {"x": 1}'),
-        ('{"regions": [{"outline": [[0, 0]]}]}', "regions, the 1. one: a region's outline must have three"),
+        ('{"hints": [{"x": 1}]}', 'hints, number 1: got {"x": 1}'),
+        ('{"regions": [{"outline": [[0, 0]]}]}', "regions, number 1: a region's outline must have three"),
         ("{", "expected a JSON file"),
     ],
 )

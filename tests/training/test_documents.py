@@ -19,6 +19,7 @@ from colorize.models.patchgan import DISCRIMINATORS
 from colorize.training import loop, runlog, shards
 from colorize.training.augment import AUGMENTATIONS
 from colorize.training.cli import _parser, main
+from colorize.training.config import CHANGEABLE
 from colorize.training.phases import PHASES
 from colorize.training.terms import TERMS
 from tests.training.test_seams import SHORT, TINY
@@ -98,8 +99,13 @@ def test_every_option_and_file_that_the_page_on_training_names_exists(capsys: py
     known |= {"--num_processes", "--strict"}  # of accelerate and kubernetes-validate
     named = set(re.findall(r"--[a-z][a-z0-9_-]+", TRAINING + EXTEND))
     assert named <= known, named - known
+    helped = next(action.help or "" for action in actions if "--losses" in action.option_strings)
     for term in TERMS:
         assert f"`{term}`" in TRAINING
+        assert re.search(rf"\b{term}\b", helped)
+    may_change = TRAINING.split("A run goes on as it began, but for:")[1].split("*")[1]
+    for name in CHANGEABLE:
+        assert f"`--{name.replace('_', '-')}`" in may_change
     assert runlog.__doc__ is not None
     rows = TRAINING.split("## The run folder")[1]
     for line in runlog.__doc__.splitlines()[2:]:
