@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from colorize.coloring.regions import Region
     from colorize.coloring.result import Colored
     from colorize.errors import (
+        ClusterError,
         ColorizeError,
         ConfigError,
         DataError,
@@ -32,6 +33,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Album",
+    "ClusterError",
     "Colored",
     "ColorizeError",
     "ColorizeOptions",

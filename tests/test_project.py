@@ -20,6 +20,7 @@ import pytest
 from PIL import Image
 
 import colorize
+from colorize import errors
 from colorize.errors import MissingExtra
 from colorize.requirements import install_command
 from colorize.study import samples
@@ -48,6 +49,7 @@ def test_every_public_name_can_be_imported_and_is_listed() -> None:
     for name in colorize.__all__:
         assert getattr(colorize, name) is not None
     assert dir(colorize) == colorize.__all__
+    assert {name for name, each in vars(errors).items() if isinstance(each, type)} <= set(colorize.__all__)
     with pytest.raises(AttributeError, match="no attribute 'colorise'"):
         colorize.colorise  # noqa: B018 (the look-up itself is tested)
 
