@@ -103,6 +103,7 @@ def test_the_core_alone_colors_photos_from_python(run: Run) -> None:
         (["-m", "colorize.evaluation.tints", "photos"], "train"),
         (["-m", "colorize.study", "--out", "out", "--quick"], "study"),
         (["-m", "colorize.study.toy_problems", "saturation", "--out", "out"], "study"),
+        (["-m", "colorize.study.choices", "prepare", "m=shipped", "--photos", "photos", "--out", "out"], "study"),
         (["-m", "colorize.study.publish", ROOT / "docs" / "learned-loss" / "data", "--out", "out"], "study"),
         (["-m", "colorize", "cluster", "photos", "out"], "ray"),
         (["-m", "colorize", SAMPLE, "-o", "out", "--engine", "torch"], "torch"),

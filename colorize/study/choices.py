@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from colorize.errors import ConfigError, DataError
 from colorize.evaluation import SHIPPED
 from colorize.evaluation.intervals import Interval
-from colorize.requirements import require
+from colorize.requirements import EXTRAS, require
 from colorize.system import files
 from colorize.system.program import run_program
 from colorize.system.threads import wait_passively
@@ -295,7 +295,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(given: argparse.Namespace) -> None:
-    require("study", "preparing and counting choices", "numpy", "torch")
     if given.command == "tally":
         counts = tally(read_answers(given.folder / ANSWERS))
         print(format_counts(counts))
@@ -304,6 +303,7 @@ def _run(given: argparse.Namespace) -> None:
             with files.atomic(given.json) as file:
                 file.write((json.dumps({"format": 1, "counts": rows}, indent=1) + "\n").encode())
         return
+    require("study", "preparing choices", *EXTRAS["train"])
     models = dict(each.partition("=")[::2] for each in given.models)
     if len(models) < len(given.models) or not all(name and file for name, file in models.items()):
         raise ConfigError(f"expected models as NAME=FILE, each name once, got {' '.join(given.models)}")
