@@ -20,14 +20,14 @@ def rows(heading: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")][2:]
 
 
-def test_what_goes_in() -> None:
+def test_the_page_on_formats_names_what_is_read_and_what_becomes_of_it() -> None:
     told = {suffix: result for _, suffixes, _, result in rows("In") for suffix in suffixes.split()}
     assert told.keys() == photo.SUFFIXES
     for suffix, result in told.items():
         assert photo.result_suffix(Path(f"a{suffix}")) == (suffix if result == "its own" else result)
 
 
-def test_what_comes_out() -> None:
+def test_the_page_on_formats_names_what_is_written_and_what_that_keeps() -> None:
     told = {}
     for name, suffixes, depth, alpha, pages, quality, iptc, texts, longest in rows("Out"):
         for suffix in suffixes.split():

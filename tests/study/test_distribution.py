@@ -78,7 +78,7 @@ def test_without_freezing_d_ends_at_three_quarters_instead() -> None:
     assert play(Game(frozen=False), seed=0, steps=120)["verdict_on_generated"] == pytest.approx(0.75, abs=0.06)
 
 
-def test_a_seed_is_a_game() -> None:
+def test_a_seed_gives_the_same_game_each_time() -> None:
     first, second, other = (play(Game(), seed, steps=10)["w1"] for seed in (1, 1, 2))
     assert first == second
     assert first != other

@@ -117,7 +117,7 @@ def locked(tmp_path: Path) -> Iterator[Running]:
         basic("nobody", "geheim"),
     ],
 )
-def test_nobody_else_may_in(wrong: str) -> None:
+def test_wrong_names_and_passwords_are_refused(wrong: str) -> None:
     accounts = Accounts(dict([account("anna", "secret"), account("böb", "geheim")]))
     assert finish(accounts.authenticate(wrong, "192.0.2.1")) is None
 

@@ -144,7 +144,7 @@ def test_a_photo_can_be_dropped_anywhere(desk: Visit) -> None:
 
 
 @pytest.mark.parametrize("fresh", ["desk"], indirect=True)
-def test_by_keys_alone(fresh: Visit) -> None:
+def test_the_page_can_be_used_by_keys_alone(fresh: Visit) -> None:
     page = fresh.page
     choosers: list[Any] = []
     page.on(
@@ -228,7 +228,7 @@ def test_a_server_that_has_no_room_says_so_and_the_page_goes_on(desk: Visit) -> 
     desk.result("room.png")
 
 
-def test_with_the_shipped_model(browser: Any, tmp_path: Path) -> None:
+def test_the_shipped_model_colors_on_every_device(browser: Any, tmp_path: Path) -> None:
     """Its screenshots are those of the README: scripts/page_pictures.py."""
     with running(tmp_path, colorizer=Colorizer.load()) as server:
         for device, settings in DEVICES.items():
@@ -261,7 +261,7 @@ def test_how_it_works_is_readable(visit: Visit) -> None:
     visit.page.get_by_role("tab", name=T["tab_colorize"]).click()
 
 
-def test_in_the_dark(fresh: Visit) -> None:
+def test_the_page_is_dark_where_the_system_is(fresh: Visit) -> None:
     fresh.page.emulate_media(color_scheme="dark")
     fresh.page.reload()
     fresh.page.locator(".examples-strip button").first.wait_for()

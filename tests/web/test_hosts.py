@@ -40,7 +40,7 @@ def test_this_computers_own_names_are_answered(name: str) -> None:
         "[::1",
     ],
 )
-def test_others_are_not(name: str) -> None:
+def test_other_names_are_refused(name: str) -> None:
     assert not answers(Hosts(), host=name)
     assert not answers(Hosts(), host="localhost", x_forwarded_host=name or "x")
     assert not answers(Hosts(), host="localhost", x_forwarded_host=f"localhost, {name or 'x'}")

@@ -154,12 +154,15 @@ def test_requests_of_one_address_behind_a_proxy_are_bounded(tmp_path: Path, monk
             assert stranger.get("/config", headers={"X-Forwarded-For": "192.0.2.1"}).status_code == 200
 
 
-def test_networks_and_proxies() -> None:
+def test_a_client_is_its_address_or_its_ipv6_network() -> None:
     assert network_of("192.0.2.1") == "192.0.2.1"
     assert network_of("::ffff:192.0.2.1") == "192.0.2.1"
     assert network_of("2001:db8::1") == network_of("2001:db8::2:1") == "2001:db8::/64"
     assert network_of("2001:db8:0:1::1") != network_of("2001:db8::1")
     assert network_of("") == ""
+
+
+def test_proxies_are_told_by_address_network_or_name() -> None:
     proxies = Proxies("127.0.0.1, 10.0.0.0/8,caddy")
     for name in ("127.0.0.1", "10.1.2.3", "caddy"):
         assert name in proxies

@@ -44,7 +44,7 @@ def test_a_cpu_takes_the_graph_and_says_so(told: pytest.LogCaptureFixture) -> No
     ]
 
 
-def test_a_card_takes_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_torch_can_use_a_card_it_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "may_have_cuda", lambda: True)
     assert isinstance(open_engine(SHIPPED_MODEL)[0], GraphEngine)  # a driver, but no card that torch can use
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
