@@ -150,6 +150,8 @@ class _Run:
 
         if self._inventory.work and (trouble := self._target.trouble(writing=True)):
             raise ClusterError(trouble)
+        for place in self._inventory.leftovers:
+            self._target.remove(place)
         status = self._session.tell(self._entries(pool), self._inventory.total, self._arguments.report)
         if status == OK and self._inventory.work:
             keep(self._inventory, self._target, finished=True)

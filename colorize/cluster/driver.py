@@ -25,6 +25,7 @@ from colorize.cluster.inventory import portions_of
 from colorize.cluster.storage import Storage
 from colorize.cluster.worker import Delivery, Ledger, Recipe, Worker
 from colorize.errors import ClusterError, ColorizeError, ConfigError
+from colorize.options import is_finite
 from colorize.system.remote import one_line
 
 _MOST_CORES = 4  # of a worker; more would make it faster by little
@@ -43,7 +44,7 @@ class Pool:
     def __post_init__(self) -> None:
         if self.actors is not None and self.actors < 1:
             raise ConfigError(f"--actors: expected 1 or more, got {self.actors}")
-        if self.gpus_per_actor < 0:
+        if not is_finite(self.gpus_per_actor) or self.gpus_per_actor < 0:
             raise ConfigError(f"--gpus-per-actor: expected 0 or more, got {self.gpus_per_actor:g}")
 
 

@@ -69,6 +69,7 @@ class Inventory:
     path: Path  # of all its rows, on this machine
     counts: Counter[str] = field(default_factory=Counter)  # of rows, by state
     left_out: list[str] = field(default_factory=list)  # what is not searched, with why: one line each
+    leftovers: list[str] = field(default_factory=list)  # places in the target: what killed runs left
 
     @property
     def total(self) -> int:
@@ -112,7 +113,7 @@ def take_inventory(source: Storage, target: Storage, options: ColorizeOptions, f
     earlier = _Earlier(target, folder)
     one_case = target.is_local and ignores_case(Path(target.path("")))
     with pq.ParquetWriter(inventory.path, SCHEMA) as writer:
-        rows = _search(source, target, options, inside, inventory.left_out, earlier, one_case)
+        rows = _search(source, target, options, inside, inventory, earlier, one_case)
         while some := list(islice(rows, _ROWS_TOGETHER)):
             inventory.counts.update(row.state for row in some)
             writer.write_batch(_batch(some))
@@ -205,7 +206,7 @@ def _search(
     target: Storage,
     options: ColorizeOptions,
     inside: str | None,
-    left_out: list[str],
+    inventory: Inventory,
     earlier: _Earlier,
     one_case: bool,
 ) -> Iterator[PlanRow]:
@@ -223,7 +224,8 @@ def _search(
                 yield PlanRow(place, place, state=PROBLEM, problem=found.problem)
                 continue
             links = (f"{source.told(_join(place, name))}: a link to a folder, not followed" for name in found.links)
-            left_out.extend(links)
+            inventory.left_out.extend(links)
+            inventory.leftovers.extend(_join(place, name) for name in found.leftovers)
             below = [_join(place, name) for name in sorted(found.folders, reverse=True)]
             waiting += [each for each in below if each != inside]
             yield from _rows(place, found, options, earlier, one_case)
@@ -237,17 +239,15 @@ class _Both:
     folders: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     results: Mapping[str, float | None] = field(default_factory=dict)
+    leftovers: list[str] = field(default_factory=list)  # in the folder of the target
     problem: str = ""
 
 
 def _list_both(source: Storage, target: Storage, place: str) -> _Both:
-    try:
-        listing = target.list(place)
-        for name in listing.leftovers:
-            target.remove(_join(place, name))
-        results = {file.name: file.time for file in listing.files}
-    except FileNotFoundError:
-        results = {}
+    of_target = Listing()
+    with suppress(FileNotFoundError):
+        of_target = target.list(place)
+    results = {file.name: file.time for file in of_target.files}
     listing = Listing()
     try:
         listing = source.list(place)
@@ -259,7 +259,7 @@ def _list_both(source: Storage, target: Storage, place: str) -> _Both:
             raise
         return _Both(problem=str(error))
     files = {file.name: (file.size, file.version, file.time) for file in listing.files}
-    return _Both(files, listing.folders, listing.links, results)
+    return _Both(files, listing.folders, listing.links, results, of_target.leftovers)
 
 
 def _rows(place: str, found: _Both, options: ColorizeOptions, earlier: _Earlier, one_case: bool) -> Iterator[PlanRow]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,6 +69,12 @@ def test_workers_give_what_one_machine_gives_and_a_photo_that_kills_them_is_name
     for name in (KILLER, "broken"):
         (scans / f"scans/{name}.png").unlink()
     Image.new("L", (40, 40), 90).save(scans / "scans/box 1/1.png")
+    leftover = scans / f"colored/box 1/.colorize-{'0' * 16}.tmp"  # of a killed run
+    leftover.write_bytes(b"half")
+    os.utime(leftover, (1000, 1000))
+    assert main([*call[:3], "--dry-run"]) == 0
+    assert leftover.exists()
+    capsys.readouterr()
     assert main(call) == 0
     assert capsys.readouterr().err.splitlines() == [
         f"colorize: 1 colorized, {PHOTOS - 1} already done",
@@ -98,10 +105,11 @@ def test_a_dry_run_says_what_would_be_done(scans: Path, capsys: pytest.CaptureFi
         (["nonsense://x", "out"], r"nonsense://x: "),
         (["scans", "out", "--actors", "0"], r"--actors: expected 1 or more, got 0"),
         (["scans", "out", "--gpus-per-actor", "-1"], r"--gpus-per-actor: expected 0 or more, got -1"),
+        (["scans", "out", "--gpus-per-actor", "nan"], r"--gpus-per-actor: expected 0 or more, got nan"),
         (["scans", "out", "--size", "9999"], r"size"),
         (["scans"], r"TARGET"),
     ],
-    ids=["no source", "one place", "no protocol", "actors", "gpus", "size", "no target"],
+    ids=["no source", "one place", "no protocol", "actors", "gpus", "no gpus", "size", "no target"],
 )
 @pytest.mark.usefixtures("scans")
 def test_wrong_use_is_one_line(given: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
