@@ -180,7 +180,10 @@ def _images_in(folder: Path, *others: str) -> list[Path]:
     from colorize import photo
 
     known = {*photo.SUFFIXES, *others}
-    images = sorted(path for path in folder.iterdir() if path.suffix.lower() in known and path.name[0] != ".")
+    try:
+        images = sorted(path for path in folder.iterdir() if path.suffix.lower() in known and path.name[0] != ".")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error
     if not images:
         raise ConfigError(f"{folder}: expected images called by the number or the time of their frame, there are none")
     return images

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -336,6 +338,17 @@ def test_cuts_are_numbers_of_frames_and_times(tmp_path: Path) -> None:
 def test_images_are_called_by_their_frame(name: str, moment: float) -> None:
     found = moment_of(Path(name))
     assert found == moment and type(found) is type(moment)
+
+
+def test_a_folder_of_frames_that_cannot_be_read_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(_: Path) -> Iterator[Path]:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)
+    with pytest.raises(DataError, match=rf"^{re.escape(str(tmp_path))}: cannot be read \(Permission denied\)$"):
+        read_frames(None, [tmp_path])
 
 
 def test_two_images_of_one_frame_are_one_sentence(tmp_path: Path) -> None:
