@@ -114,7 +114,9 @@ class FilmWriter:
         for stream in film.copied:
             self._add_copy(stream)
         for each in film.attachments:
-            self._output.add_attachment(each.name, each.mimetype, each.content)
+            name, mimetype = (text.encode("utf-8", "replace").decode() for text in (each.name, each.mimetype))
+            attachment = self._output.add_attachment(name, mimetype, each.content)
+            attachment.metadata["filename"] = each.name  # whose bytes may be no UTF-8, which PyAV takes only here
         self._output.metadata.update(_metadata(film.container.metadata))
         self._output.set_chapters(_chapters(film))
         with ordinary_priority():

@@ -150,6 +150,19 @@ def test_rotation_aspect_and_tags_of_color_are_kept_and_the_network_sees_it_upri
     assert np.argsort(quarters).tolist() == np.argsort(expected).tolist()
 
 
+def test_names_that_are_no_utf_8_are_no_reason_to_stop(frames: list[Gray], tmp_path: Path) -> None:
+    source = write_film(tmp_path / "film.mkv", frames[:3], extras=True)
+    damaged = source.read_bytes()
+    for text, other in ((b"image/jpeg", b"image/\xffpeg"), (b"cover.jpg", b"c\xffver.jpg"), (b"A film", b"A f\xfflm")):
+        assert damaged.count(text) == 1
+        damaged = damaged.replace(text, other)
+    source.write_bytes(damaged)
+    color(source, tmp_path / "color.mkv")
+    colored = (tmp_path / "color.mkv").read_bytes()
+    assert b"c\xffver.jpg" in colored and b"A f\xfflm" in colored
+    assert b"image/?peg" in colored
+
+
 def test_an_aspect_that_a_codec_does_not_carry_is_told(frames: list[Gray], tmp_path: Path) -> None:
     def prepare(stream: Any) -> None:
         stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
