@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from colorize.errors import ConfigError
 from colorize.former_names import takes_former_names, with_new_losses, with_new_names
 from colorize.models.architectures import GENERATORS
 from colorize.models.patchgan import DISCRIMINATORS, DiscriminatorNorm, DiscriminatorSettings
+from colorize.options import is_finite
 from colorize.training.losses import OBJECTIVES
 from colorize.training.optimizers import OPTIMIZERS
 from colorize.training.schedules import SCHEDULES
@@ -250,7 +250,7 @@ def _check_type(name: str, value: Any, annotation: Any) -> None:
     if annotation in _TYPE_NAMES:
         expected: tuple[type, ...] = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}[annotation]
         good = isinstance(value, expected) and (annotation == "bool" or not isinstance(value, bool))
-        good = good and (annotation != "float" or math.isfinite(value))
+        good = good and (annotation != "float" or is_finite(value))
         what = _TYPE_NAMES[annotation]
     elif annotation.startswith("tuple"):
         good = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)

@@ -30,6 +30,7 @@ from colorize.training.config import TrainConfig, read_config
         ({"batch_size": True}, "batch_size must be a whole number, got True"),
         ({"g_lr": "fast"}, "g_lr must be a number, got 'fast'"),
         ({"g_lr": float("nan")}, "g_lr must be a number, got nan"),
+        ({"g_lr": 10**400}, "g_lr must be a number, got 1000"),
         ({"g_lr": -1.0}, "g_lr must be at least 0, got -1.0"),
         ({"ema": 1.0}, "ema must be at least 0 and below 1, got 1.0"),
         ({"zoom": 0.0}, "zoom must be above 0 and at most 1, got 0.0"),
