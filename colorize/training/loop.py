@@ -101,11 +101,7 @@ class _Trainer:
         has_state = resume and (folder / runlog.STATE).is_file()  # not if it was killed before the first checkpoint
 
         # Device, precision, processes.
-        self.accelerator = Accelerator(
-            cpu=config.device == "cpu",
-            mixed_precision="bf16" if _use_bf16(config) else "no",
-            kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
-        )
+        self.accelerator = _accelerator(config)
         self.device = self.accelerator.device
         launch.check_all_there(self.accelerator.num_processes)
         launch.share_of_batch(config.batch_size, self.accelerator.num_processes)  # it may not be possible
@@ -126,26 +122,8 @@ class _Trainer:
             self.generator.compile(backend=_COMPILER)
             self.discriminator.compile(backend=_COMPILER)
 
-        # The step of the paper, on what accelerate makes of the networks.
-        self.step = Step(
-            self.accelerator,
-            generator=self._prepare(self.generator),
-            discriminator=self._prepare(self.discriminator),
-            discriminator_alone=self.discriminator,
-            objective=OBJECTIVES[config.objective],
-            terms=build_terms(config.losses, TermContext(self.generator, config.feature_network, self.device)),
-            adversarial_weight=config.adversarial_weight,
-            reconstruction_weight=config.reconstruction_weight,
-            full_output=self.generator.bins is not None,
-            clip=config.clip,
-        )
-        d_optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2))
-        # Of the first phase that has one; with D alone it is never asked.
-        of_phases = (phase.generator_optimizer(self.generator) for phase in self.phases)
-        g_optimizer = next(filter(None, of_phases), None) or AdversarialPhase(config).generator_optimizer(
-            self.generator
-        )
-        self.optimizers = Optimizers(g_optimizer, d_optimizer)
+        self.step = self._build_step()
+        self.optimizers = self._build_optimizers()
 
         # Where the run stands.
         self.steps_done = 0
@@ -159,12 +137,7 @@ class _Trainer:
 
         # Photos.
         self.augment = Augment(config, self.device)
-        self.validation = validation_photos(validation or sources, config, held_out=validation is None)
-        self.unseen = len(self.validation) > 0
-        if not self.unseen:  # too few photos to keep one out: better to measure on these than not at all
-            self.validation = validation_photos(sources, config, held_out=False)
-        if not len(self.validation):
-            raise DataError("no photo can be measured on: all are unreadable, tiny or gray")
+        self.validation, self.unseen = _photos_to_measure_on(config, sources, validation)
 
         # The folder, now that nothing can be wrong with the options any more.
         self.log: runlog.RunLog | None = None
@@ -185,6 +158,30 @@ class _Trainer:
             state=data_state,
             pin_memory=self.device.type == "cuda",
         )
+
+    def _build_step(self) -> Step:
+        """The step of the paper, on what accelerate makes of the networks."""
+        config = self.config
+        return Step(
+            self.accelerator,
+            generator=self._prepare(self.generator),
+            discriminator=self._prepare(self.discriminator),
+            discriminator_alone=self.discriminator,
+            objective=OBJECTIVES[config.objective],
+            terms=build_terms(config.losses, TermContext(self.generator, config.feature_network, self.device)),
+            adversarial_weight=config.adversarial_weight,
+            reconstruction_weight=config.reconstruction_weight,
+            full_output=self.generator.bins is not None,
+            clip=config.clip,
+        )
+
+    def _build_optimizers(self) -> Optimizers:
+        """D's, and G's of the first phase that has one; where only D is trained, G's is never asked."""
+        config = self.config
+        d_optimizer = torch.optim.Adam(self.discriminator.parameters(), config.d_lr, betas=(config.beta1, config.beta2))
+        of_phases = (phase.generator_optimizer(self.generator) for phase in self.phases)
+        g_optimizer = next(filter(None, of_phases), None)
+        return Optimizers(g_optimizer or AdversarialPhase(config).generator_optimizer(self.generator), d_optimizer)
 
     def _prepare(self, network: nn.Module) -> nn.Module:
         """What exchanges gradients between processes, and computes in bf16 where that was chosen."""
@@ -491,6 +488,28 @@ class _Sums:
 
 def _no_score(phase: str) -> dict[str, Any]:
     return {"phase": phase, "score": _WORST_SCORE, "misses": 0}
+
+
+def _accelerator(config: TrainConfig) -> Accelerator:
+    return Accelerator(
+        cpu=config.device == "cpu",
+        mixed_precision="bf16" if _use_bf16(config) else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
+    )
+
+
+def _photos_to_measure_on(config: TrainConfig, sources: Sources, validation: Sources | None) -> tuple[Tensor, bool]:
+    """Photos (N, 3, S, S), and whether they are unseen: too few to keep one out are measured on all the same.
+
+    Raises `DataError` if there is none.
+    """
+    unseen = validation_photos(validation or sources, config, held_out=validation is None)
+    if len(unseen):
+        return unseen, True
+    seen = validation_photos(sources, config, held_out=False)
+    if not len(seen):
+        raise DataError("no photo can be measured on: all are unreadable, tiny or gray")
+    return seen, False
 
 
 def _use_bf16(config: TrainConfig) -> bool:
