@@ -80,7 +80,7 @@ COLOR = (  # in a process of its own
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=6, help="of each film, 0 for none")
+    parser.add_argument("--seconds", type=float, default=6, help="of each film, at least 4; 0 for none")
     parser.add_argument("--codec", default=FilmOptions().codec, choices=CODECS, help="as for colorize")
     parser.add_argument("--minutes", type=float, default=0, help="of a long film, whose memory is told")
     parser.add_argument("--kills", type=int, default=0, help="of a film that is gone on with")
@@ -89,6 +89,8 @@ def main() -> None:
     parser.add_argument("--truth", nargs="+", default=[], metavar="PHOTOS", help="in color, of which films are made")
     parser.add_argument("--photos", type=int, default=24, help="so many of them, from all over [%(default)s]")
     options = parser.parse_args()
+    if 0 < options.seconds < BEGINNING + 2:
+        parser.error(f"--seconds must be 0 or at least {BEGINNING + 2}, got {options.seconds:g}")
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
