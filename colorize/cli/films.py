@@ -278,7 +278,7 @@ class Films:
                 for line in work(job):
                     if not shown.result(line):
                         return FAILED
-            except FilmError as error:
+            except (FilmError, PhotoError) as error:
                 print_status(str(error))
                 failed += 1
             except KeyboardInterrupt:
@@ -301,7 +301,7 @@ class Films:
         colorizer = self._load()
         began = time.monotonic()
         try:
-            with _display(job.source.name) as progress:
+            with _display(job.source.name) as progress, _memory_errors_told(job):
                 result = colorize_film(
                     job.source,
                     job.target,
@@ -329,7 +329,8 @@ class Films:
                 print_status(f"{path}: is there already; --overwrite makes it again")
                 return
         options, conditions = (self._options, self._film_options), self._conditions
-        missing = preview_film(job.source, sheet, film, *options, conditions=conditions, colorizer=self._load())
+        with _memory_errors_told(job):
+            missing = preview_film(job.source, sheet, film, *options, conditions=conditions, colorizer=self._load())
         for what in missing:
             print_status(f"{job.source}: {what}")
         yield str(sheet)
@@ -341,7 +342,8 @@ class Films:
         if os.path.lexists(job.target) and not self._options.overwrite:
             print_status(f"{job.target}: is there already")
             return
-        estimate = survey(job.source, self._options, self._film_options, self._load())
+        with _memory_errors_told(job):
+            estimate = survey(job.source, self._options, self._film_options, self._load())
         print_status(f"{job.source}: {_told(estimate)}")
         for what in estimate.left_out:
             print_status(f"{job.source}: would be written without {what}")
@@ -361,6 +363,15 @@ def _told(estimate: Estimate) -> str:
 def _bytes_in_words(count: float) -> str:
     unit, size = next((each for each in (("GB", 1e9), ("MB", 1e6)) if count >= each[1]), ("kB", 1e3))
     return f"{count / size:.3g} {unit}"
+
+
+@contextmanager
+def _memory_errors_told(job: FilmJob) -> Iterator[None]:
+    """Within, a lack of memory is an error of this film alone."""
+    try:
+        yield
+    except MemoryError as error:
+        raise FilmError(f"{job.source}: not enough memory") from error
 
 
 def _interrupted(job: FilmJob) -> str:

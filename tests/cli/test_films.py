@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,10 +20,12 @@ from PIL import Image
 from colorize import Colorizer, requirements
 from colorize.cli import films as films_of_the_command
 from colorize.cli import main
-from colorize.cli.films import FilmJob, moment_of, parse_time, plan_films, read_cuts, read_frames
+from colorize.cli.films import FilmJob, Films, moment_of, parse_time, plan_films, read_cuts, read_frames
+from colorize.color.units import FloatArray
 from colorize.errors import ConfigError, DataError
 from colorize.options import ColorizeOptions, FilmOptions
 from colorize.video import preview, survey
+from tests.stand_ins import StandInEngine, one_color
 from tests.video.films import Gray, gray_of, pan, photo, planes, shot, write_film
 
 pytestmark = pytest.mark.film
@@ -238,6 +241,38 @@ def test_a_part_without_a_picture_is_one_sentence(
     said = capfd.readouterr().err
     assert said == f"colorize: {source}: expected a picture from 0.8 s on, there is none\n"
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_a_preview_that_cannot_be_written_does_not_stop_the_next(
+    source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other = shutil.copy(source, tmp_path / "other.mkv")
+    (tmp_path / "film-color-preview.jpg").mkdir()
+    assert main([str(source), str(other), "--preview", "--overwrite", "--size", "64", "--device", "cpu"]) == 1
+    stdout, stderr = capfd.readouterr()
+    assert stdout.splitlines() == [str(tmp_path / f"other-color-preview{suffix}") for suffix in (".jpg", ".mkv")]
+    assert stderr == f"colorize: {tmp_path / 'film-color-preview.jpg'}: cannot be written (Is a directory)\n"
+
+
+def test_a_film_that_takes_too_much_memory_does_not_stop_the_next(
+    source: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[int] = []
+
+    def too_much_at_first(l: FloatArray) -> FloatArray:
+        calls.append(len(calls))
+        if len(calls) == 1:
+            raise MemoryError
+        return one_color(0.1, -0.1)(l)
+
+    films = Films(lambda: Colorizer(StandInEngine(too_much_at_first)), ColorizeOptions(), FilmOptions())
+    jobs = [FilmJob(source, tmp_path / f"{number}.mkv") for number in range(2)]
+    assert films.color(jobs, str(tmp_path / "report.jsonl")) == 1
+    stdout, stderr = capfd.readouterr()
+    assert stdout == f"{jobs[1].target}\n"
+    assert stderr.splitlines()[0] == f"colorize: {source}: not enough memory"
+    statuses = [json.loads(line)["status"] for line in (tmp_path / "report.jsonl").read_text().splitlines()]
+    assert statuses == ["failed", "done"]
 
 
 def test_no_preview_is_made_of_a_film_that_the_codec_does_not_take(tmp_path: Path) -> None:
