@@ -291,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     after.add_argument("--json", type=Path, metavar="FILE", help="write them down as well")
     given = parser.parse_args(arguments)
     wait_passively()
-    return run_program("choices", lambda: _run(given), also=(OSError,))
+    return run_program("choices", lambda: _run(given))
 
 
 def _run(given: argparse.Namespace) -> None:

@@ -248,7 +248,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--animation", type=Path, metavar="FILE", help="write a game as an animated GIF instead")
     given = parser.parse_args(arguments)
     wait_passively()
-    return run_program("play", lambda: _run(given), also=(OSError,))
+    return run_program("play", lambda: _run(given))
 
 
 def _run(given: argparse.Namespace) -> None:

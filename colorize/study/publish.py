@@ -442,7 +442,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="for the pages and figures")
     parser.add_argument("--figure", metavar="NAME", help=f"draw this one only: {', '.join(FIGURES)}")
     given = parser.parse_args(arguments)
-    return run_program("report", lambda: _run(given), also=(OSError,))
+    return run_program("report", lambda: _run(given))
 
 
 def _run(given: argparse.Namespace) -> None:

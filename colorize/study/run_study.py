@@ -115,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_threads_option(parser)
     given = parser.parse_args(arguments)
     words = sys.argv[1:] if arguments is None else arguments
-    return run_program("study", lambda: _run(given, words), also=(FileNotFoundError,))  # of the sample photos
+    return run_program("study", lambda: _run(given, words))
 
 
 def _run(given: argparse.Namespace, arguments: Sequence[str]) -> int:

@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it all run?")
     given = parser.parse_args(arguments)
     wait_passively()
-    return run_program("toy_problems", lambda: _run(given), also=(OSError,))
+    return run_program("toy_problems", lambda: _run(given))
 
 
 def _run(given: argparse.Namespace) -> None:

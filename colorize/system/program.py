@@ -14,27 +14,28 @@ def run_program(
     name: str,
     work: Callable[[], int | None],
     *,
-    also: tuple[type[Exception], ...] = (),
     interrupted: str = "interrupted",
 ) -> int:
-    """Do a program's work, and tell in one line what went wrong.
+    """Do a program's work, and tell `ColorizeError` and `OSError` in one line; other exceptions are raised.
 
     Args:
         name: of the program, in front of the line.
         work: gives the exit status; None is 0.
-        also: exceptions beside `ColorizeError` that are told in a line; others are raised.
         interrupted: what is told after Ctrl-C.
 
     Returns:
         The exit status of `work`; 2 for options, models or data that are wrong, 1 for everything else that failed, 130
         after Ctrl-C.
     """
-    told: tuple[type[Exception], ...] = (ColorizeError, *also)
     try:
         return work() or OK
-    except told as error:
+    except ColorizeError as error:
         print(f"{name}: {error}", file=sys.stderr)
         return MISUSED if isinstance(error, ConfigError | DataError | WeightsError) else FAILED
+    except OSError as error:  # a folder that cannot be made, a full disk
+        what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else error
+        print(f"{name}: {what}", file=sys.stderr)
+        return FAILED
     except KeyboardInterrupt:
         print(f"{name}: {interrupted}", file=sys.stderr)
         return INTERRUPTED

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from colorize.errors import ConfigError, DataError, MissingExtra, TrainingError, WeightsError
@@ -27,7 +29,7 @@ def test_what_goes_wrong_is_one_line_and_an_exit_status(
     def fail() -> None:
         raise error
 
-    assert run_program("study", fail, also=(OSError,), interrupted="wrong") == status
+    assert run_program("study", fail, interrupted="wrong") == status
     assert capsys.readouterr() == ("", "study: wrong\n")
 
 
@@ -37,3 +39,11 @@ def test_what_nobody_expects_is_raised_and_what_goes_well_is_silent(capsys: pyte
     assert run_program("study", lambda: None) == 0
     assert run_program("study", lambda: 3) == 3
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_file_that_the_system_refuses_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "out/key.json")
+
+    assert run_program("panel", fail) == 1
+    assert capsys.readouterr().err == "panel: out/key.json: No such file or directory\n"
