@@ -542,6 +542,9 @@ def draw_widths(result: dict[str, Any], _data: Path) -> Figure:
 # -- the study of photographs ------------------------------------------------------------------------------------------
 
 
+_SHOWN = 80  # of a* and b*, to either side: beyond there is hardly a color
+
+
 def draw_histograms(result: dict[str, Any], _data: Path) -> Figure:
     """Shares of a* and b* over all pixels, truth and each arm, log scale (as Isola et al. 2017, figure 7).
 
@@ -558,15 +561,19 @@ def draw_histograms(result: dict[str, Any], _data: Path) -> Figure:
     truth = result["truth"]["histograms"]
     for row, channel in zip(axes, "ab", strict=True):
         width = 220 / len(truth[channel])
-        x = [-110 + width * (i + 0.5) for i in range(len(truth[channel]))]
+        levels = [-110 + width * (i + 0.5) for i in range(len(truth[channel]))]
+        shown = [i for i, level in enumerate(levels) if abs(level) <= _SHOWN]
+        x = [levels[i] for i in shown]
         for ax, run in zip(row, runs, strict=True):
             arm = run["arm"]
             floor = 1e-6
-            ax.fill_between(x, [max(v, floor) for v in truth[channel]], floor, color="#d0d0d0", linewidth=0)
-            ax.plot(x, [v if v > floor else math.nan for v in run["histograms"][channel]], color=ARM_COLORS[arm])
+            true, mine = truth[channel], run["histograms"][channel]
+            above = [max(true[i], floor) for i in shown]
+            ax.fill([*x, x[-1], x[0]], [*above, floor, floor], color="#d0d0d0", linewidth=0)
+            ax.plot(x, [mine[i] if mine[i] > floor else math.nan for i in shown], color=ARM_COLORS[arm])
             overlap = run["measures"][f"histogram_{channel}"]["value"]
             ax.text(0.97, 0.93, f"{overlap:.2f}", transform=ax.transAxes, ha="right", va="top", fontsize=8)
-            ax.set(yscale="log", ylim=(1e-6, 1), xlim=(-80, 80))
+            ax.set(yscale="log", ylim=(1e-6, 1), xlim=(-_SHOWN, _SHOWN))
             if channel == "a":
                 ax.set_title(ARM_LABELS[arm].replace(" + ", " +\n", 1), fontsize=8)
             else:
