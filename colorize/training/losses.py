@@ -192,6 +192,36 @@ class Perceptual(nn.Module):
         return [F.normalize(x, dim=1) for x in itertools.islice(self.features.see(rgb), *_PERCEPTUAL_STAGES)]
 
 
+def stains(l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
+    """How much more colors vary than the true ones do within what is of one color.
+
+    On a coarse grid: a cell is compared with the mean of those that are like it in true color, lightness and place, and
+    only what its distance exceeds the true one costs. A wrong color that is even costs nothing: which color it is to be
+    is left to other losses. So does gray; this loss needs one beside it that wants color.
+
+    Args:
+        l: (B, 1, H, W), lightness in [−1, 1].
+        ab: G's colors, (B, 2, H, W), a* and b* over 110.
+        truth: the true ones, likewise.
+
+    Returns:
+        The loss, a scalar from 0, in units of ab.
+    """
+    with torch.autocast(ab.device.type, enabled=False):  # half precision is too coarse for differences of squares
+        colors, true, light = (F.adaptive_avg_pool2d(x.float(), _STAIN_GRID) for x in (ab, truth, l))
+        centers = (torch.arange(_STAIN_GRID, device=ab.device) + 0.5) / (_STAIN_GRID * _STAIN_DISTANCE)
+        place = torch.stack(torch.meshgrid(centers, centers, indexing="ij")).expand(len(ab), -1, -1, -1)
+        seen = torch.cat([true / _STAIN_COLOR, light / _STAIN_LIGHTNESS, place], dim=1).flatten(2).mT  # (B, N, 5)
+        weights = torch.softmax(-torch.cdist(seen, seen).square(), dim=-1)  # (B, N, N), rows sum to 1
+        away, wanted = (_lengths(x - weights @ x) for x in (colors.flatten(2).mT, true.flatten(2).mT))  # (B, N)
+        return (away - wanted).clamp(min=0).mean()
+
+
+def _lengths(vectors: Tensor) -> Tensor:
+    """Of the last dimension; the root of 0 would have no gradient."""
+    return (vectors.square().sum(dim=-1) + _FLOOR**2).sqrt()
+
+
 def paleness(l: Tensor, ab: Tensor) -> Tensor:
     """1 − colorfulness/100, the mean over photos: what is pale costs (DDColor: Kang et al. 2023, arXiv 2212.11613).
 
@@ -232,7 +262,12 @@ class Distillation(nn.Module):
         return torch.stack(distances).mean()
 
 
-_FLOOR = 1e-3  # of a variance of levels: the root of 0 has no gradient
+_FLOOR = 1e-3  # of a variance of levels, and of a length: the root of 0 has no gradient
+_STAIN_GRID = 16  # cells each way
+# How far apart two cells are that count exp(−1) of what they would count if they were the same:
+_STAIN_COLOR = 0.08  # of true ab
+_STAIN_LIGHTNESS = 0.5  # of l: light and shade fall on one thing
+_STAIN_DISTANCE = 0.35  # of the photo's sides
 _DISTILLED = slice(2, 5)  # strides 8 to 32
 _PERCEPTUAL_STAGES = (1, 4)  # strides 4 to 16: beyond, little is left of where a color is
 HUBER_DELTA = 0.1  # in units of ab: 11 of a* or b*

@@ -27,6 +27,7 @@ from colorize.training.losses import (
     minimax_generator,
     mse,
     paleness,
+    stains,
     wasserstein_discriminator,
 )
 
@@ -194,6 +195,25 @@ def test_distillation_is_0_for_the_teachers_own_features_and_teaches_the_encoder
     others = [torch.randn(2, channels, 8, 8) for channels in BACKBONES["efficientnet_lite0"].channels]
     with pytest.raises(ConfigError, match=r"with \[32, 96, 1280\] channels, as mobilenet_v2 has, .* got \[40, 112"):
         distillation(others, l, ab)
+
+
+def test_an_even_color_has_no_stains_though_it_is_wrong_and_a_patch_within_a_thing_has() -> None:
+    l = torch.zeros(1, 1, 32, 32)
+    truth = torch.zeros(1, 2, 32, 32)
+    truth[:, 0, :, 16:] = 0.4  # two things of like lightness
+    swapped = truth.flip(3)
+    patched = swapped.clone()
+    patched[:, 1, 8:16, 4:12] = 0.3
+    patched.requires_grad_()
+    assert stains(l, truth, truth).item() == 0
+    assert stains(l, torch.zeros_like(truth), truth).item() == 0
+    assert stains(l, swapped, truth).item() < 1e-3
+    loss = stains(l, patched, truth)
+    assert loss.item() > 0.01
+    (gradient,) = torch.autograd.grad(loss, patched)
+    assert gradient.isfinite().all()
+    assert (gradient[0, 1, 8:16, 4:12] > 0).all()  # the patch is pulled to what is around it
+    assert gradient[..., 16:].abs().max() < 1e-6 + 0.1 * gradient.abs().max()  # the other thing is hardly asked
 
 
 def test_the_perceptual_loss_is_0_for_the_truth_and_pulls_colors_toward_it_from_outside_of_srgb_too() -> None:
