@@ -118,8 +118,8 @@ class Arguments:
             "-o",
             "--output",
             metavar="PATH",
-            help="Folder for the results; of one photo also the result itself, by the suffix of a format, or - for "
-            "standard output. Without it: NAME-color.EXT beside each photo.",
+            help="Folder for the results; of one photo or film also the result itself, by the suffix of a format, or - "
+            "for standard output. Without it: NAME-color.EXT beside each photo.",
         ),
     ] = None
     files_from: Annotated[

@@ -105,7 +105,7 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
         if arguments.goes_to_stdout:
             raise ConfigError("-o -: expected a folder for the results of films")
         frames = read_frames(arguments.hints, arguments.reference or ())
-        jobs = plan_films(arguments.named, _output(arguments))
+        jobs = plan_films(arguments.named, arguments.output)
         if frames and len(jobs) != 1:
             raise ConfigError(f"hints and frames in color belong to one film, these are {len(jobs)}")
         without = replace(arguments, reference=None)
@@ -143,10 +143,6 @@ def _let_interrupts_raise() -> None:
     """Ctrl-C raises `KeyboardInterrupt` from now on, where `colorize.__main__` has left it to the system."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _output(arguments: Arguments) -> Path | None:
-    return None if arguments.output is None else Path(arguments.output)
 
 
 def check_model(arguments: Arguments) -> None:
