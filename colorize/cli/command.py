@@ -49,9 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variable = getattr(getattr(error, "param", None), "envvar", None)
         is_set = bool(variable) and variable in os.environ
         source = f", from the environment or the command line ({variable})" if is_set else ""
-        print_status(f"{format_message().rstrip('.')}{source} (see colorize --help)")
+        advice = "see colorize --help"
+        if file := _file_taken_for_option(error, rest):
+            advice = f"for the file, write {os.path.join(os.curdir, file)}"
+        print_status(f"{format_message().rstrip('.')}{source} ({advice})")
         return MISUSED
     return status if isinstance(status, int) else OK
+
+
+def _file_taken_for_option(error: Exception, arguments: list[str]) -> str | None:
+    """The file, if any, whose name begins like the option that is not known."""
+    option = getattr(error, "option_name", None)
+    return next((each for each in arguments if option and each.startswith(option) and os.path.lexists(each)), None)
 
 
 def _program(arguments: list[str]) -> tuple[typer.Typer, str, list[str]]:
@@ -74,6 +83,8 @@ def colorize(arguments: Arguments) -> int:
     """Color gray photos and films. The lightness, size and EXIF data of photos, the luma and sound of films are kept.
 
     Prints the path of each result. Existing results are kept unless --overwrite is given or their photo has changed.
+
+    Commands of their own: `colorize cluster --help` (many machines), `colorize report merge --help` (their reports).
 
     Exit status: 0 success, 1 some photos failed, 2 wrong usage, 130 interrupted.
     """
