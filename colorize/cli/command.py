@@ -93,11 +93,19 @@ def colorize(arguments: Arguments) -> int:
         shown = Lines()
         return OK if all(map(shown.result, arguments.show_settings())) else SOME_FAILED
     try:
+        _check_no_result_is_named_last(arguments)
         arguments = arguments.with_listed_paths()
         return _run(arguments, arguments.options())
     except KeyboardInterrupt:
         print_status("interrupted")
         return INTERRUPTED
+
+
+def _check_no_result_is_named_last(arguments: Arguments) -> None:
+    """Raises `ConfigError` at `colorize a.jpg b.jpg` where only the first is there, as other programs are called."""
+    match arguments.named:
+        case [source, result] if os.path.lexists(source) and not os.path.lexists(result) and not arguments.stream:
+            raise ConfigError(f"{result}: no such file or folder; to call the result so, write -o {result}")
 
 
 def _run(arguments: Arguments, options: ColorizeOptions) -> int:

@@ -318,7 +318,7 @@ def test_variants_are_in_the_part_of_their_photo_and_a_problem_is_in_every_part(
     (tmp_path / "in/closed").mkdir()
     scan = plan_module._scan
 
-    def refuse(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    def refuse(folder: Path) -> tuple[list[str], list[str], list[str], list[str]]:
         if folder.name == "closed":
             raise PermissionError(errno.EACCES, "Permission denied")
         return scan(folder)

@@ -571,6 +571,14 @@ def test_completion_is_offered_where_a_shell_can_use_it(capfd: pytest.CaptureFix
         assert "--install-completion" not in capfd.readouterr().out
 
 
+def test_a_result_named_like_a_second_photo_is_told_how_results_are_named(
+    photos: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = photos / "result.png"
+    assert main([str(photos / "a.png"), str(result)]) == 2
+    assert capfd.readouterr().err.endswith(f"no such file or folder; to call the result so, write -o {result}\n")
+
+
 def test_an_unknown_option_that_is_a_file_is_told_how_files_are_named_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
