@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -23,7 +24,7 @@ from colorize.training.config import TrainConfig
 from colorize.training.losses import OBJECTIVES, Objective
 from colorize.training.measuring import measure
 from colorize.training.phases import Phase, build_phases, parameter_groups
-from tests.training.runs import SHORTEST, SMALL, STEPS, log, same, weights
+from tests.training.runs import ROOT, SHORTEST, SMALL, STEPS, log, same, weights
 
 
 def test_a_run_explains_itself_from_its_folder(shard: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -447,8 +448,32 @@ def test_a_run_can_start_from_a_model_file(
     assert main([str(shard), "--run", str(tmp_path / "second"), *SHORTEST, *alone, "--start", start]) == 0
     assert same(finished / "last.safetensors", tmp_path / "second" / "last.safetensors")
     capfd.readouterr()
-    assert main([str(shard), "--run", str(tmp_path / "third"), "--start", start]) == 2
+    other = ["--start", start, "--architecture", "mobile-unet"]
+    assert main([str(shard), "--run", str(tmp_path / "third"), *other]) == 2
     assert "the run wants mobile-unet" in capfd.readouterr().err
+
+
+def test_a_run_has_the_architecture_and_settings_of_the_model_that_it_starts_from(
+    finished: Path, shard: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    began = json.loads((finished / "config.json").read_text())
+    start = ["--start", str(finished / "last.safetensors"), "--dry-run"]
+    for settings in ([], ["--generator-settings", "{}"], ["--architecture", "unet"]):
+        assert main([str(shard), *start, *settings]) == 0
+        config = json.loads(capfd.readouterr().out.partition("\ndata:")[0])
+        assert config["architecture"] == began["architecture"]
+        assert began["generator_settings"].items() <= config["generator_settings"].items()
+    assert main([str(shard), *start, "--generator-settings", '{"ngf": 8}']) == 2  # what is given goes before it
+    assert "the run wants unet {'ngf': 8" in capfd.readouterr().err
+
+
+def test_the_tutorial_begins_a_run_from_the_shipped_model(shard: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    tutorial = (ROOT / "docs/tutorials/train.md").read_text(encoding="utf-8").replace("\\\n", "")
+    commands = [shlex.split(line)[2:] for line in tutorial.splitlines() if "python train.py photos/" in line]
+    assert len(commands) == 2 and all("--start" in each for each in commands)
+    for options in commands:
+        assert main([str(shard), *options[1:], "--dry-run"]) == 0
 
 
 def test_without_enough_photos_to_keep_one_out_it_says_so(
