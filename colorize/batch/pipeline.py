@@ -207,7 +207,8 @@ class _Pipeline:
         elif self._is_skipped(flight):
             flight.finish(Result(job, Outcome.SKIPPED))
         elif not self._folders[job.target.parent]:  # before the work, not after it
-            message = f"{job.target}: cannot be written (its folder is write-protected)"
+            advice = "; -o names another one" if job.target.parent == job.source.parent else ""
+            message = f"{job.target}: cannot be written (its folder is write-protected{advice})"
             flight.finish(Result(job, Outcome.FAILED, message))
         else:
             flight.transition(State.MEASURING, self._readers.submit(photo.header, job.source))

@@ -18,7 +18,7 @@ from pathlib import Path
 from colorize import photo
 from colorize.batch.part import Part
 from colorize.errors import ConfigError, DataError, PhotoError
-from colorize.options import ColorizeOptions
+from colorize.options import FILM_SUFFIXES, ColorizeOptions
 
 _DEFAULTS = ColorizeOptions()
 RESULT_MARK = "-color"  # NAME-color.EXT beside NAME.EXT
@@ -148,7 +148,8 @@ def plan(
             entry.settle(output is None, options)
     found = Plan(search.entries, search.left_out)
     if not len(found) and not may_be_empty:
-        raise DataError(f"no photos in {', '.join(map(str, paths)) or 'nothing: no paths were given'}")
+        where = ", ".join(map(str, paths)) or "nothing: no paths were given"
+        raise DataError("; ".join([f"no photos in {where}", *search.left_out]))
     _check_targets([entry for entry in search.entries if isinstance(entry, _Folder)])
     return found
 
@@ -217,6 +218,7 @@ class _Search:
     def __init__(self, named: Sequence[Path], output: Path | None) -> None:
         self.entries: list[_Folder | Job] = []
         self.left_out: list[str] = []
+        self._films: list[Path] = []
         self._named = named
         self._output = output
         self._real = cache(os.path.realpath)
@@ -242,6 +244,10 @@ class _Search:
                     and (header := photo.header(path))
                 ):
                     self.entries[-1].by_content[path.name] = header.suffix
+        if self._films:
+            count = len(self._films)
+            told = "a film" if count == 1 else f"{count} films, such as"
+            self.left_out.append(f"left out {told} {self._films[0]}; give the path of a film to color it")
 
     def _search_tree(self, top: Path) -> None:
         waiting = [Path()]  # below `top`
@@ -249,7 +255,7 @@ class _Search:
             relative = waiting.pop()
             folder, target = top / relative, (self._output or top) / relative
             try:
-                names, folders, links = _scan(folder)
+                names, films, folders, links = _scan(folder)
             except OSError as error:
                 problem = f"{folder}: cannot be searched ({error.strerror})"
                 self.entries.append(Job(folder, target, problem))
@@ -257,6 +263,7 @@ class _Search:
             own = _Names(names)
             place = "" if relative == Path() else relative.as_posix()
             self._note(folder, target, [name for name in names if not own.has_result(name)], place)
+            self._films += [folder / name for name in films]
             for name in links:
                 self.left_out.append(f"{folder / name}: a link to a folder, not followed; give its path to search it")
             below = [relative / name for name in reversed(folders)]
@@ -286,9 +293,9 @@ def _is_folder(path: Path) -> bool:
         raise DataError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
 
 
-def _scan(folder: Path) -> tuple[list[str], list[str], list[str]]:
-    """Sorted names of the photos in a folder, of its folders and of its links to folders, without hidden ones."""
-    photos, folders, links = [], [], []
+def _scan(folder: Path) -> tuple[list[str], list[str], list[str], list[str]]:
+    """Sorted names of a folder's photos, films in gray, folders and links to folders, without hidden ones."""
+    photos, films, folders, links = [], [], [], []
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith("."):
@@ -299,7 +306,9 @@ def _scan(folder: Path) -> tuple[list[str], list[str], list[str]]:
                 links.append(entry.name)
             elif _is_photo(entry.name) and (entry.is_file(follow_symlinks=False) or entry.is_symlink()):
                 photos.append(entry.name)  # also a broken link: reading it will raise
-    return sorted(photos), sorted(folders), sorted(links)
+            elif _is_film(entry.name):
+                films.append(entry.name)
+    return sorted(photos), sorted(films), sorted(folders), sorted(links)
 
 
 class _Names:
@@ -320,6 +329,11 @@ class _Names:
 
 def _is_photo(name: str) -> bool:
     return not name.startswith(".") and _split(name)[1].lower() in photo.SUFFIXES
+
+
+def _is_film(name: str) -> bool:
+    stem, suffix = _split(name)
+    return suffix.lower() in FILM_SUFFIXES and RESULT_MARK not in stem  # else a result or a preview of one
 
 
 def _split(name: str) -> tuple[str, str]:

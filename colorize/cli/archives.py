@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from colorize.cluster.inventory import Inventory
     from colorize.cluster.storage import Storage
 
-app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 # The options that mean here what they mean for `colorize PATH…`.
 SHARED = (

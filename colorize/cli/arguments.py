@@ -107,7 +107,7 @@ class Arguments:
     paths: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="PATH",
+            metavar="PATH...",
             help="Gray photos, and folders of them (searched recursively), or gray films. "
             "Or - alone, or a pipe: a photo from it, its result to standard output.",
         ),
@@ -118,8 +118,8 @@ class Arguments:
             "-o",
             "--output",
             metavar="PATH",
-            help="Folder for the results; of one photo also the result itself, by the suffix of a format, or - for "
-            "standard output. Without it: NAME-color.EXT beside each photo.",
+            help="Folder for the results; of one photo or film also the result itself, by the suffix of a format, or - "
+            "for standard output. Without it: NAME-color.EXT beside each photo.",
         ),
     ] = None
     files_from: Annotated[
@@ -175,14 +175,12 @@ class Arguments:
         str,
         _setting(
             "--shadows",
-            metavar="TEMPERATURE,SATURATION",
+            metavar="TEMP,SAT",
             help="Tone of dark places, two numbers: warmer (to {:g}) or colder (to {:g}), and a factor on their color, "
             "{:g} to {:g}.".format(*reversed(TEMPERATURE_RANGE), *SATURATION_RANGE),
         ),
     ] = _NEUTRAL
-    lights: Annotated[
-        str, _setting("--lights", metavar="TEMPERATURE,SATURATION", help="Tone of light places, likewise.")
-    ] = _NEUTRAL
+    lights: Annotated[str, _setting("--lights", metavar="TEMP,SAT", help="Tone of light places, likewise.")] = _NEUTRAL
     size: Annotated[
         int, _setting("--size", metavar="N", help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}.")
     ] = _DEFAULTS.size

@@ -50,9 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         variable = getattr(getattr(error, "param", None), "envvar", None)
         is_set = bool(variable) and variable in os.environ
         source = f", from the environment or the command line ({variable})" if is_set else ""
-        print_status(f"{format_message().rstrip('.')}{source} (see colorize --help)")
+        advice = "see colorize --help"
+        if file := _file_taken_for_option(error, rest):
+            advice = f"for the file, write {os.path.join(os.curdir, file)}"
+        print_status(f"{format_message().rstrip('.')}{source} ({advice})")
         return MISUSED
     return status if isinstance(status, int) else OK
+
+
+def _file_taken_for_option(error: Exception, arguments: list[str]) -> str | None:
+    """The file, if any, whose name begins like the option that is not known."""
+    option = getattr(error, "option_name", None)
+    return next((each for each in arguments if option and each.startswith(option) and os.path.lexists(each)), None)
 
 
 def _program(arguments: list[str]) -> tuple[typer.Typer, str, list[str]]:
@@ -76,6 +85,8 @@ def colorize(arguments: Arguments) -> int:
 
     Prints the path of each result. Existing results are kept unless --overwrite is given or their photo has changed.
 
+    Commands of their own: `colorize cluster --help` (many machines), `colorize report merge --help` (their reports).
+
     Exit status: 0 success, 1 some photos failed, 2 wrong usage, 130 interrupted.
     """
     arguments.options()  # what is wrong is told before anything is read
@@ -83,11 +94,19 @@ def colorize(arguments: Arguments) -> int:
         shown = Lines()
         return OK if all(map(shown.result, arguments.show_settings())) else FAILED
     try:
+        _check_no_result_is_named_last(arguments)
         arguments = arguments.with_listed_paths()
         return _run(arguments, arguments.options())
     except KeyboardInterrupt:
         print_status("interrupted")
         return INTERRUPTED
+
+
+def _check_no_result_is_named_last(arguments: Arguments) -> None:
+    """Raises `ConfigError` at `colorize a.jpg b.jpg` where only the first is there, as other programs are called."""
+    match arguments.named:
+        case [source, result] if os.path.lexists(source) and not os.path.lexists(result) and not arguments.stream:
+            raise ConfigError(f"{result}: no such file or folder; to call the result so, write -o {result}")
 
 
 def _run(arguments: Arguments, options: ColorizeOptions) -> int:
@@ -106,7 +125,7 @@ def _run(arguments: Arguments, options: ColorizeOptions) -> int:
         if arguments.goes_to_stdout:
             raise ConfigError("-o -: expected a folder for the results of films")
         frames = read_frames(arguments.hints, arguments.reference or ())
-        jobs = plan_films(arguments.named, _output(arguments))
+        jobs = plan_films(arguments.named, arguments.output)
         if frames and len(jobs) != 1:
             raise ConfigError(f"hints and frames in color belong to one film, these are {len(jobs)}")
         without = replace(arguments, reference=None)
@@ -144,10 +163,6 @@ def _let_interrupts_raise() -> None:
     """Ctrl-C raises `KeyboardInterrupt` from now on, where `colorize.__main__` has left it to the system."""
     if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) == signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def _output(arguments: Arguments) -> Path | None:
-    return None if arguments.output is None else Path(arguments.output)
 
 
 def check_model(arguments: Arguments) -> None:

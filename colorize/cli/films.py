@@ -61,7 +61,7 @@ def are_films(paths: Sequence[str], not_for_films: Sequence[str], not_for_photos
     return bool(films)
 
 
-def plan_films(paths: Sequence[str], output: Path | None) -> list[FilmJob]:
+def plan_films(paths: Sequence[str], output: str | os.PathLike[str] | None) -> list[FilmJob]:
     """Settle where each result goes: NAME-color.mkv beside the film, or NAME.mkv in the folder `output`.
 
     A film that is no Matroska keeps its whole name: old.mp4-color.mkv. Results of films that are named too are no
@@ -69,18 +69,21 @@ def plan_films(paths: Sequence[str], output: Path | None) -> list[FilmJob]:
 
     Args:
         paths: of films, as given on the command line; what is named twice is done once.
-        output: the folder for the results, which need not exist; None for each beside its film.
+        output: the folder for the results, which need not exist; of one film also the result itself, where this is no
+            folder and called like a film; None for each beside its film.
 
     Returns:
         A job for each film, in their order.
 
     Raises:
         DataError: a film does not exist.
-        ConfigError: two results would be the same file, or would replace a film, or `output` is a file.
+        ConfigError: two results would be the same file, or would replace a film, or `output` is a file and there are
+            several films, or a file that is no Matroska.
     """
-    if output is not None and output.exists() and not output.is_dir():
-        raise ConfigError(f"{output}: expected a folder for the results, this is a file")
-    jobs = [FilmJob(source, _target(source, output)) for source in dict.fromkeys(map(Path, paths))]
+    sources_named = list(dict.fromkeys(map(Path, paths)))
+    result = None if output is None else _result_file(os.fspath(output), sources_named)
+    folder = None if output is None else Path(output)
+    jobs = [FilmJob(source, result or _target(source, folder)) for source in sources_named]
     results = {job.target for job in jobs if job.target != job.source}
     jobs = [job for job in jobs if job.source not in results]
     sources: dict[str, Path] = {}
@@ -94,9 +97,23 @@ def plan_films(paths: Sequence[str], output: Path | None) -> list[FilmJob]:
     return jobs
 
 
-def _target(source: Path, output: Path | None) -> Path:
+def _result_file(output: str, named: Sequence[Path]) -> Path | None:
+    """`output`, if it is not a folder but the result of the only film."""
+    path = Path(output)
+    suffix = path.suffix.lower()
+    is_called_like_one = suffix in FILM_SUFFIXES and not output.endswith(("/", os.sep))
+    if path.is_dir() or not (is_called_like_one or path.exists()):
+        return None
+    if suffix != _RESULT:
+        raise ConfigError(f"{path}: expected a name that ends in {_RESULT}, which films are written as, or a folder")
+    if len(named) != 1:
+        raise ConfigError(f"{path}: expected a folder for the results of several films, this names a file")
+    return path
+
+
+def _target(source: Path, folder: Path | None) -> Path:
     name = source.stem if source.suffix.lower() == _RESULT else source.name
-    return source.with_name(f"{name}{RESULT_MARK}{_RESULT}") if output is None else output / f"{name}{_RESULT}"
+    return source.with_name(f"{name}{RESULT_MARK}{_RESULT}") if folder is None else folder / f"{name}{_RESULT}"
 
 
 def parse_time(option: str, text: str) -> float:

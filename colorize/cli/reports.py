@@ -12,7 +12,9 @@ from colorize.cli.terminal import print_status, to_stdout
 from colorize.errors import ConfigError
 from colorize.system.program import FAILED, OK
 
-app = typer.Typer(pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]})
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 
 @app.callback()
@@ -22,7 +24,7 @@ def report() -> None:
 
 @app.command(cls=Command)
 def merge(
-    reports: Annotated[list[Path], typer.Argument(metavar="REPORT", help="Reports, such as those of N machines.")],
+    reports: Annotated[list[Path], typer.Argument(metavar="REPORT...", help="Reports, such as those of N machines.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE", help="Write the report there, not to standard output."),

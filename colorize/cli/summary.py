@@ -24,6 +24,7 @@ class Summary:
         self._again = 0  # the same
         self._sources_of: defaultdict[str, Counter[str]] = defaultdict(Counter)  # suffixes, by another one of results
         self._dropped_metadata: Counter[str] = Counter()
+        self._ends_early = False
         self.disk_full = False
 
     @property
@@ -44,6 +45,7 @@ class Summary:
         """Count a result."""
         (self._variants if entry.is_variant else self._counts)[entry.outcome] += 1
         self.disk_full |= entry.disk_full
+        self._ends_early |= entry.outcome is Outcome.FAILED and _is_jpeg_that_ends_early(entry)
         if entry.outcome is not Outcome.DONE or entry.is_variant:  # of which the same is true
             return
         self._dropped_metadata.update(entry.dropped_metadata)
@@ -62,6 +64,8 @@ class Summary:
             yield "--overwrite colors it again"
         if self.disk_full:
             yield "stopped because the disk is full; when there is more room, run the same command to continue"
+        if self._ends_early and not self._options.salvage:
+            yield "--salvage colors a JPEG that ends early as far as it goes"
         if self._again:
             yield f"{self._again} done again because they have changed since"
         if self._in_color:
@@ -95,3 +99,8 @@ class Summary:
             decimals = 0 if rate >= 10 else 1 if rate >= 1 else 2
             text += f" ({rate:.{decimals}f} photos/s)"
         return text or "nothing colorized"
+
+
+def _is_jpeg_that_ends_early(entry: Entry) -> bool:
+    is_jpeg = splitext(entry.source)[1].lower() in (".jpg", ".jpeg")
+    return is_jpeg and "image file is truncated" in entry.message  # as Pillow says it

@@ -96,7 +96,7 @@ class Lines:
         os.write(2, f"colorize: {_FINISHING}\n".encode())
 
 
-_FINISHING = "finishing the current photos; press Ctrl-C again to stop at once"
+_FINISHING = "finishing these photos; Ctrl-C again stops at once"  # beside a bar on 80 columns
 
 
 class _Bar(Lines):

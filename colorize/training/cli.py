@@ -72,7 +72,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             raise ConfigError("--config and --resume exclude each other: a run goes on with the settings it began with")
         config = _continued(run, given)
     else:
-        config = TrainConfig(**{**(read_config(options.config) if options.config else {}), **given})
+        config = _of_the_kind_it_starts_from({**(read_config(options.config) if options.config else {}), **given})
 
     from colorize.training.data import find_sources
 
@@ -122,6 +122,21 @@ def _check_parts(config: TrainConfig) -> None:
     build_phases(config)
     build_terms(config.losses, TermContext(build(config), config.feature_network, cpu))
     Augment(config, cpu)
+
+
+def _of_the_kind_it_starts_from(settings: dict[str, Any]) -> TrainConfig:
+    """The config of settings; where they say nothing of the generator, it is that of the model file in `start`."""
+    from colorize.models.modelfile import read_info
+    from colorize.training.config import TrainConfig
+
+    config = TrainConfig(**settings)
+    if not config.start:
+        return config
+    given = read_info(config.start)
+    if "architecture" in settings and config.architecture != given.architecture:
+        return config  # the building says that they do not fit
+    generator_settings = {**given.settings, **config.generator_settings}
+    return dataclasses.replace(config, architecture=given.architecture, generator_settings=generator_settings)
 
 
 def _told(sources: Sources) -> str:

@@ -45,7 +45,10 @@ class TrainConfig:
     # What is trained
     architecture: str = _option("mobile-unet", f"generator: {' or '.join(GENERATORS)}", among=GENERATORS)
     generator_settings: dict[str, Any] = _option({}, 'its settings as JSON, e.g. \'{"ngf": 32, "depth": 7}\'')
-    start: str = _option("", "model file to go on from, instead of fresh weights")
+    start: str = _option(
+        "",
+        "model file to go on from, instead of fresh weights; its architecture and settings hold where none are given",
+    )
     encoder_start: str = _option(
         "",
         'weights of the encoder: "hub" for torchvision\'s ImageNet weights, or a safetensors file of such (of '

@@ -163,8 +163,9 @@ class FilmWriter:
             with av.open(str(path)) as piece:
                 packets: Iterator[Any] = (packet for packet in piece.demux(video=0) if packet.size)
                 for packet, time, earliest in zip(packets, times, due, strict=True):
-                    packet.pts, packet.dts = (
-                        round((each + offset) / self._film.time_base) for each in (time, earliest)
+                    lasts = (packet.duration or 0) * packet.time_base
+                    packet.pts, packet.dts, packet.duration = (
+                        round(each / self._film.time_base) for each in (time + offset, earliest + offset, lasts)
                     )
                     packet.time_base = self._film.time_base
                     packet.stream = self._picture

@@ -268,6 +268,7 @@ class _Page:
             "width": width,
             "height": height,
             "had_color": done.had_color,
+            "first_page": done.first_page,
         }
 
     async def others(self, photos: _Value, request: gr.Request) -> AsyncIterator[_Value]:

@@ -57,6 +57,7 @@ class ColoredPhoto:
     download: Path
     size: tuple[int, int]  # width and height in pixels
     had_color: bool  # whether the photo had colors of its own
+    first_page: bool  # whether the photo has more pages than the download
     notes: tuple[str, ...] = ()  # why references were not used, or only a little, in the user's language
 
 
@@ -262,6 +263,7 @@ class PhotoService:
         conditions, notes = self._conditions(first, color_request, texts, job)
         photo.save_preview(first, before)
         size, had_color = first.size, recognize(first) is Original.COLORED
+        first_page = first.more_pages and format_ != "TIFF"
         pages = chain([first], pages)
         del first  # a page is not kept in memory while the next ones are read
         job.check()
@@ -276,7 +278,7 @@ class PhotoService:
             job.check()
         photo.save(colored, download)
         job.check()
-        return ColoredPhoto(before, after, download, size, had_color, tuple(notes))
+        return ColoredPhoto(before, after, download, size, had_color, first_page, tuple(notes))
 
     def _conditions(
         self, original: Photo, color_request: ColorRequest, texts: Texts, job: QueuedJob

@@ -321,6 +321,9 @@ def test_a_folder_that_may_not_be_written_to_is_told_before_the_work(
     told = f"{tmp_path / 'out/sub/b.png'}: cannot be written (its folder is write-protected)"
     assert results[1].message == told
     assert colorizer.groups == [[(12, 9)]]
+    beside = list(doing(plan([tmp_path / "in/sub"]), colorizer))  # as on a CD
+    told = f"{tmp_path / 'in/sub/b-color.png'}: cannot be written (its folder is write-protected; -o names another one)"
+    assert [result.message for result in beside] == [told]
 
 
 def test_a_full_disk_ends_the_run_instead_of_the_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -226,6 +227,20 @@ def test_links_are_photos_and_folders_behind_links_are_told_and_left(tmp_path: P
     assert [(job.source.name, job.target) for job in named] == [("b.png", tmp_path / "out/b.png")]
 
 
+def test_films_in_a_folder_of_photos_are_told_and_left(tmp_path: Path) -> None:
+    gray(tmp_path / "a.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "1962").mkdir()
+    for name in ("1962/wedding.mp4", "1962/sea.MKV", "1962/sea-color.mkv", "1962/sea-color-preview.mkv"):
+        (tmp_path / name).touch()
+    found = plan([tmp_path])
+    assert [job.source.name for job in found] == ["a.png"]
+    told = f"such as {tmp_path / '1962/sea.MKV'}; give the path of a film to color it"
+    assert found.left_out == [f"left out 2 films, {told}"]
+    with pytest.raises(DataError, match=rf"no photos in .*1962; left out 2 films, {re.escape(told)}$"):
+        plan([tmp_path / "1962"])
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_what_is_called_like_a_photo_and_is_none_would_keep_it_waiting_for_ever(tmp_path: Path) -> None:
     gray(tmp_path / "a.png")
@@ -303,7 +318,7 @@ def test_variants_are_in_the_part_of_their_photo_and_a_problem_is_in_every_part(
     (tmp_path / "in/closed").mkdir()
     scan = plan_module._scan
 
-    def refuse(folder: Path) -> tuple[list[str], list[str], list[str]]:
+    def refuse(folder: Path) -> tuple[list[str], list[str], list[str], list[str]]:
         if folder.name == "closed":
             raise PermissionError(errno.EACCES, "Permission denied")
         return scan(folder)

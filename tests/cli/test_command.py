@@ -181,6 +181,18 @@ def test_wrong_use_is_one_line_and_exit_2(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_jpeg_that_ends_early_is_told_what_saves_it(
+    photos: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    whole = photos / "sub" / "b.jpg"
+    half = photos / "half.jpg"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size * 2 // 3])
+    assert main([str(half), "--model", str(model)]) == 1
+    _, told = capfd.readouterr().err.splitlines()
+    assert told == "colorize: --salvage colors a JPEG that ends early as far as it goes"
+    assert main([str(half), "--model", str(model), "--salvage"]) == 0
+
+
 def test_variants_of_a_model_that_has_none_are_refused_before_the_work(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -544,6 +556,36 @@ def test_version_and_help(capfd: pytest.CaptureFixture[str]) -> None:
     ]
     for option in options:
         assert option in told
+
+
+def test_help_names_the_other_commands_and_cuts_no_word(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    told = " ".join(capfd.readouterr().out.split())
+    assert "PATH..." in told and "colorize cluster" in told and "colorize report merge" in told
+    assert "…" not in told
+
+
+def test_completion_is_offered_where_a_shell_can_use_it(capfd: pytest.CaptureFixture[str]) -> None:
+    for command_ in ("cluster", "report"):  # shells complete by the program's name alone
+        assert main([command_, "--help"]) == 0
+        assert "--install-completion" not in capfd.readouterr().out
+
+
+def test_a_result_named_like_a_second_photo_is_told_how_results_are_named(
+    photos: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    result = photos / "result.png"
+    assert main([str(photos / "a.png"), str(result)]) == 2
+    assert capfd.readouterr().err.endswith(f"no such file or folder; to call the result so, write -o {result}\n")
+
+
+def test_an_unknown_option_that_is_a_file_is_told_how_files_are_named_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-x.jpg").touch()
+    assert main(["-x.jpg"]) == 2
+    assert capfd.readouterr().err == "colorize: No such option: -x (for the file, write ./-x.jpg)\n"
 
 
 def test_help_and_mistakes_in_options_import_nothing_heavy() -> None:

@@ -144,6 +144,42 @@ def test_results_lie_where_those_of_photos_would(tmp_path: Path) -> None:
     assert [job.target.name for job in plan_films(named[:2], tmp_path / "out")] == ["a.mkv", "b.mp4.mkv"]
 
 
+def test_the_output_of_one_film_may_name_its_result(source: Path, tmp_path: Path) -> None:
+    assert main([str(source), "-o", str(tmp_path / "grandpa.mkv")]) == 0
+    assert len(planes(tmp_path / "grandpa.mkv")) == 12
+    assert [job.target.name for job in plan_films([str(source)], f"{tmp_path / 'reels.mkv'}/")] == ["film.mkv"]
+
+
+@pytest.mark.parametrize(
+    ("films", "output", "said"),
+    [
+        (["film.mkv"], "grandpa.mp4", "grandpa.mp4: expected a name that ends in .mkv, which films are written as"),
+        (["film.mkv"], "notes.txt", "notes.txt: expected a name that ends in .mkv, which films are written as"),
+        (
+            ["film.mkv", "b.mkv"],
+            "c.mkv",
+            "c.mkv: expected a folder for the results of several films, this names a file",
+        ),
+        (["film.mkv"], "film.mkv", "film.mkv: the result of film.mkv would replace a film"),
+    ],
+)
+def test_an_output_that_no_film_can_have_is_refused_and_no_folder_made_of_it(
+    films: list[str],
+    output: str,
+    said: str,
+    source: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(source.parent)
+    Path("b.mkv").touch()
+    Path("notes.txt").touch()
+    before = sorted(Path().iterdir())
+    assert main([*films, "-o", output, "--overwrite"]) == 2
+    assert capfd.readouterr().err.startswith(f"colorize: {said}")
+    assert sorted(Path().iterdir()) == before
+
+
 def test_no_result_replaces_a_film_or_another_result(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     for name in ("a.mkv", "sub/a.mkv"):

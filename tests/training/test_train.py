@@ -466,8 +466,23 @@ def test_a_run_can_start_from_a_model_file(
     assert main([str(shard), "--run", str(tmp_path / "second"), *SHORTEST, *alone, "--start", start]) == 0
     assert same(finished / "last.safetensors", tmp_path / "second" / "last.safetensors")
     capfd.readouterr()
-    assert main([str(shard), "--run", str(tmp_path / "third"), "--start", start]) == 2
+    other = ["--start", start, "--architecture", "mobile-unet"]
+    assert main([str(shard), "--run", str(tmp_path / "third"), *other]) == 2
     assert "the run wants mobile-unet" in capfd.readouterr().err
+
+
+def test_a_run_has_the_architecture_and_settings_of_the_model_that_it_starts_from(
+    finished: Path, shard: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    began = json.loads((finished / "config.json").read_text())
+    start = ["--start", str(finished / "last.safetensors"), "--dry-run"]
+    for settings in ([], ["--generator-settings", "{}"], ["--architecture", "unet"]):
+        assert main([str(shard), *start, *settings]) == 0
+        config = json.loads(capfd.readouterr().out.partition("\ndata:")[0])
+        assert config["architecture"] == began["architecture"]
+        assert began["generator_settings"].items() <= config["generator_settings"].items()
+    assert main([str(shard), *start, "--generator-settings", '{"ngf": 8}']) == 2  # what is given goes before it
+    assert "the run wants unet {'ngf': 8" in capfd.readouterr().err
 
 
 def test_without_enough_photos_to_keep_one_out_it_says_so(

@@ -207,6 +207,19 @@ def test_other_codecs_give_every_frame_at_its_time(codec: str, frames: list[Gray
     assert max(errors) < 3
 
 
+@pytest.mark.parametrize("codec", ["x264", "av1", "ffv1"])
+@pytest.mark.parametrize("name", ["film.mkv", "film.mp4"])
+def test_a_film_and_each_of_its_frames_last_as_long_as_before(
+    name: str, codec: str, frames: list[Gray], tmp_path: Path
+) -> None:
+    source = write_film(tmp_path / name, frames, codec="libx264")
+    color(source, tmp_path / "color.mkv", FilmOptions(codec=codec))
+    with av.open(str(tmp_path / "color.mkv")) as film:
+        assert film.duration == pytest.approx(len(frames) / 25 * av.time_base, abs=2000)  # microseconds
+        lasting = [(packet.duration or 0) * packet.time_base for packet in film.demux(video=0) if packet.size]
+    assert lasting == [Fraction(1, 25)] * len(frames)
+
+
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="asks Linux how a thread is scheduled")
 def test_no_codec_takes_the_machine_for_itself(frames: list[Gray], tmp_path: Path) -> None:
     source = write_film(tmp_path / "film.mkv", frames)

@@ -123,6 +123,24 @@ def test_a_photo_in_color_is_told_to_have_new_ones(desk: Visit) -> None:
     assert T["had_color"] not in desk.page.locator(".compare .known").inner_text()
 
 
+def test_a_photo_of_several_pages_is_told_what_its_download_holds(desk: Visit) -> None:
+    content = io.BytesIO()
+    pages = [Image.new("L", (80, 60), level) for level in (60, 120, 180)]
+    pages[0].save(content, "TIFF", save_all=True, append_images=pages[1:])
+    desk.choose(("album.tif", content.getvalue()))
+    desk.result("album.tif")
+    known = desk.page.locator(".compare .known")
+    assert T["first_page"] in known.inner_text()
+    desk.page.locator("#format").get_by_text("TIFF").click()
+    desk.page.locator(".download", has_text="Download TIFF").wait_for()
+    assert T["first_page"] not in known.inner_text()
+    with Image.open(io.BytesIO(desk.download(".download")[1])) as image:
+        assert image.n_frames == 3  # type: ignore[attr-defined]
+    desk.page.locator("#format").get_by_text("JPEG").click()
+    desk.page.locator(".download", has_text="Download JPEG").wait_for()
+    assert T["first_page"] in known.inner_text()
+
+
 def test_a_photo_can_be_pasted(desk: Visit) -> None:
     desk.page.evaluate(
         f"""() => {{ const data = new DataTransfer();

@@ -32,8 +32,13 @@ def test_a_rater_sees_two_pictures_for_a_moment_and_each_answer_is_kept(browser:
         page.set_default_timeout(200_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.goto(server.url)
-        page.locator(".rate-choice:enabled").first.wait_for()
+        begin = page.get_by_role("button", name=T["rate_begin"])
+        begin.wait_for()  # the question is read before anything is shown for a moment
         assert page.locator(".rate-question").inner_text() == T["rate_real"]
+        assert not page.locator(".rate-pair").is_visible()
+        begin.click()
+        page.locator(".rate-choice:enabled").first.wait_for()
+        assert not begin.is_visible()
         left, right = (page.locator(".rate-choice").nth(i).bounding_box() for i in range(2))
         assert left["y"] == right["y"] and left["x"] + left["width"] <= right["x"]
         assert right["x"] + right["width"] <= DEVICES["phone"]["viewport"]["width"]
@@ -41,8 +46,10 @@ def test_a_rater_sees_two_pictures_for_a_moment_and_each_answer_is_kept(browser:
         page.screenshot(path=SCREENSHOTS / "rating-phone.png")
         page.locator(".rate-choice >> nth=0").click()
         page.get_by_text(T["rate_count"].format(number=2, total=2)).wait_for()
+        page.locator(".rate-pair:not(.covered)").wait_for()  # the next one comes by itself
         page.reload()  # goes on where it was
         page.get_by_text(T["rate_count"].format(number=2, total=2)).wait_for()
+        begin.click()
         page.locator(".rate-choice:enabled").nth(1).click()
         page.get_by_text(T["rate_thanks"]).wait_for()
         context.close()

@@ -232,7 +232,9 @@ def test_light_and_dark_and_the_language_are_switched_and_the_photos_stay(fresh:
     page.get_by_role("button", name=T["theme"]).click()
     assert page.evaluate("document.body.classList.contains('dark')")
     fresh.check_access()
-    page.get_by_label(T["language"]).select_option("zh-CN")
+    languages_menu = page.get_by_label(T["language"])
+    assert languages_menu.evaluate("menu => getComputedStyle(menu).appearance") == "auto"  # with an arrow
+    languages_menu.select_option("zh-CN")
     page.get_by_role("tab", name=words["tab_how"]).wait_for()
     fresh.result("a.png")
     assert page.evaluate("document.body.classList.contains('dark')")

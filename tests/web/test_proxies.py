@@ -40,7 +40,9 @@ def program(command: list[str], port: int, folder: Path, **environment: str) -> 
             end = time.monotonic() + 15
             while True:
                 assert process.poll() is None and time.monotonic() < end, log.read_text()
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                # Caddy listens before it has made its certificate.
+                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1) as plain:
+                    unchecked().wrap_socket(plain, server_hostname="localhost").close()
                     break
                 time.sleep(0.05)
             yield f"https://localhost:{port}"

@@ -137,8 +137,13 @@ class Visit:
         assert not serious, "\n".join(serious)
 
     def check_layout(self) -> None:
-        """Nothing sticks out to the side."""
+        """Nothing sticks out to the side, and the page is in the middle."""
         assert self.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        left, right = self.page.evaluate(
+            "(({left, right}) => [left, document.documentElement.clientWidth - right])"
+            "(document.querySelector('.masthead').getBoundingClientRect())"
+        )
+        assert abs(left - right) < 2
 
 
 @contextmanager

@@ -52,6 +52,7 @@ function put(old, image, alt) {
 function describe(value) {
   find('.pixels').textContent = `${t('pixels', value)}.`;
   find('.had-color').textContent = value.had_color ? t('had_color') : '';
+  find('.first-page').textContent = value.first_page ? t('first_page') : '';
   if (!value.download) return;  // a film at work
   link.href = fileUrl(value.download);
   link.download = value.download.split('/').at(-1);

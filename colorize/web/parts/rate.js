@@ -14,6 +14,8 @@ const say = (question, help, count = '') => {
   find('.rate-help').textContent = help;
   find('.rate-count').textContent = count;
 };
+const begin = find('.rate-begin'), pair = find('.rate-pair');
+const begun = new Promise(resolve => begin.addEventListener('click', resolve, {once: true}));
 let shown = null, cover;
 
 async function ask(...request) {
@@ -26,8 +28,10 @@ async function next() {
   clearTimeout(cover);
   const {trial, question, exposure, done, total} = await ask(trials);
   shown = trial;
-  find('.rate-pair').hidden = !trial;
-  if (!trial) return say(t('rate_end'), t('rate_thanks'));
+  if (!trial) {
+    pair.hidden = true;
+    return say(t('rate_end'), t('rate_thanks'));
+  }
   const help = exposure ? t('rate_brief', {seconds: new Intl.NumberFormat(locale).format(exposure)}) : '';
   say(t(QUESTIONS[question]), help, t('rate_count', {number: done + 1, total}));
   const pictures = choices.map(choice => choice.querySelector('img'));
@@ -35,10 +39,16 @@ async function next() {
     picture.alt = choices[i].textContent.trim();
     picture.src = `${trials}/${trial}/${choices[i].dataset.side}.png`;
   }
-  find('.rate-pair').classList.remove('covered');
+  if (exposure) {  // who still reads the question would miss what is shown for a moment
+    begin.hidden = !pair.hidden;
+    await begun;
+    begin.hidden = true;
+  }
+  pair.hidden = false;
+  pair.classList.remove('covered');
   await Promise.all(pictures.map(picture => picture.decode()));
   for (const choice of choices) choice.disabled = false;
-  if (exposure) cover = setTimeout(() => find('.rate-pair').classList.add('covered'), 1000 * exposure);
+  if (exposure) cover = setTimeout(() => pair.classList.add('covered'), 1000 * exposure);
 }
 
 async function choose(side) {
