@@ -164,7 +164,8 @@ def build_page() -> gr.Blocks:
     def told(watch: Any) -> Any:
         """Say a mistake on the page."""
 
-        def handler(*values: Any) -> Iterator[tuple[Image.Image, str]]:
+        def handler(*values: Any) -> Iterator[tuple[Any, str]]:
+            yield gr.skip(), "Getting ready …"  # the first time torch and matplotlib are imported: seconds
             try:
                 yield from watch(*values)
             except ConfigError as error:
