@@ -158,6 +158,7 @@ class Interrupt:
         self.stop = threading.Event()
         self.twice = False
         self._gentle = False
+        self._once = False
 
     @contextmanager
     def gently(self, finishing: Callable[[], None]) -> Iterator[None]:
@@ -167,11 +168,14 @@ class Interrupt:
             return
 
         def handle(_number: int, _frame: FrameType | None) -> None:
-            if self._gentle and not self.stop.is_set():
-                self.stop.set()
+            stopping = self._once or self.stop.is_set()
+            if self._gentle and not stopping:
+                self._once = True
+                # In a thread of its own: it takes a lock that what was interrupted here may hold.
+                threading.Thread(target=self.stop.set).start()
                 finishing()
                 return
-            self.twice = self.stop.is_set()
+            self.twice = stopping
             raise KeyboardInterrupt
 
         before = signal.signal(signal.SIGINT, handle)
