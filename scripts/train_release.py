@@ -3,11 +3,12 @@
     python scripts/train_release.py DATA --more MORE --encoder-start efficientnet_lite0.safetensors --run runs/release
 
 DATA is a folder with train-*.tar and val-*.tar, MORE one with large-*.tar (shorter side from 128 px) and small-*.tar;
-scripts/efficientnet_lite_weights.py makes the encoder's file. Four runs, one after the other: G alone, with hints
-(recipes/pretrain.json), then by turns with D until colors come no nearer (recipes/release.json); from there G alone on
-more photos (recipes/pretrain-more.json), and by turns with a new D (recipes/release-more.json). The same command goes
-on where it was stopped. What is shipped is the mean of the weights of both runs with D, its chroma stronger by one
-factor, in float16, and its graph.
+scripts/efficientnet_lite_weights.py makes the encoder's file. Seven runs, one after the other: G alone, with hints
+(recipes/pretrain.json), then by turns with D until colors come no nearer (release); from there G alone on more photos
+(pretrain-more), on small ones (pretrain-small), and with a falling rate (pretrain-fall); then, twice, by turns with a
+new D and the loss against stains (release-even, release-even-again). The same command goes on where it was stopped.
+What is shipped is the mean of the weights of the last two runs, a* and b* stronger by a factor each, in float16, and
+its graph.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]
-GAIN = 1.4  # of chroma: more is more colorful and less true, `evaluate --sweep strength=…` tells how much
+GAIN = (1.55, 1.58)  # of a*, b*: more is more colorful and less true, `evaluate --sweep strength=…` tells how much
 
 
-def train(name: str, photos: list[str], run: Path, start: list[str]) -> Path:
-    """One run of train.py, or what is missing of it; gives its folder."""
+def train(name: str, photos: list[str], run: Path, start: list[str], model: str = "last") -> Path:
+    """One run of train.py, or what is missing of it; gives its last or best model."""
     folder = run / name
     begun = (folder / "config.json").is_file()
     how = ["--resume"] if begun else ["--config", str(ROOT / "recipes" / f"{name}.json"), *start]
     subprocess.run([sys.executable, str(ROOT / "train.py"), *photos, "--run", str(folder), *how], check=True)
-    return folder
+    return folder / f"{model}.safetensors"
 
 
 def shards(folder: Path, part: str) -> list[str]:
@@ -49,7 +50,7 @@ def ship(models: list[Path]) -> None:
     """Put the mean of trained models into its place in the package, and its graph beside it."""
     generators, infos = zip(*map(load_generator, models), strict=True)
     generator = mean_of(generators)
-    generator.scale_chroma(GAIN)
+    generator.scale_chroma(*GAIN)
     training = {**infos[-1].training, "chroma_gain": GAIN, "mean_of": len(models)}
     del training["validation"]  # of one of them
     save_generator(SHIPPED_MODEL, generator, training, dtype=torch.float16)
@@ -78,16 +79,17 @@ def main() -> None:
     parser.add_argument("--encoder-start", required=True, metavar="FILE", help="ImageNet's EfficientNet-Lite0")
     parser.add_argument("--run", type=Path, default=ROOT / "runs/release", metavar="FOLDER", help="[%(default)s]")
     given = parser.parse_args()
+    run = given.run
     seen = ["--feature-network", given.encoder_start]
-    validation = ["--validation", *shards(given.data, "val")]
-    photos = [*shards(given.data, "train"), *validation]
+    photos = [*shards(given.data, "train"), "--validation", *shards(given.data, "val")]
     large = [*shards(given.more, "large"), *photos]
-    pretrained = train("pretrain", photos, given.run, ["--encoder-start", given.encoder_start, *seen])
-    released = train("release", photos, given.run, ["--start", str(pretrained / "last.safetensors"), *seen])
-    best = released / "best.safetensors"
-    more = train("pretrain-more", [*shards(given.more, "small"), *large], given.run, ["--start", str(best), *seen])
-    again = train("release-more", large, given.run, ["--start", str(more / "last.safetensors"), *seen])
-    ship([best, again / "best.safetensors"])
+    everything = [*shards(given.more, "small"), *large]
+    model = train("pretrain", photos, run, ["--encoder-start", given.encoder_start, *seen])
+    model = train("release", photos, run, ["--start", str(model), *seen], "best")
+    for name, shown in (("pretrain-more", everything), ("pretrain-small", everything), ("pretrain-fall", large)):
+        model = train(name, shown, run, ["--start", str(model), *seen])
+    start = ["--start", str(model), *seen]
+    ship([train(name, large, run, start) for name in ("release-even", "release-even-again")])
 
 
 if __name__ == "__main__":

@@ -137,18 +137,19 @@ class Generator(nn.Module):
         return (module for module in self.modules() if isinstance(module, HintConv))
 
     @torch.no_grad()
-    def scale_chroma(self, factor: float) -> None:
-        """From now on answers have `factor` times the chroma, but for the bend of the tanh; hints keep their colors.
+    def scale_chroma(self, a: float, b: float) -> None:
+        """From now on answers have `a` times the a* and `b` times the b*, but for the bend of the tanh; hints stay.
 
         Raises `ConfigError` if the last layer does not give ab: what is decoded from bins is what it is.
         """
         head = getattr(self, "head", None)
         if self.decodes_bins or not isinstance(head, nn.Conv2d):
             raise ConfigError(f"{self.architecture}: only the chroma of a last layer that gives ab can be scaled")
+        factors = torch.tensor([a, b], device=head.weight.device)
         for parameter in head.parameters():
-            parameter.mul_(factor)
+            parameter.mul_(factors.view(2, *[1] * (parameter.dim() - 1)))
         for conv in self.hint_convs():
-            conv.weight[:, :2] /= factor  # a, b; then the mask
+            conv.weight[:, :2] /= factors.view(1, 2, 1, 1)  # then the mask
 
     def decode(self, logits: Tensor) -> Tensor:
         """Of a generator that ends in bins: logits (B, Q, H/2, W/2) to `ab` (B, 2, H, W), by the annealed mean."""

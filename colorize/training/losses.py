@@ -222,6 +222,36 @@ def _lengths(vectors: Tensor) -> Tensor:
     return (vectors.square().sum(dim=-1) + _FLOOR**2).sqrt()
 
 
+def palette(l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
+    """How far the batch's colors as a whole are from the true ones, wherever in the photos they are.
+
+    The sliced Wasserstein-1 distance (Bonneel et al. 2015, doi 10.1007/s10851-014-0506-3) of the pixels of all photos,
+    as points (a*, b*, L*/2): along a*, b* and two random directions. Where L1 alone asks for the median of what a place
+    may have, and so for grayish colors, this asks that bold colors be as frequent as they are; L1 tells where.
+
+    Args:
+        l: (B, 1, H, W), lightness in [−1, 1].
+        ab: G's colors, (B, 2, H, W), a* and b* over 110.
+        truth: the true ones, likewise.
+
+    Returns:
+        The loss, a scalar from 0, in units of ab.
+    """
+    with torch.autocast(ab.device.type, enabled=False):  # half precision is too coarse for small differences
+        mine, wanted = (_points(x, l) for x in (ab, truth))
+        turn = torch.rand((), device=ab.device) * torch.pi
+        around = torch.stack([0 * turn, 0 * turn + torch.pi / 2, turn, turn + torch.pi / 4])
+        tilted = torch.tensor([0, 0, torch.pi / 4, -torch.pi / 4], device=ab.device)  # from the plane of a*, b* to L*
+        directions = torch.stack([around.cos() * tilted.cos(), around.sin() * tilted.cos(), tilted.sin()], dim=1)
+        along, along_wanted = (torch.sort(directions @ points, dim=1).values for points in (mine, wanted))
+        return (along - along_wanted).abs().mean()
+
+
+def _points(ab: Tensor, l: Tensor) -> Tensor:
+    """A quarter of a batch's pixels: (3, N)."""
+    return torch.cat([ab.float(), l.float() / 2], dim=1)[:, :, ::2, ::2].transpose(0, 1).flatten(1)
+
+
 def paleness(l: Tensor, ab: Tensor) -> Tensor:
     """1 − colorfulness/100, the mean over photos: what is pale costs (DDColor: Kang et al. 2023, arXiv 2212.11613).
 

@@ -350,19 +350,20 @@ def test_scaled_chroma_scales_the_answers_and_not_the_colors_of_hints() -> None:
             nn.init.normal_(parameter, std=0.05)
     scaled = build_generator("mobile-unet", settings).eval()
     scaled.load_state_dict(plain.state_dict())
-    scaled.scale_chroma(1.25)
+    scaled.scale_chroma(1.25, 1.5)
     l = torch.rand(1, 1, 64, 64) * 2 - 1
     hints = torch.zeros(1, 3, 64, 64)
     hints[:, :, 20:30, 30:40] = torch.tensor([0.4, -0.2, 1.0]).view(1, 3, 1, 1)
-    stronger = hints * torch.tensor([1.25, 1.25, 1.0]).view(1, 3, 1, 1)
+    factors = torch.tensor([1.25, 1.5]).view(1, 2, 1, 1)
+    stronger = torch.cat([hints[:, :2] * factors, hints[:, 2:]], dim=1)
     with torch.inference_mode():
         for mine, theirs in ((None, None), (stronger, hints)):
-            expected = plain(l, theirs) * 1.25
+            expected = plain(l, theirs) * factors
             torch.testing.assert_close(scaled(l, mine), expected, rtol=0.05, atol=1e-3)
         assert (plain(l, hints) - plain(l)).abs().max() > 0.02  # they do matter
     bins = build_generator("mobile-unet", {**SMALL["mobile-unet"], "head": "bins"})
     with pytest.raises(ConfigError, match="only the chroma of a last layer that gives ab"):
-        bins.scale_chroma(1.25)
+        bins.scale_chroma(1.25, 1.25)
 
 
 def encoder_features(generator: MobileUNet, l: Tensor) -> Iterator[Tensor]:

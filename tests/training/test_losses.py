@@ -27,6 +27,7 @@ from colorize.training.losses import (
     minimax_generator,
     mse,
     paleness,
+    palette,
     stains,
     wasserstein_discriminator,
 )
@@ -214,6 +215,23 @@ def test_an_even_color_has_no_stains_though_it_is_wrong_and_a_patch_within_a_thi
     assert gradient.isfinite().all()
     assert (gradient[0, 1, 8:16, 4:12] > 0).all()  # the patch is pulled to what is around it
     assert gradient[..., 16:].abs().max() < 1e-6 + 0.1 * gradient.abs().max()  # the other thing is hardly asked
+
+
+def test_the_palette_is_the_same_wherever_its_colors_are_and_a_pale_one_is_pulled_outward() -> None:
+    torch.manual_seed(0)
+    l = torch.zeros(2, 1, 16, 16)
+    truth = torch.rand(2, 2, 16, 16) - 0.5
+    assert palette(l, truth, truth).item() == 0
+    assert palette(l, truth.flip(0), truth).item() < 1e-6
+    pale = (truth.flip(0) * 0.5).requires_grad_()
+    loss = palette(l, pale, truth)
+    assert 0.1 < loss.item() < 0.15  # of numbers even in ±.5, half as far: .125 of a* and of b*
+    (gradient,) = torch.autograd.grad(loss, pale)
+    outward = -(gradient * pale).sum(dim=1)[:, ::2, ::2]
+    assert (outward > 0).float().mean() > 0.9
+    dark = torch.linspace(-1, 1, 16).expand(2, 1, 16, 16)
+    swapped = (truth.sort(dim=3).values, truth.sort(dim=3, descending=True).values)
+    assert palette(dark, *swapped).item() > 0.02  # the same colors, at another lightness
 
 
 def test_the_perceptual_loss_is_0_for_the_truth_and_pulls_colors_toward_it_from_outside_of_srgb_too() -> None:
