@@ -138,7 +138,11 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def scale_chroma(self, a: float, b: float) -> None:
-        """From now on answers have `a` times the a* and `b` times the b*, but for the bend of the tanh; hints stay.
+        """Make answers stronger or weaker from now on, but for the bend of the tanh; hints keep their colors.
+
+        Args:
+            a: what a* is multiplied by.
+            b: what b* is multiplied by.
 
         Raises `ConfigError` if the last layer does not give ab: what is decoded from bins is what it is.
         """
