@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from colorize.errors import ConfigError
 from colorize.models.coherence import Coherence
+from colorize.models.doubt import Doubt
 from colorize.models.encoders import ENCODERS, STRIDES, build_encoder
 from colorize.models.generator import (
     Generator,
@@ -38,6 +39,7 @@ class ContextUNetSettings:
     refinement: tuple[int, ...] = (2, 2, 0)  # refine blocks at strides 8, 4, 2
     head: str = "ab+bins"  # ab, or ab+bins: the distribution of the possible colors beside it, at stride 8
     coherence: int = 0  # how often colors are averaged over what looks alike
+    doubt: float = 0.0  # how much stronger colors are, as a share, per deviation by which the network is less sure
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -61,6 +63,11 @@ class ContextUNetSettings:
         if not is_whole(self.coherence, 0, 64):
             raise ConfigError(f"context-unet: coherence must be a whole number from 0 to 64, got {self.coherence!r}")
         check_head("context-unet", self.head, ("ab", "ab+bins"))
+        doubt: object = self.doubt
+        if isinstance(doubt, bool) or not isinstance(doubt, int | float) or not 0 <= doubt <= 1:
+            raise ConfigError(f"context-unet: doubt must be a number from 0 to 1, got {doubt!r}")
+        if self.doubt and self.head == "ab":
+            raise ConfigError("context-unet: doubt needs the head 'ab+bins', whose distribution tells it")
 
 
 class ContextUNet(Generator):
@@ -94,6 +101,7 @@ class ContextUNet(Generator):
         if self.bins is not None:
             self.distribution = nn.Conv2d(widths[2], len(self.bins), 1)
         self.coherence = Coherence(settings.coherence) if settings.coherence else None
+        self.doubt = Doubt(settings.doubt) if settings.doubt else None
         self.head = nn.Conv2d(widths[-1], 2, 3, 1, 1)
         assert self.head.bias is not None
         draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost gray
@@ -104,8 +112,8 @@ class ContextUNet(Generator):
         return 32
 
     def can_start_from(self, given: GeneratorSettings) -> bool:
-        if isinstance(given, ContextUNetSettings):  # averaging has no weights
-            given = replace(given, coherence=self.settings.coherence)
+        if isinstance(given, ContextUNetSettings):  # neither has weights
+            given = replace(given, coherence=self.settings.coherence, doubt=self.settings.doubt)
         return super().can_start_from(given)
 
     @property
@@ -139,6 +147,8 @@ class ContextUNet(Generator):
         ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
         if self.coherence is not None:
             ab = self.coherence(ab, places, l)
+        if self.doubt is not None:
+            ab = self.doubt(ab, self.distribution(places))
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
         if not logits:
             return ab

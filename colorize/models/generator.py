@@ -144,7 +144,8 @@ class Generator(nn.Module):
             a: what a* is multiplied by.
             b: what b* is multiplied by.
 
-        Raises `ConfigError` if the last layer does not give ab: what is decoded from bins is what it is.
+        Raises:
+            ConfigError: the last layer does not give ab; what is decoded from bins is what it is.
         """
         head = getattr(self, "head", None)
         if self.decodes_bins or not isinstance(head, nn.Conv2d):

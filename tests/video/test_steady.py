@@ -86,7 +86,7 @@ def test_colors_lose_no_chroma_and_no_truth(measured: dict[str, Compared]) -> No
 
     A single film may be, for two reasons. The mean of what the network says of a picture and of its mirror image is
     truer for most pictures, but not for all: so steadying is measured against the same question, asked of every frame.
-    And the ten key frames are a sample of the forty, which may happen to be less true than the rest: by 1.8 % at most
+    And the ten key frames are a sample of the forty, which may happen to be less true than the rest: by 2.1 % at most
     in 24 films of other photos (`benchmarks/films.py --truth`).
     """
     assert np.mean(ratios(measured, "chroma")) >= 0.95

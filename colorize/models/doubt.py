@@ -1,0 +1,42 @@
+"""Colors that are stronger where the network is unsure, and as it says where it knows."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+_USUAL, _SPREAD = 2.85, 0.56  # nat, mean and deviation of the entropy over photos
+_WEAKEST, _STRONGEST = 0.3, 2.0  # what colors are multiplied by
+
+
+class Doubt(nn.Module):
+    """Multiply colors by 1 + share · (entropy − usual) / spread, of the distribution of the possible colors.
+
+    An answer that may be one color or another lies between them, and so is paler than each: one factor for the whole
+    photo that makes up for it makes faces, grass and skies, which were right, too strong. It has no parameters.
+    """
+
+    def __init__(self, share: float) -> None:
+        """
+        Args:
+            share: how much stronger colors are per deviation of the entropy, in (0, 1].
+        """
+        super().__init__()
+        self.share = share
+
+    def forward(self, ab: Tensor, logits: Tensor) -> Tensor:
+        """Strengthen the colors of a batch.
+
+        Args:
+            ab: (B, 2, h, w) in [−1, 1], at any size.
+            logits: of the distribution, (B, Q, H', W').
+
+        Returns:
+            (B, 2, h, w) in [−1, 1], float32.
+        """
+        logarithms = torch.log_softmax(logits.detach().float(), dim=1)  # colors do not teach how sure to be
+        entropy = -(logarithms.exp() * logarithms).sum(dim=1, keepdim=True)
+        strength = (1 + self.share * (entropy - _USUAL) / _SPREAD).clamp(_WEAKEST, _STRONGEST)
+        strength = F.interpolate(strength, size=ab.shape[2:], mode="bilinear", align_corners=False)
+        return (ab.float() * strength).clamp(-1, 1)
