@@ -35,8 +35,10 @@ class Doubt(nn.Module):
         Returns:
             (B, 2, h, w) in [−1, 1], float32.
         """
-        logarithms = torch.log_softmax(logits.detach().float(), dim=1)  # colors do not teach how sure to be
-        entropy = -(logarithms.exp() * logarithms).sum(dim=1, keepdim=True)
+        # By rows, each of which one thread sums: so results do not depend on their number.
+        rows = logits.detach().float().flatten(2).transpose(1, 2)  # (B, N, Q); colors do not teach how sure to be
+        entropy = -(torch.softmax(rows, dim=2) * torch.log_softmax(rows, dim=2)).sum(dim=2)
+        entropy = entropy.unflatten(1, logits.shape[2:]).unsqueeze(1)  # (B, 1, H', W')
         strength = (1 + self.share * (entropy - _USUAL) / _SPREAD).clamp(_WEAKEST, _STRONGEST)
         strength = F.interpolate(strength, size=ab.shape[2:], mode="bilinear", align_corners=False)
         return (ab.float() * strength).clamp(-1, 1)
