@@ -147,12 +147,13 @@ class ContextUNet(Generator):
         ab = torch.tanh(self.head(x))  # (B, 2, H/2, W/2)
         if self.coherence is not None:
             ab = self.coherence(ab, places, l)
+        distribution = self.distribution(places) if logits or self.doubt is not None else None  # (B, Q, H/8, W/8)
         if self.doubt is not None:
-            ab = self.doubt(ab, self.distribution(places))
+            ab = self.doubt(ab, distribution)
         ab = F.interpolate(ab, scale_factor=2.0, mode="bilinear", align_corners=False)  # (B, 2, H, W)
         if not logits:
             return ab
-        return GeneratorOutput(ab, self.distribution(places), tuple(features), places)
+        return GeneratorOutput(ab, distribution, tuple(features), places)
 
 
 def hint_cells(hints: Tensor | None) -> list[Tensor]:

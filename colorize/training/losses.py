@@ -240,7 +240,8 @@ def palette(l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
     with torch.autocast(ab.device.type, enabled=False):  # half precision is too coarse for small differences
         mine, wanted = (_points(x, l) for x in (ab, truth))
         turn = torch.rand((), device=ab.device) * torch.pi
-        around = torch.stack([0 * turn, 0 * turn + torch.pi / 2, turn, turn + torch.pi / 4])
+        around = torch.tensor([0, torch.pi / 2, 0, torch.pi / 4], device=ab.device)
+        around = around + turn * torch.tensor([0, 0, 1, 1], device=ab.device)  # a*, b*, and two
         tilted = torch.tensor([0, 0, torch.pi / 4, -torch.pi / 4], device=ab.device)  # from the plane of a*, b* to L*
         directions = torch.stack([around.cos() * tilted.cos(), around.sin() * tilted.cos(), tilted.sin()], dim=1)
         along, along_wanted = (torch.sort(directions @ points, dim=1).values for points in (mine, wanted))
