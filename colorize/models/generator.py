@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from colorize.color.units import AB_RANGE
 from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 
@@ -147,14 +148,34 @@ class Generator(nn.Module):
         Raises:
             ConfigError: the last layer does not give ab; what is decoded from bins is what it is.
         """
-        head = getattr(self, "head", None)
-        if self.decodes_bins or not isinstance(head, nn.Conv2d):
-            raise ConfigError(f"{self.architecture}: only the chroma of a last layer that gives ab can be scaled")
+        head = self._ab_head()
         factors = torch.tensor([a, b], device=head.weight.device)
         for parameter in head.parameters():
             parameter.mul_(factors.view(2, *[1] * (parameter.dim() - 1)))
         for conv in self.hint_convs():
             conv.weight[:, :2] /= factors.view(1, 2, 1, 1)  # then the mask
+
+    @torch.no_grad()
+    def shift_colors(self, a: float, b: float) -> None:
+        """Add the same to all answers from now on, but for the bend of the tanh; hints keep their colors.
+
+        Args:
+            a: what is added to a*, in its units, −110 to 110.
+            b: what is added to b*, likewise.
+
+        Raises:
+            ConfigError: as `scale_chroma`.
+        """
+        bias = self._ab_head().bias
+        assert bias is not None
+        bias.add_(torch.tensor([a, b], device=bias.device) / AB_RANGE)
+
+    def _ab_head(self) -> nn.Conv2d:
+        """The last layer, if it gives ab."""
+        head = getattr(self, "head", None)
+        if self.decodes_bins or not isinstance(head, nn.Conv2d):
+            raise ConfigError(f"{self.architecture}: only the colors of a last layer that gives ab can be changed")
+        return head
 
     def decode(self, logits: Tensor) -> Tensor:
         """Of a generator that ends in bins: logits (B, Q, H/2, W/2) to `ab` (B, 2, H, W), by the annealed mean."""

@@ -362,8 +362,23 @@ def test_scaled_chroma_scales_the_answers_and_not_the_colors_of_hints() -> None:
             torch.testing.assert_close(scaled(l, mine), expected, rtol=0.05, atol=1e-3)
         assert (plain(l, hints) - plain(l)).abs().max() > 0.02  # they do matter
     bins = build_generator("mobile-unet", {**SMALL["mobile-unet"], "head": "bins"})
-    with pytest.raises(ConfigError, match="only the chroma of a last layer that gives ab"):
+    with pytest.raises(ConfigError, match="only the colors of a last layer that gives ab"):
         bins.scale_chroma(1.25, 1.25)
+
+
+def test_shifted_colors_add_the_same_to_every_answer() -> None:
+    torch.manual_seed(0)
+    plain = build_generator("mobile-unet", SMALL["mobile-unet"]).eval()
+    shifted = build_generator("mobile-unet", SMALL["mobile-unet"]).eval()
+    shifted.load_state_dict(plain.state_dict())
+    shifted.shift_colors(2.2, -5.5)
+    l = torch.rand(1, 1, 64, 64) * 2 - 1
+    with torch.inference_mode():
+        expected = plain(l) + torch.tensor([0.02, -0.05]).view(1, 2, 1, 1)
+        torch.testing.assert_close(shifted(l), expected, rtol=0.02, atol=1e-4)
+    bins = build_generator("mobile-unet", {**SMALL["mobile-unet"], "head": "bins"})
+    with pytest.raises(ConfigError, match="only the colors of a last layer that gives ab"):
+        bins.shift_colors(1.0, 1.0)
 
 
 def encoder_features(generator: MobileUNet, l: Tensor) -> Iterator[Tensor]:

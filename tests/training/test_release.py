@@ -1,4 +1,4 @@
-"""What ships is the mean of two trainings."""
+"""What ships is the mean of several trainings."""
 
 from __future__ import annotations
 
