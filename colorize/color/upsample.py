@@ -74,7 +74,7 @@ def upsampler(ab: FloatArray, levels: FloatArray, height: int, width: int) -> Up
 
 def _lines(ab: FloatArray, levels: FloatArray) -> FloatArray:
     """Fields (4, h, w): by how much a* and b* grow with each level of 8 bit, and what they are at `_MIDDLE`."""
-    slope = _slope(ab, levels)
+    slope = slope_over_level(ab, levels)
     to_middle = np.float32(_MIDDLE / LAST_LEVEL) - levels
     fields = np.concatenate([slope * np.float32(1 / LAST_LEVEL), ab + slope * to_middle])
     fields *= np.float32(AB_RANGE * CHROMA_UNIT)
@@ -173,8 +173,16 @@ def _rounded(fields: FloatArray) -> Chroma:
     return fields.astype(np.int32).astype(np.uint16)
 
 
-def _slope(ab: FloatArray, levels: FloatArray) -> FloatArray:
-    """Slope (2, h, w) of ab over the level: least squares in a window, damped by `_EPSILON`, averaged a little."""
+def slope_over_level(ab: FloatArray, levels: FloatArray) -> FloatArray:
+    """By how much ab grows with the level around each pixel: least squares in a window, damped, averaged a little.
+
+    Args:
+        ab: small (2, h, w).
+        levels: the gray levels (h, w) it belongs to, on [0, 1].
+
+    Returns:
+        (2, h, w), in units of ab over the whole range of levels.
+    """
     channels = np.concatenate([levels[None], ab])  # (3, h, w)
     means = _box(np.concatenate([channels, levels * channels]))  # (6, h, w)
     mean_level, mean_square = means[0], means[3]

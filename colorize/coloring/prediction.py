@@ -22,7 +22,7 @@ from colorize.coloring.hints import enforce_hints, hint_array
 from colorize.coloring.own_colors import keep_own_colors
 from colorize.coloring.reference import Match, follow
 from colorize.coloring.regions import Region, color_regions, cover
-from colorize.coloring.variants import draw_hints
+from colorize.coloring.variants import vary
 from colorize.photo import Photo
 
 _LONGEST = 4  # the network sees at most this many times `size` on the long side
@@ -137,12 +137,15 @@ def predict(engine: Engine, views: Sequence[View], memory: FeatureMemory | None 
 
 def _predict_alike(engine: Engine, views: Sequence[View], memory: FeatureMemory | None) -> Iterator[FloatArray]:
     l, conditions = stack(views, engine.stride)
-    if conditions.seed is not None and engine.bins is not None:
-        conditions = draw_hints(engine, l, conditions)
+    memory = memory or FeatureMemory()
     answers = engine.predict(l, conditions)
+    change = np.zeros_like(answers)
+    if conditions.seed is not None and engine.bins is not None:
+        change = vary(engine, l, conditions, memory.features(engine, l) if "reference" in engine.takes else None)
+        answers = answers + change
     hints = _stack_hints(views, l.shape[2:])
     if hints is not None:
-        answers = _enforced(engine, l, hints, conditions, answers, memory or FeatureMemory())
+        answers = _enforced(engine, l, hints, conditions, answers, change, memory)
     for each, ab, its_l in zip(views, answers, l[:, 0], strict=True):
         height, width = each.levels.shape
         ab, its_l = ab[:, :height, :width], its_l[:height, :width]
@@ -161,19 +164,19 @@ def _enforced(
     hints: FloatArray,
     conditions: NetworkConditions,
     answers: FloatArray,
+    change: FloatArray,
     memory: FeatureMemory,
 ) -> FloatArray:
-    """Answers (B, 2, h, w) to conditions, with a person's hints (B, 4, h, w) filled in, within their reach."""
-    is_limited = any(map(has_limits, hints))
-    assert conditions.hints is not None
-    drawn = conditions.hints * (hints[:, 2:3] == 0)  # of a variant
-    others = NetworkConditions(drawn, conditions.seed)
+    """Answers (B, 2, h, w) to conditions, with a person's hints (B, 4, h, w) filled in, within their reach.
+
+    `change` is what makes a variant of the answers, and so of what the network says without hints.
+    """
     if "reference" not in engine.takes:  # it has no features
-        return _each_hinted(limit, answers, engine.predict(l, others), hints) if is_limited else answers
+        if not any(map(has_limits, hints)):
+            return answers
+        return _each_hinted(limit, answers, engine.predict(l, NetworkConditions(None, conditions.seed)) + change, hints)
     plain, things, places = memory.features(engine, l)
-    if drawn.any():  # without the person's hints a variant is another one
-        plain = engine.predict(l, others) if is_limited else answers
-    return _each_hinted(fill, answers, plain, hints, l[:, 0], things, places)
+    return _each_hinted(fill, answers, plain + change, hints, l[:, 0], things, places)
 
 
 def _each_hinted(change: Callable[..., FloatArray], answers: FloatArray, *others: FloatArray) -> FloatArray:

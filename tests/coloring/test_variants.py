@@ -8,33 +8,50 @@ from PIL import Image
 
 from colorize import ConfigError, Hint
 from colorize.color.lightness import ab_of
-from colorize.color.units import AB_RANGE
+from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.colorizer import Colorizer
-from colorize.coloring.engine import NetworkConditions
-from colorize.coloring.variants import color_std, draw_hints
+from colorize.coloring.engine import Engine, Features, NetworkConditions
+from colorize.coloring.variants import color_std, vary
 from tests.stand_ins import StandInEngine, TwoHalves, one_color
 
 GRAY = Image.new("L", (96, 64), 128)
 SIZE = 78  # at which the network sees its 96 × 64 px as they are
-_SEEDS = 12
+_SEEDS = 16
 
 
-def halves(image: Image.Image) -> tuple[str, str]:
-    """What color the two things of a result have."""
-    pixels = np.asarray(image)
+class TwoThings(TwoHalves):
+    """Its halves are different things to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.takes = frozenset({"hints", "reference"})
+
+    def predict_features(self, l: FloatArray) -> Features:
+        (batch, _, height, width), features = l.shape, []
+        for stride in (16, 8):
+            is_left = np.arange(width // stride) < width // stride // 2
+            one_of_two = np.stack([is_left, ~is_left]).astype(np.float32)[None, :, None]  # (1, 2, 1, w)
+            features.append(np.tile(one_of_two, (batch, 1, height // stride, 1)))
+        return Features(self.predict(l), *features)
+
+
+def halves(image: Image.Image, plain: Image.Image) -> tuple[str, str]:
+    """What the two things of a result are, beside those of another one."""
+    pixels = np.asarray(image).astype(int)
     names = []
-    for half in (pixels[:, :40], pixels[:, 56:]):
-        assert np.ptp(half.astype(int), axis=(0, 1)).max() <= 2  # a thing has one color
-        red, _, blue = half[30, 20].tolist()
-        names.append("red" if red > blue + 50 else "blue" if blue > red + 50 else "purple")
+    for half in (slice(0, 32), slice(64, None)):
+        assert np.ptp(pixels[:, half], axis=(0, 1)).max() <= 3  # a thing has one color
+        more = pixels[30, half][20] - np.asarray(plain)[30, half][20]
+        names.append("redder" if more[0] > more[2] + 8 else "bluer" if more[2] > more[0] + 8 else "the same")
     return names[0], names[1]
 
 
-def test_things_are_colored_as_a_whole_and_over_the_seeds_in_every_way_that_is_possible() -> None:
-    colorizer = Colorizer(TwoHalves())
-    assert halves(colorizer(GRAY, size=SIZE)) == ("purple", "purple")
-    seen = {halves(variant) for variant in colorizer.variants(GRAY, _SEEDS, size=SIZE)}
-    assert seen == {(left, right) for left in ("red", "blue") for right in ("red", "blue")}
+def test_things_change_as_a_whole_and_over_the_seeds_in_every_way_that_is_possible() -> None:
+    colorizer = Colorizer(TwoThings())
+    plain = colorizer(GRAY, size=SIZE)
+    seen = {halves(variant, plain) for variant in colorizer.variants(GRAY, _SEEDS, size=SIZE)}
+    ways = "redder", "bluer"
+    assert seen >= {(left, right) for left in ways for right in ways}
 
 
 def test_a_seed_gives_the_same_colors_each_time_and_alone_as_among_others() -> None:
@@ -51,16 +68,34 @@ def test_variants_keep_the_hints_that_were_given() -> None:
         assert np.linalg.norm(ab - ab_of(np.array(hint.rgb(), np.uint8)) * AB_RANGE) < 5
 
 
-def test_colors_are_drawn_as_often_as_they_are_likely() -> None:
-    engine = TwoHalves()
+@pytest.mark.parametrize("engine", [TwoThings(), TwoHalves()], ids=["with features", "without"])
+def test_colors_change_by_eight_units_towards_what_is_possible(engine: Engine) -> None:
+    assert engine.bins is not None
     l = np.zeros((1, 1, 64, 96), np.float32)
-    reds = 0
-    for seed in range(60):
-        given = draw_hints(engine, l, NetworkConditions(seed=seed)).hints
-        assert given is not None
-        reds += int(given[0, 0, :, :48].max() > 0.4)
-        assert given[0, 2].any()
-    assert 18 <= reds <= 42  # 30 expected; a fair coin is outside once in 600 times
+    features = engine.predict_features(l) if "reference" in engine.takes else None
+    for seed in range(8):
+        change = vary(engine, l, NetworkConditions(seed=seed), features)[0] * AB_RANGE
+        assert np.sqrt(np.square(change).sum(axis=0).mean()) == pytest.approx(8, abs=0.5)
+        red, blue = engine.bins
+        across = np.array([[0, -1], [1, 0]]) @ (red - blue) / np.linalg.norm(red - blue)
+        np.testing.assert_allclose(np.tensordot(across, change, 1), 0, atol=0.01)  # nothing lies there
+
+
+def test_what_is_sure_does_not_change() -> None:
+    engine = TwoThings()
+    hints = np.zeros((1, 3, 64, 96), np.float32)
+    hints[0, :, 30, 10] = (*engine.colors[0], 1)  # so the left half is red
+    l = np.zeros((1, 1, 64, 96), np.float32)
+    change = vary(engine, l, NetworkConditions(hints, 1), engine.predict_features(l))[0] * AB_RANGE
+    assert np.abs(change[:, :, :32]).max() < 0.5
+    assert np.linalg.norm(change[:, :, 64:], axis=0).min() > 7
+
+
+def test_many_places_are_compared_a_few_at_a_time() -> None:
+    engine = TwoThings()
+    change = vary(engine, np.zeros((1, 1, 512, 768), np.float32), NetworkConditions(seed=2), None)  # 6144 cells
+    assert change.shape == (1, 2, 512, 768)
+    assert np.sqrt(np.square(change * AB_RANGE).sum(axis=1).mean()) == pytest.approx(8, abs=0.5)
 
 
 def test_the_spread_is_the_standard_deviation_of_what_is_possible() -> None:
