@@ -17,7 +17,7 @@ from colorize.color.upsample import slope_over_level
 from colorize.coloring.engine import Engine, Features, NetworkConditions
 from colorize.coloring.likeness import describe_places, describe_things, from_cells, to_cells
 
-_CHANGE = 8.0  # units of a* and b*, root mean square over a photo: with 15, things come in two colors
+_CHANGE = 7.0  # units of a* and b*, root mean square over a photo: with 15, things come in two colors
 _STRONGEST = 0.3  # per unit: how much likelier, as a logarithm, leaning makes a color that lies in its direction
 _HALVINGS = 12  # of the range of strengths, until `_CHANGE` is met
 _PLACES = 2  # drawn: with more, what is large and without edges, a wall or a coat, comes in clouds

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from colorize.color.metrics import colorfulness
 from colorize.color.tensors import lab_to_rgb
+from colorize.color.units import AB_RANGE
 from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 from colorize.models.imagenet import ImageNetFeatures
@@ -222,6 +223,30 @@ def _lengths(vectors: Tensor) -> Tensor:
     return (vectors.square().sum(dim=-1) + _FLOOR**2).sqrt()
 
 
+def skin(ab: Tensor, truth: Tensor) -> Tensor:
+    """L1 where the truth or the answer has a color that skin has.
+
+    Hands are small and may as well be gloves or cuffs: by L1 over the whole photo they stay gray. What only looks like
+    skin, wood or sand, weighs more as well, and so does gray that was taken for skin: neither becomes likelier by it.
+
+    Args:
+        ab: G's colors, (B, 2, H, W), a* and b* over 110.
+        truth: the true ones, likewise.
+
+    Returns:
+        The loss, a scalar from 0, in units of ab: the mean over all pixels.
+    """
+    return ((ab - truth).abs().sum(dim=1) * (_like_skin(truth) | _like_skin(ab.detach()))).mean()
+
+
+def _like_skin(ab: Tensor) -> Tensor:
+    """Which pixels (B, H, W) have a hue and a chroma of skin, which are much the same for all people."""
+    a, b = ab.float().unbind(dim=1)
+    chroma, hue = torch.hypot(a, b) * AB_RANGE, torch.rad2deg(torch.atan2(b, a))
+    (palest, boldest), (reddest, yellowest) = _SKIN_CHROMA, _SKIN_HUE
+    return (chroma > palest) & (chroma < boldest) & (hue > reddest) & (hue < yellowest)
+
+
 def palette(l: Tensor, ab: Tensor, truth: Tensor) -> Tensor:
     """How far the batch's colors as a whole are from the true ones, wherever in the photos they are.
 
@@ -294,6 +319,7 @@ class Distillation(nn.Module):
 
 
 _FLOOR = 1e-3  # of a variance of levels, and of a length: the root of 0 has no gradient
+_SKIN_CHROMA, _SKIN_HUE = (12, 42), (22, 68)  # units of a* and b*, degrees
 _STAIN_GRID = 16  # cells each way
 # How far apart two cells are that count exp(−1) of what they would count if they were the same:
 _STAIN_COLOR = 0.08  # of true ab

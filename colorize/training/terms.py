@@ -15,7 +15,16 @@ from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 from colorize.models.generator import Generator, GeneratorOutput
 from colorize.training.changes import CHANGES
-from colorize.training.losses import RECONSTRUCTIONS, Distillation, Perceptual, cross_entropy, paleness, palette, stains
+from colorize.training.losses import (
+    RECONSTRUCTIONS,
+    Distillation,
+    Perceptual,
+    cross_entropy,
+    paleness,
+    palette,
+    skin,
+    stains,
+)
 from colorize.training.minibatch import Batch
 
 LossFunction = Callable[[GeneratorOutput, Batch], Tensor]  # gives a scalar
@@ -142,6 +151,7 @@ TERMS: dict[str, Callable[[TermContext], LossFunction]] = {
     "distillation": _distillation,
     "consistency": _consistency,
     "stains": lambda _: lambda output, batch: stains(batch.l, output.ab, batch.ab),
+    "skin": _on_ab(skin),
     "palette": lambda _: lambda output, batch: palette(batch.l, output.ab, batch.ab),
     "paleness": lambda _: lambda output, batch: paleness(batch.l, output.ab),
 }

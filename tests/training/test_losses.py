@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from colorize.color.tensors import lab_to_rgb
+from colorize.color.units import AB_RANGE
 from colorize.errors import ConfigError
 from colorize.models.bins import AbBins
 from colorize.models.imagenet import BACKBONES
@@ -28,6 +29,7 @@ from colorize.training.losses import (
     mse,
     paleness,
     palette,
+    skin,
     stains,
     wasserstein_discriminator,
 )
@@ -215,6 +217,17 @@ def test_an_even_color_has_no_stains_though_it_is_wrong_and_a_patch_within_a_thi
     assert gradient.isfinite().all()
     assert (gradient[0, 1, 8:16, 4:12] > 0).all()  # the patch is pulled to what is around it
     assert gradient[..., 16:].abs().max() < 1e-6 + 0.1 * gradient.abs().max()  # the other thing is hardly asked
+
+
+def test_skin_costs_where_the_truth_has_it_and_where_the_answer_has_and_nowhere_else() -> None:
+    hand, sky, white = torch.tensor([[15.0, 18.0], [-5.0, -20.0], [0.0, 0.0]]) / AB_RANGE
+    truth = torch.stack([hand, white, sky, white], dim=1).view(1, 2, 1, 4)
+    answer = torch.stack([white, hand, white, sky], dim=1).view(1, 2, 1, 4).requires_grad_()
+    loss = skin(answer, truth)
+    assert loss.item() == pytest.approx(2 * (15 + 18) / AB_RANGE / 4)  # the first two
+    (gradient,) = torch.autograd.grad(loss, answer)
+    assert gradient.abs().sum(dim=(0, 1, 2)).bool().tolist() == [True, True, False, False]
+    assert skin(truth, truth).item() == 0
 
 
 def test_the_palette_is_the_same_wherever_its_colors_are_and_a_pale_one_is_pulled_outward() -> None:
