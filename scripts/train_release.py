@@ -7,10 +7,11 @@ scripts/efficientnet_lite_weights.py makes the encoder's file. Ten runs, one aft
 (recipes/pretrain.json), then by turns with D until colors come no nearer (release); from there G alone on more photos
 (pretrain-more), on small ones (pretrain-small), and with a falling rate (pretrain-fall); then, twice, by turns with a
 new D and the loss against stains (release-even, release-even-again), from the last of them with three times the
-consistency (release-steady), from the mean of these three with a loss on skin (release-people), and from the mean of
-that and what it began with a loss on the palette as well (release-palette). The same command goes on where it was
-stopped. What is shipped is the mean of the weights of the last two runs and the mean of the three before, a* and b*
-stronger by a factor each and then a little lower, in float16, and its graph.
+consistency (release-steady); from the mean of these three, the first of which counts twice, with a loss on skin
+(release-people); and from the mean of that one and of what it began with, with a loss on the palette as well
+(release-palette). The same command goes on where it was stopped. What is shipped is the mean of the weights of the last
+two runs and of that mean of three, a* and b* stronger by a factor each and then a little lower, in float16, and its
+graph.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from colorize.models.weights import load_generator, save_generator
 
 ROOT = Path(__file__).parents[1]
 GAIN = (1.42, 1.38)  # of a*, b*: more is more colorful and less true, `evaluate --sweep strength=…` tells how much
-SHIFT = (-0.25, -1.8)  # of a*, b*, after the gain, which makes the mean of all photos yellower than it is in truth
+SHIFT = (-0.25, -1.8)  # of a*, b*, after the gain: it moves the mean of all photos as well, mostly in b*
 DOUBT = 0.33  # of what ships; in the trainings before release-steady there is none, from there on 0.2
 
 

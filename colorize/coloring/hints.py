@@ -133,11 +133,11 @@ def hint_array(hints: Hints, photo_size: tuple[int, int], shape: tuple[int, ...]
     return array
 
 
-def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int, reach: float = ANYWHERE) -> None:
+def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int, reach: float) -> None:
     """Write a hint into an array, at all pixels near a place.
 
     Args:
-        array: (4, h, w), as of `hint_array`, or without reach.
+        array: (4, h, w), as of `hint_array`.
         row: of the place.
         column: of the place.
         ab: the hint (2,).
@@ -147,7 +147,7 @@ def place(array: FloatArray, row: int, column: int, ab: FloatArray, radius: int,
     window = (slice(max(row - radius, 0), row + radius + 1), slice(max(column - radius, 0), column + radius + 1))
     array[:2, *window] = ab[:, None, None]
     array[2, *window] = 1
-    array[3:, *window] = reach
+    array[3, *window] = reach
 
 
 def _of_mask(mask: Image.Image, photo_size: tuple[int, int], shape: tuple[int, ...]) -> FloatArray:

@@ -179,10 +179,10 @@ def _enforced(
     return _each_hinted(fill, answers, plain + change, hints, l[:, 0], things, places)
 
 
-def _each_hinted(change: Callable[..., FloatArray], answers: FloatArray, *others: FloatArray) -> FloatArray:
-    """`change` of the answers (B, 2, h, w) of photos that have hints; of the other arrays, the second is the hints."""
+def _each_hinted(obey: Callable[..., FloatArray], answers: FloatArray, *others: FloatArray) -> FloatArray:
+    """`obey` of the answers (B, 2, h, w) of photos that have hints; of the other arrays, the second is the hints."""
     each_photo = zip(answers, *others, strict=True)
-    return np.stack([change(*its) if its[2][2].any() else its[0] for its in each_photo])
+    return np.stack([obey(*its) if its[2][2].any() else its[0] for its in each_photo])
 
 
 def stack(views: Sequence[View], stride: int) -> tuple[FloatArray, NetworkConditions]:

@@ -17,7 +17,7 @@ from colorize.color.upsample import slope_over_level
 from colorize.coloring.engine import Engine, Features, NetworkConditions
 from colorize.coloring.likeness import describe_places, describe_things, from_cells, to_cells
 
-_CHANGE = 7.0  # units of a* and b*, root mean square over a photo: with 15, things come in two colors
+_CHANGE = 7.0  # units of a* and b*, root mean square over a photo, before things are made even: with 14 they are not
 _STRONGEST = 0.3  # per unit: how much likelier, as a logarithm, leaning makes a color that lies in its direction
 _HALVINGS = 12  # of the range of strengths, until `_CHANGE` is met
 _PLACES = 2  # drawn: with more, what is large and without edges, a wall or a coat, comes in clouds
@@ -40,9 +40,10 @@ def vary(engine: Engine, l: FloatArray, conditions: NetworkConditions, features:
         features: of `l`, which tell what is one thing; without, what may have the same colors is taken for one.
 
     Returns:
-        What is to be added to `ab`, (B, 2, h, w).
+        What is to be added to the answer to these conditions, (B, 2, h, w).
     """
     assert engine.bins is not None
+    assert conditions.seed is not None
     possible = engine.predict_distribution(l, NetworkConditions(conditions.hints)).astype(np.float64)
     changes = []
     for index, probabilities in enumerate(possible):
@@ -56,9 +57,7 @@ def vary(engine: Engine, l: FloatArray, conditions: NetworkConditions, features:
     return np.stack(changes)
 
 
-def _variation(
-    probabilities: _Array, bins: FloatArray, described: FloatArray, l: FloatArray, seed: int | None
-) -> FloatArray:
+def _variation(probabilities: _Array, bins: FloatArray, described: FloatArray, l: FloatArray, seed: int) -> FloatArray:
     """Of one photo, (2, h, w); `described` (C, h', w'), whose products tell how alike two places are."""
     rng = np.random.default_rng(seed)
     coarser = math.ceil(math.sqrt(probabilities[0].size / _MOST_CELLS))
@@ -82,7 +81,8 @@ def _draw_places(rng: np.random.Generator, unsure: _Array, alike: _Array) -> lis
     while len(drawn) < _PLACES and free.sum() > 0:
         place = int(rng.choice(len(free), p=free / free.sum()))
         drawn.append(place)
-        free *= 1 - (alike[place] / alike[place, place]).clip(0, 1)
+        if alike[place, place] > 0:  # else nothing tells it from others
+            free *= 1 - (alike[place] / alike[place, place]).clip(0, 1)
         free[place] = 0
     return drawn or [0]
 

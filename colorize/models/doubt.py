@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_USUAL, _SPREAD = 2.85, 0.56  # nat, the entropy's mean and deviation, of the shipped model on photos
+_USUAL, _SPREAD = 2.85, 0.56  # nat, the entropy's mean and deviation on photos, of the model of the diary's entry 27
 _WEAKEST, _STRONGEST = 0.3, 2.0  # what colors are multiplied by
 
 

@@ -157,7 +157,9 @@ class Generator(nn.Module):
 
     @torch.no_grad()
     def shift_colors(self, a: float, b: float) -> None:
-        """Add the same to all answers from now on, but for the bend of the tanh; hints keep their colors.
+        """Add the same to what the last layer answers from now on, but for the bend of the tanh, before `doubt`.
+
+        To what hints ask for as well: to put that right is left to who gives them.
 
         Args:
             a: what is added to a*, in its units, −110 to 110.

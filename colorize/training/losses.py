@@ -224,7 +224,7 @@ def _lengths(vectors: Tensor) -> Tensor:
 
 
 def skin(ab: Tensor, truth: Tensor) -> Tensor:
-    """L1 where the truth or the answer has a color that skin has.
+    """|a* − â*| + |b* − b̂*| where the truth or the answer has a color that skin has: twice what `l1` has there.
 
     Hands are small and may as well be gloves or cuffs: by L1 over the whole photo they stay gray. What only looks like
     skin, wood or sand, weighs more as well, and so does gray that was taken for skin: neither becomes likelier by it.

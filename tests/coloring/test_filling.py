@@ -127,7 +127,7 @@ def test_a_mask_of_many_colors_is_taken_in_as_few_as_can_be_compared() -> None:
 @pytest.mark.parametrize("shape", [(32, 32), (32, 256), (256, 64)])
 def test_any_shape_is_filled(shape: tuple[int, int]) -> None:
     hints = np.zeros((4, *shape), np.float32)
-    place(hints, 10, 10, RED, 1)
+    place(hints, 10, 10, RED, 1, ANYWHERE)
     plain, rng = np.zeros((2, *shape), np.float32), np.random.default_rng(0)
     places = rng.normal(size=(3, shape[0] // 8, shape[1] // 8)).astype(np.float32)
     result = fill(plain, plain, hints, np.zeros(shape, np.float32), places[:, ::2, ::2], places)
@@ -180,19 +180,21 @@ def test_a_reach_is_in_pixels_of_the_photo_for_any_model(engine: StandInEngine) 
     assert moved[away < 20].min() > 0.9
 
 
-class DrawsGray(HalvesOfFeatures):
-    """Of which a variant is one with further hints, all gray."""
+class WithVariants(HalvesOfFeatures):
+    """Either of two colors may be anywhere."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.bins = np.zeros((1, 2), np.float32)
+        self.bins = np.array([[0.2, 0.1], [-0.2, -0.1]], np.float32)
 
     def predict_distribution(self, l: FloatArray, conditions: NetworkConditions = AUTOMATIC) -> FloatArray:
-        return np.ones((len(l), 1, 4, 4), np.float32)
+        return np.full((len(l), 2, l.shape[2] // 8, l.shape[3] // 8), 0.5, np.float32)
 
 
 def test_in_a_variant_a_hint_keeps_to_its_reach_too() -> None:
-    assert np.abs(reached(Colorizer(DrawsGray()), seed=1)[:, 72:]).max() < 0.03
+    colorizer, gray = Colorizer(WithVariants()), Image.new("L", (128, 128), 120)
+    assert np.ptp(np.asarray(colorizer(gray, seed=1)).astype(int), axis=2).min() > 5  # it has a color
+    assert np.abs(reached(colorizer, seed=1)[:, 72:]).max() < 0.03
 
 
 def test_from_hint_to_hint_a_photo_is_looked_at_once() -> None:
