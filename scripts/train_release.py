@@ -55,13 +55,12 @@ def shards(folder: Path, part: str) -> list[str]:
 
 def ship(models: list[Path]) -> None:
     """Put the mean of trained models into its place in the package, and its graph beside it."""
-    generators, infos = zip(*map(load_generator, models), strict=True)
-    mean = mean_of(generators)
+    mean, described = load_mean(models)
     generator = build_generator(mean.architecture, {**asdict(mean.settings), "doubt": DOUBT})
     generator.load_state_dict(mean.state_dict())
     generator.scale_chroma(*GAIN)
     generator.shift_colors(*SHIFT)
-    training = {**infos[-1].training, "chroma_gain": GAIN, "color_shift": SHIFT, "mean_of": len(models)}
+    training = {**described, "chroma_gain": GAIN, "color_shift": SHIFT, "mean_of": len(models)}
     del training["validation"]  # of one of them
     save_generator(SHIPPED_MODEL, generator, training, dtype=torch.float16)
     for line in export(SHIPPED_MODEL, SHIPPED_MODEL.parent):
@@ -70,9 +69,14 @@ def ship(models: list[Path]) -> None:
 
 def save_mean(target: Path, models: list[Path]) -> Path:
     """Write the mean of trained models as a model file, for a run to start with."""
-    generators, infos = zip(*map(load_generator, models), strict=True)
-    save_generator(target, mean_of(generators), infos[-1].training)
+    save_generator(target, *load_mean(models))
     return target
+
+
+def load_mean(models: list[Path]) -> tuple[Generator, dict[str, object]]:
+    """The mean of trained models, and how the last of them was trained."""
+    generators, infos = zip(*map(load_generator, models), strict=True)
+    return mean_of(generators), infos[-1].training
 
 
 def mean_of(generators: Sequence[Generator]) -> Generator:

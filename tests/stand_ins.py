@@ -41,6 +41,15 @@ class StandInEngine:
         raise NotImplementedError
 
 
+def features_of_halves(l: FloatArray, ab: FloatArray) -> Features:
+    """The left half is one thing, the right another."""
+    things, places = (np.zeros((len(l), 2, l.shape[2] // each, l.shape[3] // each), np.float32) for each in (16, 8))
+    for features in (things, places):
+        middle = features.shape[3] // 2
+        features[:, 0, :, :middle] = features[:, 1, :, middle:] = 1
+    return Features(ab, things, places)
+
+
 class TwoHalves(StandInEngine):
     """Two things, the left half and the right, each red or blue until a hint tells its color; without one, purple."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from colorize.color.units import FloatArray
 from colorize.coloring.hints import ANYWHERE
-from colorize.coloring.likeness import describe_places, describe_things, from_cells, ramp, to_cells
+from colorize.coloring.likeness import describe_places, describe_things, each_to_cells, from_cells, ramp, to_cells
 
 # How likely a pixel is meant by a hint, as the logit of a logistic regression.
 _BIAS = 4.3
@@ -58,8 +58,8 @@ def fill(
         `ab` (2, h, w): near `plain` where nothing is like a hinted place, near the hints' colors where something is.
     """
     shape = l.shape[0] // _FINE, l.shape[1] // _FINE
-    said = _shrunk(hints, shape)
-    judge = _Judge(_shrunk(plain, shape), to_cells(l, shape), things, places)
+    said = each_to_cells(hints, shape)
+    judge = _Judge(each_to_cells(plain, shape), to_cells(l, shape), things, places)
     colors, meant, claims, within = [], [], [], []
     for pixels in _by_color(said):
         colors.append((said[:2, *pixels] / said[2, *pixels]).mean(axis=1))
@@ -191,7 +191,3 @@ def _within(shape: tuple[int, ...], begin: _Pixels, reach: FloatArray) -> FloatA
         distance = np.hypot((down - row)[:, None], right - column)
         np.maximum(within, ramp(-distance, -far, -_SOFT_END * far), out=within)
     return within
-
-
-def _shrunk(channels: FloatArray, shape: tuple[int, ...]) -> FloatArray:
-    return np.stack([to_cells(channel, shape) for channel in channels])

@@ -49,6 +49,19 @@ def to_cells(channel: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     return np.asarray(Image.fromarray(channel).resize((shape[1], shape[0]), Image.Resampling.BOX))
 
 
+def each_to_cells(channels: FloatArray, shape: tuple[int, ...]) -> FloatArray:
+    """`to_cells` of each channel.
+
+    Args:
+        channels: (C, h, w), float32.
+        shape: as of `to_cells`.
+
+    Returns:
+        (C, rows, columns), float32.
+    """
+    return np.stack([to_cells(channel, shape) for channel in channels])
+
+
 def from_cells(cells: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """Cells (rows, columns), interpolated to (h, w).
 

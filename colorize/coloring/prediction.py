@@ -138,11 +138,11 @@ def predict(engine: Engine, views: Sequence[View], memory: FeatureMemory | None 
 def _predict_alike(engine: Engine, views: Sequence[View], memory: FeatureMemory | None) -> Iterator[FloatArray]:
     l, conditions = stack(views, engine.stride)
     memory = memory or FeatureMemory()
-    answers = engine.predict(l, conditions)
-    change = np.zeros_like(answers)
-    if conditions.seed is not None and engine.bins is not None:
-        change = vary(engine, l, conditions, memory.features(engine, l) if "reference" in engine.takes else None)
-        answers = answers + change
+    is_variant = conditions.seed is not None and engine.bins is not None
+    features = memory.features(engine, l) if is_variant and "reference" in engine.takes else None
+    answers = features.ab if features and conditions.hints is None else engine.predict(l, conditions)
+    change = vary(engine, l, conditions, features) if is_variant else np.zeros_like(answers)
+    answers = answers + change
     hints = _stack_hints(views, l.shape[2:])
     if hints is not None:
         answers = _enforced(engine, l, hints, conditions, answers, change, memory)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.color.upsample import slope_over_level
 from colorize.coloring.engine import Engine, Features, NetworkConditions
-from colorize.coloring.likeness import describe_places, describe_things, from_cells, to_cells
+from colorize.coloring.likeness import describe_places, describe_things, each_to_cells, from_cells, to_cells
 
 _CHANGE = 7.0  # units of a* and b*, root mean square over a photo, before things are made even: with 14 they are not
 _STRONGEST = 0.3  # per unit: how much likelier, as a logarithm, leaning makes a color that lies in its direction
@@ -62,7 +62,10 @@ def _variation(probabilities: _Array, bins: FloatArray, described: FloatArray, l
     rng = np.random.default_rng(seed)
     coarser = math.ceil(math.sqrt(probabilities[0].size / _MOST_CELLS))
     shape = tuple(-(-side // coarser) for side in probabilities.shape[1:])
-    likely, rows = (_shrunk(each, shape).reshape(len(each), -1) for each in (probabilities, described))  # (…, N)
+    likely, rows = (
+        each_to_cells(each.astype(np.float32), shape).reshape(len(each), -1).astype(np.float64)  # (…, N)
+        for each in (probabilities, described)
+    )
     likely = np.where(likely < _UNLIKELY * likely.max(axis=0), 0, likely)
     likely /= likely.sum(axis=0)
     alike = rows.T @ rows  # (N, N)
@@ -131,11 +134,6 @@ def _enlarged(change: FloatArray, l: FloatArray) -> FloatArray:
         for each, its_slope in zip(change, slope, strict=True)
     ]
     return np.stack(along_edges)
-
-
-def _shrunk(channels: FloatArray | _Array, shape: tuple[int, ...]) -> _Array:
-    """The means (C, rows, columns) over cells of (C, h, w)."""
-    return np.stack([to_cells(channel, shape) for channel in channels.astype(np.float32)]).astype(np.float64)
 
 
 def color_std(probabilities: _Array, bins: FloatArray) -> _Array:

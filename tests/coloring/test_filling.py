@@ -16,7 +16,7 @@ from colorize.coloring.engine import AUTOMATIC, Features, NetworkConditions
 from colorize.coloring.filling import fill
 from colorize.coloring.hints import ANYWHERE, place
 from colorize.photo import to_photo
-from tests.stand_ins import StandInEngine, one_color
+from tests.stand_ins import StandInEngine, features_of_halves, one_color
 
 RED = np.array([0.5, 0.3], np.float32)
 
@@ -149,11 +149,7 @@ class HalvesOfFeatures(StandInEngine):
 
     def predict_features(self, l: FloatArray) -> Features:
         self.looked += 1
-        things, places = (np.zeros((len(l), 2, l.shape[2] // each, l.shape[3] // each), np.float32) for each in (16, 8))
-        for features in (things, places):
-            middle = features.shape[3] // 2
-            features[:, 0, :, :middle] = features[:, 1, :, middle:] = 1
-        return Features(self.predict(l), things, places)
+        return features_of_halves(l, self.predict(l))
 
 
 def reached(colorizer: Colorizer, **more: Any) -> FloatArray:
