@@ -43,6 +43,7 @@ marked * was introduced do without it.
         frontier *         [{"strength", "measures"}]: its colors times each strength;  leveling: the strength at which
                            they are as colorful as the truth, or null if none of those tried is enough
     arms_pooled *  {ARM: {"seeds", "measures"}}: the mean over its seeds. `frechet` spans the intervals of its seeds
+    leads *        {EXPECTATION: measure}: by how much it holds, in the same draws of photos for both that are compared
     judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
                    photos that the one judge takes for real, at full and at half size, and that each run's own does
     strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "gray", ARM…]}

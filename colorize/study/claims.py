@@ -2,14 +2,14 @@
 
 A claim compares two rows in one measure: arms as the mean of their seeds, or, in a study made before arms were pooled,
 seed by seed. It is confirmed if the intervals lie apart in the expected order (for every pair of seeds), contradicted
-if they lie apart in the other order, and open otherwise. Intervals that overlap may still differ for certain, as
-everything was measured on the same photos: "open" is the careful answer.
+if they lie apart in the other order. Intervals that overlap may still differ for certain, as everything was measured on
+the same photos: then the interval of the difference decides, where it was measured and 0 is outside. Else it is open.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -107,6 +107,7 @@ class ClaimResult(NamedTuple):
     verdict: Decision
     better: list[Interval]  # as measured: one of an arm, or one per seed
     worse: list[Interval]
+    lead: Interval | None  # as of `lead_of`, where the verdict is by it
 
 
 def rows_to_compare(study: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,12 +128,32 @@ def can_be_decided(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> bool:
     return {claim.better, claim.worse} <= there
 
 
-def evaluate_claim(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> ClaimResult:
+def lead_of(claim: Claim, better: Iterable[float], worse: Iterable[float]) -> list[float]:
+    """By how much a claim holds in each draw of the photos: above 0 where it does.
+
+    Args:
+        claim: two arms and a measure.
+        better: the measure of the one that is expected to be better, in each draw.
+        worse: of the other one, in the same draws.
+
+    Returns:
+        The differences of what the claim compares.
+    """
+
+    def seen(through: Callable[[Interval], Interval], value: float) -> float:
+        return through(Interval(value, value, value)).value
+
+    sign = 1 if claim.higher else -1
+    return [sign * (seen(claim.of_better, b) - seen(claim.of_worse, w)) for b, w in zip(better, worse, strict=True)]
+
+
+def evaluate_claim(claim: Claim, rows: Sequence[Mapping[str, Any]], lead: Interval | None = None) -> ClaimResult:
     """Compare the claim with what was measured.
 
     Args:
         claim: two arms and a measure.
         rows: as of `rows_to_compare`: at least one of each of the claim's two arms.
+        lead: the interval of `lead_of`, if it was measured.
 
     Returns:
         The claim with its verdict and the intervals that it was decided on, as measured.
@@ -140,12 +161,13 @@ def evaluate_claim(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> ClaimResu
     better, worse = (_measures(rows, arm, claim.measure) for arm in (claim.better, claim.worse))
     pairs = [(b, w) for b in map(claim.of_better, better) for w in map(claim.of_worse, worse)]
     upper_lower = pairs if claim.higher else [(w, b) for b, w in pairs]
-    verdict: Decision = "open"
     if all(upper.low > lower.high for upper, lower in upper_lower):
-        verdict = "confirmed"
-    elif all(lower.low > upper.high for upper, lower in upper_lower):
-        verdict = "contradicted"
-    return ClaimResult(claim, verdict, better, worse)
+        return ClaimResult(claim, "confirmed", better, worse, None)
+    if all(lower.low > upper.high for upper, lower in upper_lower):
+        return ClaimResult(claim, "contradicted", better, worse, None)
+    if lead is None or lead.low <= 0 <= lead.high:
+        return ClaimResult(claim, "open", better, worse, None)
+    return ClaimResult(claim, "confirmed" if lead.low > 0 else "contradicted", better, worse, lead)
 
 
 def _measures(rows: Sequence[Mapping[str, Any]], arm: str, measure: str) -> list[Interval]:

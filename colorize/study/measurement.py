@@ -38,7 +38,7 @@ from colorize.evaluation.measures import (
 from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator
 from colorize.study.arms import ARM_RECORD, ARMS, MODEL, UNCHANGED, Run, Study
-from colorize.study.claims import MEAN_COLOR
+from colorize.study.claims import CLAIMS, MEAN_COLOR, can_be_decided, lead_of
 from colorize.study.frontier import SHOWN, STRENGTHS, leveled, leveling_strength
 from colorize.study.judge import taken_for_real
 from colorize.study.pooling import draw_seeds, pool, span
@@ -159,6 +159,8 @@ def measure(study: Study) -> dict[str, Any]:
         return own if equal is None else own | leveled(draws(equal.measures, _own_verdict(truth, equal)))
 
     drawn = {run.name: of_run(run.name) for run in runs}
+    pooled = _pool_arms(runs, drawn, study.resamples)
+    mean_drawn = draws(mean.measures, verdicts.of_run(MEAN_COLOR))
     distances = {run.name: _distance(seen[run.name], truth) for run in runs}
     on_real = summary(truth.measures, verdicts.of_real_photos())
     return {
@@ -187,7 +189,7 @@ def measure(study: Study) -> dict[str, Any]:
         "gray": {"measures": summary(gray)},
         "mean_color": {
             "ab": [round(each, 2) for each in (mean_ab * AB_RANGE).tolist()],
-            "measures": summary(mean.measures, verdicts.of_run(MEAN_COLOR)) | _distance(mean, truth),
+            "measures": _intervals(mean_drawn) | _distance(mean, truth),
         },
         "shipped": {
             "measures": summary(shipped.measures, _own_verdict(truth, shipped)) | _distance(shipped, truth),
@@ -195,7 +197,7 @@ def measure(study: Study) -> dict[str, Any]:
         "runs": [
             _training_of(study, run)
             | {
-                "measures": {name: interval_of(each) for name, each in drawn[run.name].items()} | distances[run.name],
+                "measures": _intervals(drawn[run.name]) | distances[run.name],
                 "histograms": _histograms(seen[run.name].measures),
                 "frontier": [
                     {"strength": strength, "measures": shown(measured)}
@@ -205,7 +207,8 @@ def measure(study: Study) -> dict[str, Any]:
             }
             for run in runs
         ],
-        "arms_pooled": _pool_arms(runs, drawn, distances, study.resamples),
+        "arms_pooled": {arm: _summarize_arm(arm, runs, each, distances) for arm, each in pooled.items()},
+        "leads": _leads(pooled | {MEAN_COLOR: mean_drawn}),
         "judge": {
             "trained_on": [*(run.name for run in runs), MEAN_COLOR],
             "real": on_real["real"],
@@ -312,21 +315,48 @@ def _frechet_protocol(study: Study, truth: _Seen, eyes: _Eyes) -> str | None:
 
 
 def _pool_arms(
-    runs: Sequence[Run],
-    drawn: Mapping[str, Mapping[str, Tensor]],
-    distances: Mapping[str, Mapping[str, Mapping[str, float]]],
-    resamples: int,
-) -> dict[str, Any]:
-    """Every arm as the mean of its seeds."""
+    runs: Sequence[Run], drawn: Mapping[str, Mapping[str, Tensor]], resamples: int
+) -> dict[str, dict[str, Tensor]]:
+    """Every arm as the mean of its seeds, in each draw."""
     generator = torch.Generator().manual_seed(0)
     arms = {}
     for arm in dict.fromkeys(run.arm for run in runs):
-        names = [run.name for run in runs if run.arm == arm]
-        measures = pool([drawn[name] for name in names], draw_seeds(len(names), resamples, generator))
-        if all(distances[name] for name in names):
-            measures["frechet"] = span([distances[name]["frechet"] for name in names])
-        arms[arm] = {"seeds": len(names), "measures": measures}
+        seeds = [drawn[run.name] for run in runs if run.arm == arm]
+        arms[arm] = pool(seeds, draw_seeds(len(seeds), resamples, generator))
     return arms
+
+
+def _summarize_arm(
+    arm: str,
+    runs: Sequence[Run],
+    pooled: Mapping[str, Tensor],
+    distances: Mapping[str, Mapping[str, Mapping[str, float]]],
+) -> dict[str, Any]:
+    """What study.json holds of an arm: its number of seeds, and its measures."""
+    of_seeds = [distances[run.name] for run in runs if run.arm == arm]
+    measures = _intervals(pooled)
+    if all(of_seeds):
+        measures["frechet"] = span([each["frechet"] for each in of_seeds])
+    return {"seeds": len(of_seeds), "measures": measures}
+
+
+def _leads(drawn: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, float]]:
+    """By how much each claim holds, by its text, in the same draws for both of what it compares."""
+    rows = [{"arm": arm, "measures": measures} for arm, measures in drawn.items()]
+    return {
+        claim.text: interval_of(
+            torch.tensor(
+                lead_of(claim, *(drawn[arm][claim.measure].tolist() for arm in (claim.better, claim.worse))),
+                dtype=torch.double,
+            )
+        )
+        for claim in CLAIMS
+        if can_be_decided(claim, rows)
+    }
+
+
+def _intervals(drawn: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
+    return {name: interval_of(each) for name, each in drawn.items()}
 
 
 def _own_verdict(truth: _Seen, seen: _Seen) -> dict[str, Tensor]:

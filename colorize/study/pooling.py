@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from colorize.evaluation.measures import interval_of
-
 
 def draw_seeds(seeds: int, resamples: int, generator: torch.Generator) -> Tensor:
     """Draw seeds again.
@@ -33,20 +31,18 @@ def draw_seeds(seeds: int, resamples: int, generator: torch.Generator) -> Tensor
     return torch.cat([torch.full((1, seeds), 1 / seeds, dtype=torch.double), shares])
 
 
-def pool(draws: Sequence[Mapping[str, Tensor]], shares: Tensor) -> dict[str, dict[str, float]]:
-    """The measures of an arm.
+def pool(draws: Sequence[Mapping[str, Tensor]], shares: Tensor) -> dict[str, Tensor]:
+    """The measures of an arm, in each draw.
 
     Args:
         draws: of each seed, as of `measure_draws`, (R,) by name.
         shares: as of `draw_seeds`, (R, seeds).
 
     Returns:
-        By name, for measures that all seeds have, the mean over seeds and its 95 % interval over seeds and photos.
+        By name, for measures that all seeds have, the mean over seeds, (R,): `interval_of` it is over seeds and photos.
     """
     names = [name for name in draws[0] if all(name in each for each in draws)]
-    return {
-        name: interval_of((torch.stack([each[name] for each in draws], dim=1) * shares).sum(dim=1)) for name in names
-    }
+    return {name: (torch.stack([each[name] for each in draws], dim=1) * shares).sum(dim=1) for name in names}
 
 
 def span(measures: Sequence[Mapping[str, float]]) -> dict[str, float]:

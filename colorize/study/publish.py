@@ -140,7 +140,8 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
         "steps": partial(steps, never=words.never),
     }
     rows = rows_to_compare(study)
-    outcomes = [evaluate_claim(claim, rows) for claim in CLAIMS if can_be_decided(claim, rows)]
+    leads = {text: Interval(**lead) for text, lead in study.get("leads", {}).items()}
+    outcomes = [evaluate_claim(claim, rows, leads.get(claim.text)) for claim in CLAIMS if can_be_decided(claim, rows)]
     figures = available(data)
     try:
         return environment.from_string(TEMPLATES[language].read_text(encoding="utf-8")).render(
@@ -395,8 +396,14 @@ def _told(outcome: ClaimResult, words: Words) -> dict[str, str]:
         for seeds in (outcome.better, outcome.worse)
     )
     learned, other = (better, worse) if claim.better == LEARNED else (worse, better)
-    text = words.claims.get(claim.text, claim.text)
-    return {"text": text, "verdict": words.verdicts[outcome.verdict], "learned": learned, "other": other}
+    lead = outcome.lead and words.by_difference.format(interval(outcome.lead, digits, pattern=words.interval))
+    return {
+        "text": words.claims.get(claim.text, claim.text),
+        "verdict": words.verdicts[outcome.verdict],
+        "by": lead or "",
+        "learned": learned,
+        "other": other,
+    }
 
 
 def _measures_of_arms(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

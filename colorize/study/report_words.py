@@ -16,6 +16,7 @@ class Words:
     drawn: str  # by a command
     seed: str  # of an arm
     verdicts: Mapping[str, str]
+    by_difference: str  # what follows a verdict that the difference decides
     arms: dict[str, str] = field(default_factory=dict)
     claims: Mapping[str, str] = field(default_factory=dict)
 
@@ -29,6 +30,7 @@ WORDS = {
         drawn="Drawn by `{}`.",
         seed="{}, seed {}",
         verdicts={each: each for each in ("confirmed", "contradicted", "open")},
+        by_difference=", by the difference: {}",
     ),
     "zh": Words(
         name="中文",
@@ -37,6 +39,7 @@ WORDS = {
         drawn="由 `{}` 绘制。",
         seed="{}，种子 {}",
         verdicts={"confirmed": "成立", "contradicted": "相反", "open": "未定"},
+        by_difference="，由差决定：{}",
         arms={
             "cross-entropy": "交叉熵",
             "gan": "只用 GAN",

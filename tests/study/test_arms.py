@@ -14,6 +14,7 @@ from colorize.models.imagenet import BACKBONES
 from colorize.models.tensorfile import write_tensors
 from colorize.study import arms
 from colorize.study.arms import ARMS, COMMON, MAIN, SHORT, Run, Study, all_runs
+from colorize.study.claims import CLAIMS
 from colorize.study.run_study import main
 from colorize.training import loop
 from colorize.training.data import Sources
@@ -94,6 +95,9 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
     for arm, row in result["arms_pooled"].items():
         alone = next(run for run in result["runs"] if run["arm"] == arm)
         assert row == {"seeds": 1, "measures": alone["measures"]}
+    assert set(result["leads"]) == {claim.text for claim in CLAIMS}
+    psnr = {arm: row["measures"]["psnr"]["value"] for arm, row in result["arms_pooled"].items()}
+    assert result["leads"]["MSE has the higher PSNR"]["value"] == pytest.approx(psnr["mse"] - psnr["l1+gan"])
     assert result["gray"]["measures"]["cf"]["value"] < 1
     assert result["mean_color"]["measures"]["psnr"] != result["gray"]["measures"]["psnr"]
     assert result["mean_color"]["measures"]["taken_for_real_own"]["value"] <= 0.5

@@ -17,6 +17,7 @@ from colorize.study.claims import (
     evaluate_claim,
     from_one,
     halved,
+    lead_of,
     rows_to_compare,
 )
 from colorize.study.frontier import PREFIX
@@ -61,6 +62,24 @@ def test_at_most_half_is_held_against_half() -> None:
     assert evaluate_claim(claim, runs(A=[(4, 3, 4.6)], B=[(10, 9, 11)])).verdict == "open"
     assert evaluate_claim(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).verdict == "contradicted"
     assert evaluate_claim(claim, runs(A=[(6, 5.6, 7)], B=[(10, 9, 11)])).worse == [Interval(10, 9, 11)]  # as measured
+
+
+def test_where_intervals_overlap_the_difference_decides_if_it_is_not_zero() -> None:
+    apart, overlapping = runs(A=[(5, 4, 6)], B=[(2, 1, 3)]), runs(A=[(4, 2.5, 6)], B=[(2, 1, 3)])
+    for lead, verdict in ((Interval(2, 1, 3), "confirmed"), (Interval(-2, -3, -1), "contradicted")):
+        outcome = evaluate_claim(HIGHER, overlapping, lead)
+        assert (outcome.verdict, outcome.lead) == (verdict, lead)
+    for touching in (Interval(1, -1, 3), Interval(1, 0, 3), Interval(-1, -3, 0)):
+        assert evaluate_claim(HIGHER, overlapping, touching).verdict == "open"
+    assert evaluate_claim(HIGHER, apart, Interval(-2, -3, -1))[1::3] == ("confirmed", None)
+
+
+def test_a_claim_leads_by_the_difference_of_what_it_compares_in_each_draw() -> None:
+    assert lead_of(HIGHER, [5, 1], [2, 2]) == [3, -1]
+    assert lead_of(dataclasses.replace(HIGHER, higher=False), [5, 1], [2, 2]) == [-3, 1]
+    assert lead_of(dataclasses.replace(HIGHER, higher=False, of_worse=halved), [4], [10]) == [1]
+    nearer_to_one = dataclasses.replace(HIGHER, higher=False, of_better=from_one, of_worse=from_one)
+    assert lead_of(nearer_to_one, [0.5], [8]) == [2]
 
 
 def test_half_and_double_are_equally_far_from_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from colorize.evaluation.measures import interval_of
 from colorize.study.frontier import leveling_strength
 from colorize.study.lambda_rule import best_lambda
 from colorize.study.pooling import draw_seeds, pool, span
@@ -32,7 +33,7 @@ def test_an_arms_interval_is_wider_the_more_its_seeds_differ() -> None:
     shares = draw_seeds(3, RESAMPLES, rng())
 
     def width(apart: float) -> float:
-        measure = pool([{"psnr": photos + apart * seed} for seed in (-1, 0, 1)], shares)["psnr"]
+        measure = interval_of(pool([{"psnr": photos + apart * seed} for seed in (-1, 0, 1)], shares)["psnr"])
         return measure["high"] - measure["low"]
 
     assert width(0) == pytest.approx(2 * 1.96, rel=0.05)  # nothing but photos
@@ -41,9 +42,9 @@ def test_an_arms_interval_is_wider_the_more_its_seeds_differ() -> None:
 
 def test_one_seed_has_the_interval_of_its_photos_and_only_what_all_seeds_have_is_pooled() -> None:
     draws = {"a": torch.randn(101, dtype=torch.double), "b": torch.randn(101, dtype=torch.double)}
-    alone = pool([draws], draw_seeds(1, 100, rng()))
-    assert alone["a"]["value"] == draws["a"][0]
-    assert alone["a"]["low"] == pytest.approx(draws["a"][1:].quantile(0.025).item())
+    alone = interval_of(pool([draws], draw_seeds(1, 100, rng()))["a"])
+    assert alone["value"] == draws["a"][0]
+    assert alone["low"] == pytest.approx(draws["a"][1:].quantile(0.025).item())
     assert set(pool([draws, {"a": draws["a"]}], draw_seeds(2, 100, rng()))) == {"a"}
 
 

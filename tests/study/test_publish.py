@@ -95,6 +95,7 @@ def a_study() -> dict[str, Any]:
             "tried": [{"weight": 5.0, "kl_a": 0.25, "kl_b": 0.5, "psnr": 21.25}],
         },
         "arms_pooled": {arm: {"seeds": 2 if arm in MAIN else 1, "measures": measures()} for arm in ARM_COLORS},
+        "leads": {claim.text: {"value": -0.5, "low": -0.6, "high": -0.4} for claim in CLAIMS},
         "runs": runs,
         "judge": {"real": a_measure(0.8), "own": {run["name"]: a_measure(0.8) for run in runs}},
         "strips": {
@@ -168,6 +169,8 @@ def test_numbers_in_the_words_are_those_of_the_files(data: Path) -> None:
     assert len(verdicts) == len(CLAIMS)
     for verdict in ("confirmed", "contradicted", "open"):
         assert re.search(rf"{verdicts.count(verdict)}( of\s+\d+ are)? {verdict}", markdown)
+    assert 0 < table.count("**contradicted**, by the difference: −0.5") < len(CLAIMS)
+    assert "open" not in verdicts
 
 
 def test_both_languages_say_the_same_numbers_and_the_page_has_a_switch_without_a_script(data: Path) -> None:
@@ -181,7 +184,7 @@ def test_both_languages_say_the_same_numbers_and_the_page_has_a_switch_without_a
     assert measured(english) == measured(chinese)
     verdicts = {"confirmed": "成立", "contradicted": "相反", "open": "未定"}
     for word, theirs in verdicts.items():
-        assert english.count(f"| **{word}** |") == chinese.count(f"| **{theirs}** |")
+        assert english.count(f"| **{word}**") == chinese.count(f"| **{theirs}**")
     assert {claim.text for claim in CLAIMS} == set(WORDS["zh"].claims)
     page = html_page(data)
     assert page.count("<main lang=") == page.count('type="radio"') == 2
