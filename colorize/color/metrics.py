@@ -43,23 +43,22 @@ def ssim(rgb: Tensor, truth: Tensor) -> Tensor:
     return _kornia_ssim(rgb, truth, window_size=11).mean(dim=(1, 2, 3))
 
 
-def colorfulness(rgb: Tensor, floor: float = 0.0) -> Tensor:
+def colorfulness(rgb: Tensor) -> Tensor:
     """M = √(σ²rg + σ²yb) + 0.3 √(μ²rg + μ²yb), rg = R − G, yb = ½(R + G) − B, *signed*, on 0–255.
 
     Hasler & Süsstrunk 2003, eq. 13–15. Some papers' code takes absolute values of rg and yb first; this does not.
 
     Args:
         rgb: (B, 3, H, W), in [0, 1].
-        floor: added below both roots, where a gradient would be infinite at 0.
 
     Returns:
-        (B,), 0 for gray photos if `floor` is 0.
+        (B,), 0 for gray photos.
     """
     red, green, blue = (rgb * _LAST_LEVEL).unbind(dim=1)  # (B, H, W)
     rg, yb = red - green, (red + green) / 2 - blue
     variance = rg.var(dim=(1, 2), unbiased=False) + yb.var(dim=(1, 2), unbiased=False)
     center = rg.mean(dim=(1, 2)).square() + yb.mean(dim=(1, 2)).square()
-    return (variance + floor).sqrt() + 0.3 * (center + floor).sqrt()
+    return variance.sqrt() + 0.3 * center.sqrt()
 
 
 def ab_histograms(rgb: Tensor) -> Tensor:

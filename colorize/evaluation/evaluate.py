@@ -208,14 +208,14 @@ def targets(measures: Mapping[str, Mapping[str, Mapping[str, float]]]) -> list[d
     mine = {name: measure["value"] for name, measure in first.items()}
     gray = measures["gray"]
     found = [
-        ("PSNR ≥ gray + 0.5 dB", mine["psnr_gain"], mine["psnr_gain"] >= 0.5),
+        ("PSNR ≥ gray + 1.0 dB", mine["psnr_gain"], mine["psnr_gain"] >= 1),
         ("|ΔCF| ≤ 4", mine["delta_cf"], mine["delta_cf"] <= 4),
-        ("histogram a ≥ 0.90", mine["histogram_a"], mine["histogram_a"] >= 0.9),
-        ("histogram b ≥ 0.90", mine["histogram_b"], mine["histogram_b"] >= 0.9),
+        ("histogram a ≥ 0.95", mine["histogram_a"], mine["histogram_a"] >= 0.95),
+        ("histogram b ≥ 0.93", mine["histogram_b"], mine["histogram_b"] >= 0.93),
     ]
     if "frechet" in mine:
         share = mine["frechet"] / gray["frechet"]["value"]
-        found.append(("FD ≤ ½ of gray's", share, share <= 0.5))
+        found.append(("FD ≤ 0.55 of gray's", share, share <= 0.55))
     gains = [row["hints_gain"]["value"] for row in others if "hints_gain" in row]
     found += [("PSNR with hints ≥ without + 3 dB", gain, gain >= 3) for gain in gains]
     return [{"target": target, "value": value, "met": met} for target, value, met in found]

@@ -70,7 +70,7 @@ class TrainConfig:
         "the terms of G's explicit loss and their weights as JSON: l1, mse, huber (on ab), cross-entropy (of a head of "
         "bins), distribution (of the bins beside ab), perceptual and distillation (by --feature-network), consistency "
         "(of a photo that comes a little differently), stains (colors that vary within a thing), skin (what has its "
-        "colors), palette (of the batch as a whole), paleness (1 − colorfulness/100)",
+        "colors), palette (of the batch as a whole)",
     )
     feature_network: str = _option(
         "",

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorize.color.metrics import colorfulness
 from colorize.color.tensors import lab_to_rgb
 from colorize.color.units import AB_RANGE
 from colorize.errors import ConfigError
@@ -278,19 +277,6 @@ def _points(ab: Tensor, l: Tensor) -> Tensor:
     return torch.cat([ab.float(), l.float() / 2], dim=1)[:, :, ::2, ::2].transpose(0, 1).flatten(1)
 
 
-def paleness(l: Tensor, ab: Tensor) -> Tensor:
-    """1 − colorfulness/100, the mean over photos: what is pale costs (DDColor: Kang et al. 2023, arXiv 2212.11613).
-
-    Args:
-        l: (B, 1, H, W), lightness in [−1, 1].
-        ab: (B, 2, H, W), a* and b* over 110.
-
-    Returns:
-        The loss, a scalar: almost 1 for gray photos, 0 at a colorfulness of 100, negative above that.
-    """
-    return 1 - colorfulness(lab_to_rgb(l, ab, clip=False), floor=_FLOOR).mean() / 100
-
-
 class Distillation(nn.Module):
     """How far an encoder's features of the gray photo are from those that ImageNet's network has of the color photo.
 
@@ -318,7 +304,7 @@ class Distillation(nn.Module):
         return torch.stack(distances).mean()
 
 
-_FLOOR = 1e-3  # of a variance of levels, and of a length: the root of 0 has no gradient
+_FLOOR = 1e-3  # of a length: the root of 0 has no gradient
 _SKIN_CHROMA, _SKIN_HUE = (12, 42), (22, 68)  # units of a* and b*, degrees
 _STAIN_GRID = 16  # cells each way
 # How far apart two cells are that count exp(−1) of what they would count if they were the same:

@@ -20,7 +20,6 @@ from colorize.training.losses import (
     Distillation,
     Perceptual,
     cross_entropy,
-    paleness,
     palette,
     skin,
     stains,
@@ -153,5 +152,4 @@ TERMS: dict[str, Callable[[TermContext], LossFunction]] = {
     "stains": lambda _: lambda output, batch: stains(batch.l, output.ab, batch.ab),
     "skin": _on_ab(skin),
     "palette": lambda _: lambda output, batch: palette(batch.l, output.ab, batch.ab),
-    "paleness": lambda _: lambda output, batch: paleness(batch.l, output.ab),
 }

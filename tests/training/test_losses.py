@@ -27,7 +27,6 @@ from colorize.training.losses import (
     lsgan_discriminator,
     minimax_generator,
     mse,
-    paleness,
     palette,
     skin,
     stains,
@@ -169,19 +168,6 @@ def test_every_objective_and_reconstruction_gives_a_scalar_with_a_gradient() -> 
         ab = torch.randn(2, 2, 3, 3, requires_grad=True)
         (gradient,) = torch.autograd.grad(reconstruction(ab, torch.zeros(2, 2, 3, 3)), ab)
         assert (gradient.abs().sum() > 0) == (name != "none")
-
-
-def test_paleness_is_1_of_gray_less_of_color_and_pulls_colors_outward() -> None:
-    torch.manual_seed(0)
-    l = torch.zeros(2, 1, 8, 8)
-    ab = (torch.rand(2, 2, 8, 8) * 0.4 - 0.2).requires_grad_()
-    gray = torch.zeros(2, 2, 8, 8, requires_grad=True)
-    assert paleness(l, gray).item() == pytest.approx(1, abs=1e-3)
-    assert torch.autograd.grad(paleness(l, gray), gray)[0].isfinite().all()
-    loss = paleness(l, ab)
-    assert loss < 0.9
-    (gradient,) = torch.autograd.grad(loss, ab)
-    assert (gradient * ab).sum() < 0
 
 
 def test_distillation_is_0_for_the_teachers_own_features_and_teaches_the_encoder_alone() -> None:
