@@ -34,8 +34,21 @@ def measure_stains(rgb: Tensor, truth: Tensor) -> Tensor:
         (R,), in units of a* and b*; 0 is best.
     """
     l, ab = rgb_to_lab(_reduced(torch.cat([truth, rgb])))  # truth first
-    segments = find_segments((l[0, 0] + 1) / 2)
-    deviations = deviation_within(ab * AB_RANGE, segments)  # (1 + R, S)
+    return stains_within(ab[1:], ab[:1], find_segments((l[0, 0] + 1) / 2))
+
+
+def stains_within(ab: Tensor, truth: Tensor, segments: Tensor) -> Tensor:
+    """`measure_stains` of colors, where the segments are known.
+
+    Args:
+        ab: results for one photo, (R, 2, H, W) in [−1, 1].
+        truth: its true colors, (1, 2, H, W).
+        segments: as of `find_segments`.
+
+    Returns:
+        (R,), in units of a* and b*; 0 is best.
+    """
+    deviations = deviation_within(torch.cat([truth, ab]) * AB_RANGE, segments)  # (1 + R, S)
     excess = (deviations[1:] - deviations[0]).clamp(min=0)
     return excess @ torch.bincount(segments).double() / len(segments)
 

@@ -43,7 +43,7 @@ marked * was introduced do without it.
         frontier *         [{"strength", "measures"}]: its colors times each strength;  leveling: the strength at which
                            they are as colorful as the truth, or null if none of those tried is enough
     arms_pooled *  {ARM: {"seeds", "measures"}}: the mean over its seeds. `frechet` spans the intervals of its seeds
-    leads *        {EXPECTATION: measure}: by how much it holds, in the same draws of photos for both that are compared
+    leads *        {CLAIM: measure}: by how much each of `claims.py` holds, in the same draws for both that it compares
     judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
                    photos that the one judge takes for real, at full and at half size, and that each run's own does
     strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "gray", ARM…]}
@@ -54,6 +54,7 @@ MEASURES
     cf, cf_difference, delta_cf colorfulness (Hasler & Süsstrunk 2003, signed); mean − the truth's; its absolute value
     sharpness_1, _2, _4, _8     gradient energy of ab over the truth's, blocks of so many px; 1 is the best
     psnr (dB), ssim             on RGB: higher is closer; where averaging over colors should win
+    stains *                    how much more a* and b* vary within things than in truth (`evaluation/stains.py`)
     taken_for_real              share of its photos that the one judge takes for real
     taken_for_real_half         the same by one that sees them at half their size, where every arm's network ends: finer
                                 detail is missing from all arms alike and gives all of them away
@@ -188,8 +189,8 @@ class Study:
 
     def finished(self) -> list[Run]:
         """All that a folder holds, whatever is asked for this time."""
-        seeds = [path.parent.name.rpartition("-")[2] for path in self.out.glob(f"runs/*-*/{MODEL}")]
-        runs = all_runs(seeds=1 + max(map(int, seeds), default=0))
+        names = [path.parent.name.rpartition("-")[2] for path in self.out.glob(f"runs/*-*/{MODEL}")]
+        runs = all_runs(seeds=1 + max((int(name) for name in names if name.isdecimal()), default=0))
         return [run for run in runs if (self.folder(run) / MODEL).is_file()]
 
 
@@ -237,13 +238,11 @@ def train_model(config: TrainConfig, data: Sources, validation: Sources | None, 
         Interrupted: a signal came; all is saved.
     """
     from colorize.training import runlog
-    from colorize.training.config import TrainConfig, read_config
     from colorize.training.loop import train
 
     record = folder / ARM_RECORD
     resume = (folder / runlog.CONFIG).is_file()
-    if resume and TrainConfig(**read_config(folder / runlog.CONFIG)) != config:
-        raise ConfigError(f"{folder}: was begun with other settings; choose another --out")
+    check_settings(folder, config)
     start, before = time.monotonic(), json.loads(record.read_text())["seconds"] if record.is_file() else 0.0
     try:
         last = train(config, data, validation, folder, resume=resume)
@@ -251,6 +250,24 @@ def train_model(config: TrainConfig, data: Sources, validation: Sources | None, 
     finally:
         if folder.is_dir():
             record.write_text(json.dumps({"seconds": round(before + time.monotonic() - start, 1)}) + "\n")
+
+
+def check_settings(folder: Path, config: TrainConfig) -> None:
+    """Make sure that what is in a run's folder, begun or finished, is of these settings.
+
+    Args:
+        folder: of the run; it may be missing.
+        config: the run's settings.
+
+    Raises:
+        ConfigError: it was begun with others.
+    """
+    from colorize.training import runlog
+    from colorize.training.config import TrainConfig, read_config
+
+    begun = folder / runlog.CONFIG
+    if begun.is_file() and TrainConfig(**read_config(begun)) != config:
+        raise ConfigError(f"{folder}: was begun with other settings; choose another --out")
 
 
 def finish(config: TrainConfig, data: Sources, last: Path, target: Path, *, hold_out: bool = False) -> None:
@@ -322,6 +339,7 @@ def train_arms(study: Study) -> None:
     keep_freed_memory()
     for run in study.runs:
         if (study.folder(run) / MODEL).is_file():
+            check_settings(study.folder(run), study.config(run))
             print(f"study: {run.name} is done", file=sys.stderr, flush=True)
             continue
         print(f"study: {run.name}", file=sys.stderr, flush=True)

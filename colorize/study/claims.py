@@ -45,6 +45,11 @@ class Claim:
     of_better: Callable[[Interval], Interval] = as_measured
     of_worse: Callable[[Interval], Interval] = as_measured
 
+    @property
+    def key(self) -> str:
+        """What study.json knows it by, whatever its words."""
+        return f"{self.measure}: {self.better}, {self.worse}"
+
 
 LEARNED, AVERAGED = "l1+gan", "mse"
 MEAN_COLOR = "mean-color"  # no arm: the photos with their mean color at every pixel

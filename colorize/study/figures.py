@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import math
 import re
@@ -589,34 +590,40 @@ INTERVALS = {
     "kl_b": "KL(truth ‖ arm), b*  ←",
     "cf_difference": "CF − truth's  → 0 ←",
     "sharpness_2": "chroma sharpness, 2 px  → 1 ←",
+    "stains": "stains  ←",
+    "frechet": "Fréchet distance  ←",
     "psnr": "PSNR, dB  →",
     "ssim": "SSIM  →",
 }
 
 
 def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
-    """Every measure of every run with its 95 % interval; the arrow points to better.
+    """The runs with their 95 % intervals, and arms as the mean of their seeds; the arrow points to better.
 
     Args:
         result: what `study.json` holds.
         _data: its folder, which is not needed here.
 
     Returns:
-        The figure: a panel for each measure of `INTERVALS`, with a line for each run.
+        The figure: a panel for each measure of `INTERVALS` that all runs have, with a line for each run, and for the
+        mean of each arm that has several.
     """
-    runs = _by_arm(result)
-    figure = _figure(_WIDE, 1.2 + 0.36 * len(runs))
-    axes = figure.subplots(2, 4, sharey=True).flatten()
-    for ax, (measure, title) in zip(axes, INTERVALS.items(), strict=True):
-        for y, run in enumerate(runs):
-            _interval(ax, y, run["measures"][measure], ARM_COLORS[run["arm"]], "o" if run["seed"] == 0 else "s")
+    rows = _rows(result)
+    shown = {measure: title for measure, title in INTERVALS.items() if all(measure in row.measures for row in rows)}
+    figure = _figure(_WIDE, 1.2 + 0.36 * len(rows))
+    axes = figure.subplots(2, math.ceil(len(shown) / 2), sharey=True).flatten()
+    for ax, (measure, title) in zip(axes, shown.items(), strict=False):
+        for y, row in enumerate(rows):
+            _interval(ax, y, row.measures[measure], ARM_COLORS[row.arm], row.marker)
         ideal = {"cf_difference": 0, "sharpness_2": 1}.get(measure)
         if ideal is not None:
             ax.axvline(ideal, color=TRUE, linewidth=0.8)
         if measure in ("psnr", "ssim"):
             ax.axvline(result["gray"]["measures"][measure]["value"], color=FAINT, linewidth=1, linestyle="--")
         ax.set_title(title, fontsize=8.5)
-    _run_labels(axes[0], runs)
+    for ax in axes[len(shown) :]:
+        ax.remove()
+    _row_labels(axes[0], rows)
     return figure
 
 
@@ -669,17 +676,17 @@ def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
         _data: its folder, which is not needed here.
 
     Returns:
-        The figure: a panel for each of the two, with a line for each run.
+        The figure: a panel for each of the two, with a line for each run, and for the mean of arms that have several.
     """
-    runs = _by_arm(result)
-    figure = _figure(8.0, 1.0 + 0.22 * len(runs))
+    rows = _rows(result)
+    figure = _figure(8.0, 1.0 + 0.22 * len(rows))
     together, alone = figure.subplots(1, 2, sharey=True)
     own = result["judge"]["own"]
-    for y, run in enumerate(runs):
-        color, marker = ARM_COLORS[run["arm"]], "o" if run["seed"] == 0 else "s"
-        _interval(together, y, run["measures"]["taken_for_real"], color, marker)
-        _interval(alone, y, run["measures"]["taken_for_real_own"], color, marker)
-        _interval(alone, y, own[run["name"]], FAINT, "|")
+    for y, row in enumerate(rows):
+        _interval(together, y, row.measures["taken_for_real"], ARM_COLORS[row.arm], row.marker)
+        _interval(alone, y, row.measures["taken_for_real_own"], ARM_COLORS[row.arm], row.marker)
+        if row.run:
+            _interval(alone, y, own[row.run], FAINT, "|")
     real = result["judge"]["real"]
     together.axvspan(real["low"], real["high"], color="#e0e0e0")
     together.axvline(real["value"], color=FAINT)
@@ -687,7 +694,7 @@ def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
     alone.set_title("a judge of its own (gray: real photos)", fontsize=8.5)
     for ax in (together, alone):
         ax.set(xlim=(0, 1), xlabel="share taken for real")
-    _run_labels(together, runs)
+    _row_labels(together, rows)
     return figure
 
 
@@ -789,15 +796,37 @@ def _by_arm(result: dict[str, Any]) -> list[dict[str, Any]]:
     return sorted(result["runs"], key=lambda run: (order.index(run["arm"]), run["seed"]))
 
 
+class _Row(NamedTuple):
+    """Of a figure: a run, or an arm as the mean of its runs."""
+
+    label: str
+    arm: str
+    measures: dict[str, dict[str, float]]
+    marker: str
+    run: str  # its name; "" of an arm
+
+
+def _rows(result: dict[str, Any]) -> list[_Row]:
+    """The runs in the order of `_by_arm`, each arm of several followed by its mean."""
+    rows, pooled = [], result.get("arms_pooled", {})
+    for arm, runs in itertools.groupby(_by_arm(result), key=lambda run: run["arm"]):
+        seeds = list(runs)
+        several = len(seeds) > 1
+        for run in seeds:
+            label = ARM_LABELS[arm] + (f", seed {run['seed']}" if several else "")
+            rows.append(_Row(label, arm, run["measures"], "o" if run["seed"] == 0 else "s", run["name"]))
+        if several and arm in pooled:
+            rows.append(_Row(f"{ARM_LABELS[arm]}, {len(seeds)} seeds", arm, pooled[arm]["measures"], "D", ""))
+    return rows
+
+
 def _interval(ax: Axes, y: float, measure: dict[str, float], color: str, marker: str) -> None:
     ax.plot([measure["low"], measure["high"]], [y, y], color=color, linewidth=1.6, solid_capstyle="butt")
     ax.plot(measure["value"], y, marker, color=color, markersize=4.5)
 
 
-def _run_labels(ax: Axes, runs: Sequence[dict[str, Any]]) -> None:
-    twice = {run["arm"] for run in runs if run["seed"] > 0}
-    labels = [ARM_LABELS[run["arm"]] + (f", seed {run['seed']}" if run["arm"] in twice else "") for run in runs]
-    ax.set_yticks(range(len(runs)), labels)
+def _row_labels(ax: Axes, rows: Sequence[_Row]) -> None:
+    ax.set_yticks(range(len(rows)), [row.label for row in rows])
     ax.invert_yaxis()  # shared by its neighbors
 
 

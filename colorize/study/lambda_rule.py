@@ -13,7 +13,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from colorize.study.arms import MODEL, UNCHANGED, Run, Study, train_model
+from colorize.errors import ConfigError
+from colorize.study.arms import MODEL, UNCHANGED, Run, Study, check_settings, train_model
 from colorize.system import files
 
 WEIGHTS = (2.0, 5.0, 10.0, 20.0, 50.0)
@@ -39,24 +40,29 @@ def choose_lambda(study: Study, weights: Sequence[float] = WEIGHTS) -> dict[str,
         What study.json says of it. What an earlier call has chosen is chosen.
 
     Raises:
-        ConfigError: a training was begun with other settings, or another process has it.
+        ConfigError: a training was begun with other settings, or λ chosen with another number of steps, or another
+            process is at work.
         DataError: too few photos are kept out.
         Interrupted: a signal came; all is saved.
     """
     from colorize.study.measurement import measure_kept_out  # torch
 
     result = study.out / RESULT
+    steps = max(1, study.common["adversarial_steps"] // _SHARE_OF_STEPS)
     if result.is_file():
         kept: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
+        if kept["steps"] != steps:
+            raise ConfigError(f"{result}: was chosen with {kept['steps']} steps, not {steps}; choose another --out")
         return kept
-    steps = max(1, study.common["adversarial_steps"] // _SHARE_OF_STEPS)
     config = dataclasses.replace(study.config(Run(UNCHANGED, SEED)), adversarial_steps=steps)
     models = {}
     for weight in weights:
         folder = study.out / "lambda" / f"λ-{weight:g}"
+        of_weight = dataclasses.replace(config, reconstruction_weight=weight)
+        check_settings(folder, of_weight)
         if not (folder / MODEL).is_file():
             print(f"study: λ = {weight:g}", file=sys.stderr, flush=True)
-            train_model(dataclasses.replace(config, reconstruction_weight=weight), study.data, None, folder)
+            train_model(of_weight, study.data, None, folder)
         models[weight] = folder / MODEL
     photos, gray_psnr, measured = measure_kept_out(study, config, list(models.values()))
     tried = [{"weight": weight, **measures} for weight, measures in zip(models, measured, strict=True)]

@@ -35,9 +35,11 @@ from colorize.evaluation.measures import (
     measure_photos,
     summarize,
 )
+from colorize.evaluation.stains import PROTOCOL as STAINS_PROTOCOL
+from colorize.evaluation.stains import find_segments, stains_within
 from colorize.models.modelfile import SHIPPED_MODEL
 from colorize.models.weights import load_generator
-from colorize.study.arms import ARM_RECORD, ARMS, MODEL, UNCHANGED, Run, Study
+from colorize.study.arms import ARM_RECORD, ARMS, MODEL, UNCHANGED, Run, Study, check_settings
 from colorize.study.claims import CLAIMS, MEAN_COLOR, can_be_decided, lead_of
 from colorize.study.frontier import SHOWN, STRENGTHS, leveled, leveling_strength
 from colorize.study.judge import taken_for_real
@@ -64,7 +66,8 @@ JUDGE_PROTOCOL = (
 FRECHET_PROTOCOL = (
     "Fréchet distance of {features} pooled features of ImageNet's {network} ({file}), a network in no loss "
     "here{apart}, between the photos and their truth; 95 % intervals by the jackknife over groups of photos, an "
-    "arm's spanning those of its seeds; two sets of as many true photos would be {floor:.2f} apart"
+    "arm's spanning those of its seeds; two sets of as many other true photos would be {floor:.2f} apart, but here the "
+    "same photos are on both sides"
 )
 _FEWEST_FOR_FRECHET = 4  # photos
 _AT_ONCE = 32  # photos that go through a network together
@@ -76,36 +79,39 @@ class _Photos(NamedTuple):
 
     rgb: Tensor  # (N, 3, S, S)
     l: Tensor  # (N, 1, S, S)
+    ab: Tensor  # (N, 2, S, S), the true colors
     levels: NDArray[Any]  # (N, S, S), gray levels of 8 bit
+    segments: list[Tensor]  # of each photo, as of `find_segments`
 
 
-class _Eyes(NamedTuple):
-    """The networks that look at photos."""
+class _Networks(NamedTuple):
+    """The networks that photos are judged and compared by."""
 
     judge: FeatureExtractor
     distance: FeatureExtractor | None  # for the Fréchet distance
     device: torch.device
 
 
-class _Seen(NamedTuple):
+class _Examined(NamedTuple):
     """What is measured, and what the judges see, of the photos as one run colors them, or of the real ones."""
 
     measures: PhotoMeasures
     features: Tensor  # (N, F)
     half_features: Tensor  # (N, F), of the photos at half size
+    stains: Tensor  # (N,)
     distance_features: Tensor | None  # (N, G), for the Fréchet distance
 
 
 class _Colored(NamedTuple):
     """A run's photos, as they are, stronger and weaker, and as colorful as the truth."""
 
-    seen: _Seen
+    as_is: _Examined
     frontier: dict[float, PhotoMeasures]  # by strength
     leveling: float | None  # the strength at which they are as colorful as the truth, if there is one
-    leveled: _Seen | None  # at that strength
+    leveled: _Examined | None  # at that strength
 
 
-class _Verdicts(NamedTuple):
+class _Judgments(NamedTuple):
     """Which photos are taken for real, 0 or 1, (N,): by the names of runs, and "real"."""
 
     one: Mapping[str, Tensor]  # by the one judge of all runs
@@ -127,82 +133,66 @@ class _Verdicts(NamedTuple):
 
 
 def measure(study: Study) -> dict[str, Any]:
-    """Measure and judge every finished run; gives what study.json holds. Raises `DataError` without photos."""
+    """Measure and judge every finished run.
+
+    Args:
+        study: its folder holds the runs.
+
+    Returns:
+        What study.json holds, but the strips.
+
+    Raises:
+        ConfigError: a run was trained with other settings.
+        DataError: there are no photos.
+    """
     runs = study.finished()
-    photos, eyes = _read_photos(study.validation, study, held_out=False), _eyes(study)
-    weights = draw_weights(len(photos.rgb), study.resamples)
-    truth = _look_at(photos.rgb, photos, eyes)
+    for run in runs:
+        check_settings(study.folder(run), study.config(run))
+    photos, networks = _read_photos(study.validation, study, held_out=False), _load_networks(study)
+    truth = _examine(photos.rgb, photos, networks)
     gray = measure_photos(paint(photos.levels, np.zeros((len(photos.rgb), 2, *photos.rgb.shape[2:]))), photos.rgb)
-    mean_ab = rgb_to_lab(photos.rgb)[1].mean(dim=(0, 2, 3))  # (2,)
-    mean = _look_at(paint(photos.levels, _everywhere(mean_ab, photos)), photos, eyes)
-    shipped = _look_at(paint(photos.levels, predict_ab(SHIPPED_MODEL, photos.l, eyes.device)), photos, eyes)
+    mean_ab = photos.ab.mean(dim=(0, 2, 3))  # (2,)
+    mean = _examine(paint(photos.levels, _at_every_pixel(mean_ab, photos)), photos, networks)
+    shipped = _examine(paint(photos.levels, predict_ab(SHIPPED_MODEL, photos.l, networks.device)), photos, networks)
     colored = {}
     for run in runs:
-        colored[run.name] = _color_at_strengths(study.folder(run) / MODEL, photos, truth, gray, eyes)
+        colored[run.name] = _color_at_strengths(study.folder(run) / MODEL, photos, truth, gray, networks)
         print(f"study: measured {run.name}", file=sys.stderr, flush=True)
-    seen = {name: each.seen for name, each in colored.items()} | {MEAN_COLOR: mean}
-    verdicts = _judge(truth, seen, runs)
+    judgments = _judge(truth, {name: each.as_is for name, each in colored.items()} | {MEAN_COLOR: mean}, runs)
 
-    def draws(measured: PhotoMeasures, judged: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
-        return measure_draws(measured, truth.measures, weights, judged)
-
-    def summary(measured: PhotoMeasures, judged: Mapping[str, Tensor] | None = None) -> dict[str, dict[str, float]]:
-        return summarize(measured, truth.measures, weights, judged)
-
-    def shown(measured: PhotoMeasures) -> dict[str, dict[str, float]]:
-        measures = summary(measured)
-        return {name: measures[name] for name in SHOWN}
-
-    def of_run(name: str) -> dict[str, Tensor]:
-        own = draws(seen[name].measures, verdicts.of_run(name))
-        equal = colored[name].leveled
-        return own if equal is None else own | leveled(draws(equal.measures, _own_verdict(truth, equal)))
-
-    drawn = {run.name: of_run(run.name) for run in runs}
+    bootstrap = _Bootstrap(truth, draw_weights(len(photos.rgb), study.resamples))
+    drawn = {run.name: bootstrap.draws_of_run(colored[run.name], judgments.of_run(run.name)) for run in runs}
+    mean_drawn = bootstrap.draws(mean, judgments.of_run(MEAN_COLOR))
     pooled = _pool_arms(runs, drawn, study.resamples)
-    mean_drawn = draws(mean.measures, verdicts.of_run(MEAN_COLOR))
-    distances = {run.name: _distance(seen[run.name], truth) for run in runs}
-    on_real = summary(truth.measures, verdicts.of_real_photos())
+    distances = {name: _distance(each.as_is, truth) for name, each in colored.items()}
+    on_real = _intervals(bootstrap.draws(truth, judgments.of_real_photos()))
     return {
         "format": 1,
         "command": study.command,
         "versions": {"python": platform.python_version(), "torch": torch.__version__, "colorize": __version__},
-        "device": "cpu" if eyes.device.type == "cpu" else torch.cuda.get_device_name(eyes.device),
+        "device": "cpu" if networks.device.type == "cpu" else torch.cuda.get_device_name(networks.device),
         "cpus": os.cpu_count(),
         "settings": _shared_settings(study),
         "arms": {arm: ARMS[arm] for arm in dict.fromkeys(run.arm for run in runs)},
         "lambda": study.lambda_choice,
-        "protocol": {
-            "photos": len(photos.rgb),
-            "size": study.size,
-            "resamples": study.resamples,
-            "scales": list(SCALES),
-            "histogram_bins": truth.measures.histograms.shape[2],
-            "kl_smoothing": KL_SMOOTHING,
-            "text": PROTOCOL,
-            "judge": JUDGE_PROTOCOL,
-            "frechet": _frechet_protocol(study, truth, eyes),
-        },
+        "protocol": _protocol(study, truth, networks),
         "data": study.data.describe(),
         "validation": study.validation.describe(),
-        "truth": {"measures": summary(truth.measures), "histograms": _histograms(truth.measures)},
-        "gray": {"measures": summary(gray)},
+        "truth": {"measures": bootstrap.summary(truth.measures), "histograms": _histograms(truth.measures)},
+        "gray": {"measures": bootstrap.summary(gray)},
         "mean_color": {
             "ab": [round(each, 2) for each in (mean_ab * AB_RANGE).tolist()],
             "measures": _intervals(mean_drawn) | _distance(mean, truth),
         },
         "shipped": {
-            "measures": summary(shipped.measures, _own_verdict(truth, shipped)) | _distance(shipped, truth),
+            "measures": _intervals(bootstrap.draws(shipped, _own_verdict(truth, shipped))) | _distance(shipped, truth),
         },
         "runs": [
             _training_of(study, run)
             | {
                 "measures": _intervals(drawn[run.name]) | distances[run.name],
-                "histograms": _histograms(seen[run.name].measures),
-                "frontier": [
-                    {"strength": strength, "measures": shown(measured)}
-                    for strength, measured in colored[run.name].frontier.items()
-                ],
+                "histograms": _histograms(colored[run.name].as_is.measures),
+                "frontier": bootstrap.frontier(colored[run.name]),
                 "leveling": colored[run.name].leveling,
             }
             for run in runs
@@ -215,6 +205,50 @@ def measure(study: Study) -> dict[str, Any]:
             "real_half": on_real["half"],
             "own": {run.name: on_real[run.name] for run in runs},
         },
+    }
+
+
+class _Bootstrap:
+    """Measures in every draw of the photos, and their intervals."""
+
+    def __init__(self, truth: _Examined, weights: Tensor) -> None:
+        """`weights` as of `draw_weights`."""
+        self._truth, self._weights = truth, weights
+
+    def draws(self, examined: _Examined, judged: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """(R,) by name: all measures of some photos, with what judges say of each, (N,) by name."""
+        extra = {**judged, "stains": examined.stains}
+        return measure_draws(examined.measures, self._truth.measures, self._weights, extra)
+
+    def draws_of_run(self, colored: _Colored, judged: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The same of a run, and under names of their own as it is at the truth's colorfulness."""
+        own, equal = self.draws(colored.as_is, judged), colored.leveled
+        return own if equal is None else own | leveled(self.draws(equal, _own_verdict(self._truth, equal)))
+
+    def summary(self, measured: PhotoMeasures) -> dict[str, dict[str, float]]:
+        return summarize(measured, self._truth.measures, self._weights)
+
+    def frontier(self, colored: _Colored) -> list[dict[str, Any]]:
+        """What study.json holds of a run's strengths."""
+        summaries = {strength: self.summary(measured) for strength, measured in colored.frontier.items()}
+        return [
+            {"strength": strength, "measures": {name: measures[name] for name in SHOWN}}
+            for strength, measures in summaries.items()
+        ]
+
+
+def _protocol(study: Study, truth: _Examined, networks: _Networks) -> dict[str, Any]:
+    return {
+        "photos": len(truth.stains),
+        "size": study.size,
+        "resamples": study.resamples,
+        "scales": list(SCALES),
+        "histogram_bins": truth.measures.histograms.shape[2],
+        "kl_smoothing": KL_SMOOTHING,
+        "text": PROTOCOL,
+        "stains": STAINS_PROTOCOL,
+        "judge": JUDGE_PROTOCOL,
+        "frechet": _frechet_protocol(study, truth, networks),
     }
 
 
@@ -236,7 +270,7 @@ def measure_kept_out(
     """
     photos = _read_photos(study.data, study, held_out=True)
     truth = measure_photos(photos.rgb, photos.rgb)
-    once = draw_weights(len(photos.rgb), 2)[:1]  # as they are
+    once = torch.ones(1, len(photos.rgb), dtype=torch.double)
     device = _device(config)
 
     def of(rgb: Tensor) -> dict[str, float]:
@@ -256,60 +290,73 @@ def _read_photos(sources: Sources, study: Study, *, held_out: bool) -> _Photos:
         what = f"training photos to keep out, one in {config.holdout}," if held_out else "validation photos"
         raise DataError(f"expected at least 2 {what} with color, got {len(photos)}")
     rgb = to_float(photos, _CPU)
-    return _Photos(rgb, to_batch(rgb).l, to_levels(photos.permute(0, 2, 3, 1).numpy()))
+    batch = to_batch(rgb)
+    segments = [] if held_out else [find_segments((l[0] + 1) / 2) for l in batch.l]
+    return _Photos(rgb, batch.l, batch.ab, to_levels(photos.permute(0, 2, 3, 1).numpy()), segments)
 
 
-def _eyes(study: Study) -> _Eyes:
+def _load_networks(study: Study) -> _Networks:
     device = _device(study.config(Run(UNCHANGED, 0)))
     distance = FeatureExtractor(study.features).to(device) if study.features else None
-    return _Eyes(FeatureExtractor(study.encoder_start).to(device), distance, device)
+    return _Networks(FeatureExtractor(study.encoder_start).to(device), distance, device)
 
 
-def _look_at(rgb: Tensor, photos: _Photos, eyes: _Eyes) -> _Seen:
+def _examine(rgb: Tensor, photos: _Photos, networks: _Networks) -> _Examined:
     """Measure `rgb` (N, 3, S, S) against the photos, and extract what judges see of it."""
 
     def features(rgb: Tensor, look: Callable[[Tensor], Tensor]) -> Tensor:
-        return torch.cat([look(part.to(eyes.device)).cpu() for part in rgb.split(_AT_ONCE)])
+        return torch.cat([look(part.to(networks.device)).cpu() for part in rgb.split(_AT_ONCE)])
 
-    return _Seen(
+    return _Examined(
         measure_photos(rgb, photos.rgb),
-        features(rgb, eyes.judge),
-        features(avg_pool2d(rgb, 2), eyes.judge),
-        features(rgb, eyes.distance.pooled) if eyes.distance else None,
+        features(rgb, networks.judge),
+        features(avg_pool2d(rgb, 2), networks.judge),
+        _stains(rgb, photos),
+        features(rgb, networks.distance.pooled) if networks.distance else None,
     )
 
 
-def _color_at_strengths(model: Path, photos: _Photos, truth: _Seen, gray: PhotoMeasures, eyes: _Eyes) -> _Colored:
+def _stains(rgb: Tensor, photos: _Photos) -> Tensor:
+    """(N,), of `rgb` (N, 3, S, S), as of `measure_stains`."""
+    _, ab = rgb_to_lab(rgb)
+    each = zip(ab, photos.ab, photos.segments, strict=True)
+    return torch.cat([stains_within(colors[None], truth[None], segments) for colors, truth, segments in each])
+
+
+def _color_at_strengths(
+    model: Path, photos: _Photos, truth: _Examined, gray: PhotoMeasures, networks: _Networks
+) -> _Colored:
     """Color with a run's model, as it is and at all of STRENGTHS."""
-    ab = predict_ab(model, photos.l, eyes.device)
+    ab = predict_ab(model, photos.l, networks.device)
     frontier = {each: measure_photos(paint(photos.levels, each * ab), photos.rgb) for each in STRENGTHS}
     colorfulness = {0.0: gray.cf.mean().item()} | {each: of.cf.mean().item() for each, of in frontier.items()}
     strength = leveling_strength(colorfulness, truth.measures.cf.mean().item())
-    equal = None if strength is None else _look_at(paint(photos.levels, strength * ab), photos, eyes)
-    return _Colored(_look_at(paint(photos.levels, ab), photos, eyes), frontier, strength, equal)
+    equal = None if strength is None else _examine(paint(photos.levels, strength * ab), photos, networks)
+    return _Colored(_examine(paint(photos.levels, ab), photos, networks), frontier, strength, equal)
 
 
-def _everywhere(color: Tensor, photos: _Photos) -> NDArray[Any]:
+def _at_every_pixel(color: Tensor, photos: _Photos) -> NDArray[Any]:
     """One `ab` (2,) at every pixel of every photo, (N, 2, S, S)."""
     count, _, height, width = photos.rgb.shape
     return color.view(1, 2, 1, 1).expand(count, 2, height, width).numpy()
 
 
-def _distance(seen: _Seen, truth: _Seen) -> dict[str, dict[str, float]]:
+def _distance(examined: _Examined, truth: _Examined) -> dict[str, dict[str, float]]:
     """The Fréchet distance as a measure, where there is a network for it and there are photos enough."""
-    if seen.distance_features is None or truth.distance_features is None or len(truth.features) < _FEWEST_FOR_FRECHET:
+    mine, true = examined.distance_features, truth.distance_features
+    if mine is None or true is None or len(true) < _FEWEST_FOR_FRECHET:
         return {}
-    return {"frechet": frechet_interval(seen.distance_features, truth.distance_features)._asdict()}
+    return {"frechet": frechet_interval(mine, true)._asdict()}
 
 
-def _frechet_protocol(study: Study, truth: _Seen, eyes: _Eyes) -> str | None:
-    if eyes.distance is None or truth.distance_features is None or len(truth.features) < _FEWEST_FOR_FRECHET:
+def _frechet_protocol(study: Study, truth: _Examined, networks: _Networks) -> str | None:
+    if networks.distance is None or truth.distance_features is None or len(truth.features) < _FEWEST_FOR_FRECHET:
         return None
     return FRECHET_PROTOCOL.format(
         features=truth.distance_features.shape[1],
-        network=eyes.distance.network,
+        network=networks.distance.network,
         file=Path(study.features).name,
-        apart="" if eyes.distance.network == eyes.judge.network else ", in no judge and no generator",
+        apart="" if networks.distance.network == networks.judge.network else ", in no judge and no generator",
         floor=extrapolated_floor(truth.distance_features),
     )
 
@@ -341,10 +388,10 @@ def _summarize_arm(
 
 
 def _leads(drawn: Mapping[str, Mapping[str, Tensor]]) -> dict[str, dict[str, float]]:
-    """By how much each claim holds, by its text, in the same draws for both of what it compares."""
+    """By how much each claim holds, by its key, in the same draws for both of what it compares."""
     rows = [{"arm": arm, "measures": measures} for arm, measures in drawn.items()]
     return {
-        claim.text: interval_of(
+        claim.key: interval_of(
             torch.tensor(
                 lead_of(claim, *(drawn[arm][claim.measure].tolist() for arm in (claim.better, claim.worse))),
                 dtype=torch.double,
@@ -359,18 +406,18 @@ def _intervals(drawn: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
     return {name: interval_of(each) for name, each in drawn.items()}
 
 
-def _own_verdict(truth: _Seen, seen: _Seen) -> dict[str, Tensor]:
+def _own_verdict(truth: _Examined, examined: _Examined) -> dict[str, Tensor]:
     """Which photos the judge that learned from just these takes for real."""
-    return {"taken_for_real_own": taken_for_real(truth.features, {"": seen.features}, {"": 1})[""]}
+    return {"taken_for_real_own": taken_for_real(truth.features, {"": examined.features}, {"": 1})[""]}
 
 
-def _judge(truth: _Seen, seen: Mapping[str, _Seen], runs: Sequence[Run]) -> _Verdicts:
+def _judge(truth: _Examined, examined: Mapping[str, _Examined], runs: Sequence[Run]) -> _Judgments:
     """By one judge for all runs, one for all at half size, and one for each run."""
-    features = {name: each.features for name, each in seen.items()}
-    half_features = {name: each.half_features for name, each in seen.items()}
-    shares = dict.fromkeys(seen, 1.0)
+    features = {name: each.features for name, each in examined.items()}
+    half_features = {name: each.half_features for name, each in examined.items()}
+    shares = dict.fromkeys(examined, 1.0)
     shares |= {run.name: 1 / sum(other.arm == run.arm for other in runs) for run in runs}  # seeds share their arm's
-    return _Verdicts(
+    return _Judgments(
         taken_for_real(truth.features, features, shares),
         taken_for_real(truth.half_features, half_features, shares),
         {name: taken_for_real(truth.features, {name: each}, {name: 1}) for name, each in features.items()},

@@ -1,7 +1,7 @@
 """`python -m colorize.study.publish DATA --out FOLDER`: the study as pages for a reader who doubts it.
 
 DATA is the folder that `python -m colorize.study` wrote, or the `data` folder of an earlier report. The numbers of the
-problems of `colorize.study.toy_problems` are taken from it too; those that are missing are made, in a few minutes.
+problems of `colorize.study.toy_problems` are taken from it too; those that are missing are made, which takes a while.
 The folder afterwards:
 
     README.md, README.zh.md  the report in English and in Chinese
@@ -138,17 +138,23 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
         "number": number,
         "interval": partial(interval, pattern=words.interval),
         "steps": partial(steps, never=words.never),
+        "general": "{:g}".format,
     }
-    rows = rows_to_compare(study)
-    leads = {text: Interval(**lead) for text, lead in study.get("leads", {}).items()}
-    outcomes = [evaluate_claim(claim, rows, leads.get(claim.text)) for claim in CLAIMS if can_be_decided(claim, rows)]
+    rows, arms = rows_to_compare(study), _measures_of_arms(study)
+    leads = {key: Interval(**lead) for key, lead in study.get("leads", {}).items()}
+    outcomes = [evaluate_claim(claim, rows, leads.get(claim.key)) for claim in CLAIMS if can_be_decided(claim, rows)]
     figures = available(data)
     try:
         return environment.from_string(TEMPLATES[language].read_text(encoding="utf-8")).render(
             study=study,
             runs=_sorted_runs(study),
-            arms=_measures_of_arms(study),
+            arms=arms,
             seeds=_seeds(study),
+            apart_by_seeds=_count_apart_by_seeds(study),
+            training_photos=_training_photos(study),
+            hours=sum(run["seconds"] for run in study["runs"]) / 3600,
+            strengths=[point["strength"] for point in study["runs"][0].get("frontier", [])],
+            levelings=_levelings(study),
             decided={each.claim.measure: each.verdict for each in outcomes if each.claim.worse != MEAN_COLOR},
             missing=_missing(study, words),
             outcomes=[_told(outcome, words) for outcome in outcomes],
@@ -168,6 +174,7 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
             in_html=in_html,
             available=figures,
             with_frechet=bool(study["protocol"].get("frechet")),
+            with_stains=bool(study["protocol"].get("stains")),
             objectives_agree=_objectives_agree(study),
             figures=[
                 (name, FIGURES[name], figure_command(name), source_command(FIGURES[name].source)) for name in figures
@@ -322,8 +329,6 @@ def game_facts(game: Mapping[str, Any]) -> dict[str, Any]:
         "w1_end": at("w1", -1),
         "kl_start": at("kl", 0),
         "kl_end": at("kl", -1),
-        "jsd_end": at("jsd", -1),
-        "reading_end": at("d_reading", -1),
         "sigma_end": at("sigma", -1),
         "late": sorted(statistics.fmean(play["w1"][half:]) for play in plays),
         "smallest_sigma": min(min(play["sigma"][half:]) for play in plays),
@@ -364,7 +369,6 @@ def boltzmann_facts(result: Mapping[str, Any]) -> dict[str, Any]:
         methods[name] = {
             "highest": statistics.median(max(play["log_likelihood"]) for play in plays),
             "end": statistics.median(ends),
-            "lowest_end": min(ends),
             "lowest_late": min(min(play["log_likelihood"][len(play["step"]) // 2 :]) for play in plays),
             "mass": statistics.median(play["mass"][-1] for play in plays),
         }
@@ -390,7 +394,7 @@ def _told(outcome: ClaimResult, words: Words) -> dict[str, str]:
     """A row of the table of what was expected: of the learned loss, and of what it is held against."""
     claim = outcome.claim
     measure = claim.measure.removeprefix(PREFIX)
-    digits = 1 if measure in ("psnr", "delta_cf") else 3 if measure == "ssim" else 2
+    digits = 3 if measure == "ssim" else 1 if measure == "delta_cf" else 2
     better, worse = (
         "; ".join(interval(each, digits, pattern=words.interval) for each in seeds)
         for seeds in (outcome.better, outcome.worse)
@@ -422,7 +426,29 @@ def _objectives_agree(study: Mapping[str, Any]) -> bool:
 
 def _seeds(study: Mapping[str, Any]) -> int:
     """Of the arm that has the most."""
-    return len({run["seed"] for run in study["runs"]})
+    return max(Counter(run["arm"] for run in study["runs"]).values())
+
+
+def _count_apart_by_seeds(study: Mapping[str, Any]) -> int:
+    """Of how many claims the intervals of each seed lie apart from those of each other arm's seed."""
+    rows = rows_to_compare({key: value for key, value in study.items() if key != "arms_pooled"})
+    claims = [claim for claim in CLAIMS if can_be_decided(claim, rows)]
+    return sum(evaluate_claim(claim, rows).verdict != "open" for claim in claims)
+
+
+def _training_photos(study: Mapping[str, Any]) -> int | None:
+    """How many thousand, about: those that λ was chosen on are one in so many."""
+    choice = study.get("lambda")
+    return round(choice["photos"] * study["settings"]["holdout"] / 1000) if choice else None
+
+
+def _levelings(study: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Of each arm, the strengths at which its seeds are as colorful as the truth."""
+    reached: dict[str, list[str]] = {}
+    for run in _sorted_runs(study):
+        strength = run.get("leveling")
+        reached.setdefault(run["arm"], []).extend([] if strength is None else [number(strength)])
+    return reached
 
 
 def _missing(study: Mapping[str, Any], words: Words) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         leveled = {name for name in run["measures"] if name.startswith("leveled_")}
         assert run["measures"].keys() - leveled == {
             *("histogram_a", "histogram_b", "kl_a", "kl_b", "cf", "cf_difference", "delta_cf", "psnr", "ssim"),
-            *("sharpness_1", "sharpness_2", "sharpness_4", "sharpness_8", "taken_for_real"),
+            *("sharpness_1", "sharpness_2", "sharpness_4", "sharpness_8", "stains", "taken_for_real"),
             *("taken_for_real_half", "taken_for_real_own", "frechet"),
         }
         for measure in run["measures"].values():
@@ -95,9 +96,9 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
     for arm, row in result["arms_pooled"].items():
         alone = next(run for run in result["runs"] if run["arm"] == arm)
         assert row == {"seeds": 1, "measures": alone["measures"]}
-    assert set(result["leads"]) == {claim.text for claim in CLAIMS}
+    assert set(result["leads"]) == {claim.key for claim in CLAIMS}
     psnr = {arm: row["measures"]["psnr"]["value"] for arm, row in result["arms_pooled"].items()}
-    assert result["leads"]["MSE has the higher PSNR"]["value"] == pytest.approx(psnr["mse"] - psnr["l1+gan"])
+    assert result["leads"]["psnr: mse, l1+gan"]["value"] == pytest.approx(psnr["mse"] - psnr["l1+gan"])
     assert result["gray"]["measures"]["cf"]["value"] < 1
     assert result["mean_color"]["measures"]["psnr"] != result["gray"]["measures"]["psnr"]
     assert result["mean_color"]["measures"]["taken_for_real_own"]["value"] <= 0.5
@@ -118,6 +119,28 @@ def test_two_arms_are_trained_measured_and_shown_and_what_is_done_is_not_done_ag
         for photo in result["strips"]["photos"]:
             with Image.open(out / "strips" / name / photo["file"]) as strip:
                 assert max(strip.size) <= 256
+
+
+def test_an_arm_of_two_seeds_is_their_mean_and_a_study_without_the_main_claim_has_a_report_too(
+    tmp_path: Path, toy_results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("colorize.study.measurement.STRENGTHS", (1.0,))
+    out = shutil.copytree(toy_results, tmp_path / "study")
+    command = ["--quick", "--out", str(out), "--arms", "mse", "--lambda", "5"]
+    assert main([*command, "--steps", "1", "--seeds", "2"]) == 0
+    result = json.loads((out / "study.json").read_text())
+    assert [run["name"] for run in result["runs"]] == ["mse-0", "mse-1"]
+    pooled = result["arms_pooled"]["mse"]
+    assert pooled["seeds"] == 2
+    for name, measure in pooled["measures"].items():
+        seeds = [run["measures"][name]["value"] for run in result["runs"]]
+        assert measure["value"] == pytest.approx(sum(seeds) / 2), name
+    assert result["lambda"] is None
+    assert "| **MSE, 2 seeds** |" in (out / "report" / "README.md").read_text()
+
+    capsys.readouterr()
+    assert main([*command, "--steps", "2", "--seeds", "2"]) == 2  # finished, but of another study
+    assert "begun with other settings" in capsys.readouterr().err
 
 
 def test_arms_differ_in_their_loss_alone_and_the_most_telling_come_first(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,9 +34,11 @@ def a_study() -> dict[str, Any]:
     """A study.json as `colorize.study.arms` describes it, its numbers made up."""
     rng = np.random.default_rng(0)
     names = ["histogram_a", "histogram_b", "kl_a", "kl_b", "cf", "cf_difference", "delta_cf", "psnr", "ssim"]
-    names += [f"sharpness_{scale}" for scale in (1, 2, 4, 8)] + ["taken_for_real", "taken_for_real_own", "frechet"]
+    names += [f"sharpness_{scale}" for scale in (1, 2, 4, 8)]
+    names += ["stains", "taken_for_real", "taken_for_real_half", "taken_for_real_own", "frechet"]
     names += [
-        f"leveled_{name}" for name in ("psnr", "histogram_a", "histogram_b", "kl_a", "kl_b", "taken_for_real_own")
+        f"leveled_{name}"
+        for name in ("psnr", "histogram_a", "histogram_b", "kl_a", "kl_b", "stains", "taken_for_real_own")
     ]
 
     def histograms() -> dict[str, list[float]]:
@@ -60,6 +63,9 @@ def a_study() -> dict[str, Any]:
         }
         for arm, seed in (*((arm, 0) for arm in ARM_COLORS), ("mse", 1), ("l1+gan", 1))
     ]
+    pooled = {arm: {"seeds": 2 if arm in MAIN else 1, "measures": measures()} for arm in ARM_COLORS}
+    for row in (*(run for run in runs if run["arm"] == "l1"), pooled["l1"]):  # pale at every strength
+        row["measures"] = {name: each for name, each in row["measures"].items() if not name.startswith("leveled_")}
     return {
         "format": 1,
         "command": "python -m colorize.study --quick",
@@ -72,6 +78,7 @@ def a_study() -> dict[str, Any]:
             "batch_size": 2,
             "size": 96,
             "reconstruction_weight": 10.0,
+            "holdout": 50,
             "generator_settings": {"widths": [16]},
         },
         "protocol": {
@@ -80,6 +87,7 @@ def a_study() -> dict[str, Any]:
             "scales": [1, 2, 4, 8],
             "text": "as users",
             "judge": "a judge",
+            "stains": "within a*",
             "frechet": "a*",
         },
         "truth": {"measures": measures(), "histograms": histograms()},
@@ -94,8 +102,8 @@ def a_study() -> dict[str, Any]:
             "chosen": 5.0,
             "tried": [{"weight": 5.0, "kl_a": 0.25, "kl_b": 0.5, "psnr": 21.25}],
         },
-        "arms_pooled": {arm: {"seeds": 2 if arm in MAIN else 1, "measures": measures()} for arm in ARM_COLORS},
-        "leads": {claim.text: {"value": -0.5, "low": -0.6, "high": -0.4} for claim in CLAIMS},
+        "arms_pooled": pooled,
+        "leads": {claim.key: {"value": -0.5, "low": -0.6, "high": -0.4} for claim in CLAIMS},
         "runs": runs,
         "judge": {"real": a_measure(0.8), "own": {run["name"]: a_measure(0.8) for run in runs}},
         "strips": {
@@ -106,16 +114,15 @@ def a_study() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data(tmp_path_factory: pytest.TempPathFactory, toy_results: Path) -> Path:
     """A study's folder, and the toy problems in their quick form beside it."""
-    folder = tmp_path_factory.mktemp("study")
+    folder = tmp_path_factory.mktemp("data") / "study"
+    shutil.copytree(toy_results, folder)
     study = a_study()
     (folder / "study.json").write_text(json.dumps(study), encoding="utf-8")
     for i, arm in enumerate(study["strips"]["arms"]):
         (folder / "strips" / arm).mkdir(parents=True)
         Image.new("RGB", (64, 48), (20 * i, 100, 50)).save(folder / "strips" / arm / "cat.png")
-    for name in toy_problems.TOY_PROBLEMS:
-        toy_problems.write_json(folder / f"{name}.json", toy_problems.run_toy_problem(name, quick=True))
     return folder
 
 
@@ -161,9 +168,11 @@ def test_numbers_in_the_words_are_those_of_the_files(data: Path) -> None:
     psnr = next(run for run in study["runs"] if run["name"] == "l1+imagegan-0")["measures"]["psnr"]
     assert publish.interval(psnr) in markdown
     assert publish.interval(study["arms_pooled"]["l1+gan"]["measures"]["cf_difference"], 1) in markdown
-    assert "| 5 | 0.75 | 21.25 |" in markdown  # of how λ was chosen
+    assert "| 5 | 0.750 | 21.25 |" in markdown  # of how λ was chosen
     assert "| L1 | not reached |" in markdown
     assert "| the shipped model |" in markdown
+    assert "| L1 + GAN (70×70) | 1.50, 1.50 |" in markdown  # the strengths of its seeds
+    assert f"vary by {publish.interval(study['arms_pooled']['l1+gan']['measures']['stains'])} more" in markdown
     table = markdown.split("| expected |")[1].split("\n\n")[0]
     verdicts = re.findall(r"\*\*(confirmed|contradicted|open)\*\*", table)
     assert len(verdicts) == len(CLAIMS)
