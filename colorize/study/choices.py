@@ -232,6 +232,9 @@ def tally(answers: Sequence[Answer], resamples: int = RESAMPLES) -> list[Count]:
 def share_chosen(answers: Sequence[tuple[str, str, bool]], resamples: int) -> Interval:
     """The share of answers that are true, and its 95 % interval over raters and photos.
 
+    Where all answers are alike, drawing again cannot show another. Then the open end is the exact bound (Clopper &
+    Pearson 1934) for as many answers as there are raters, or photos if they are fewer.
+
     Args:
         answers: rater, photo, and whether.
         resamples: how often both are drawn again.
@@ -242,6 +245,10 @@ def share_chosen(answers: Sequence[tuple[str, str, bool]], resamples: int) -> In
     _, rater = np.unique([each[0] for each in answers], return_inverse=True)
     _, photo = np.unique([each[1] for each in answers], return_inverse=True)
     chosen = np.array([each[2] for each in answers], dtype=float)
+    if chosen.min() == chosen.max():
+        beyond = 1 - 0.025 ** (1 / (1 + min(rater.max(), photo.max())))
+        share = float(chosen[0])
+        return Interval(share, max(0.0, share - beyond), min(1.0, share + beyond))
     shares: list[float] = []
     while len(shares) < resamples:
         raters, photos = (

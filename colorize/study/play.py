@@ -40,7 +40,6 @@ _RANGES: dict[str, tuple[float, float]] = {
     "steps": (_INTERVAL, 2000),
     "seed": (0, 1_000_000),
     "share of red": (0.5, 0.95),
-    "rate": (1e-4, 1e-2),
 }
 _SHAPES = 100  # looked at
 
@@ -68,8 +67,6 @@ def watch_game(
     """
     from colorize.study import distribution, figures
 
-    if objective not in OBJECTIVES:
-        raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, got {objective!r}")
     game = distribution.Game(
         k=_whole("k", k),
         g_lr=_bounded("rate of G", g_rate),
@@ -77,7 +74,7 @@ def watch_game(
         frozen=bool(frozen),
         warm_up=_whole("head start of D", head_start),
         d_learns=d_rate > 0,
-        objective=objective,
+        objective=_one_of_objectives(objective),
     )
     last = _whole("steps", steps)
     for moment in distribution.moments(game, _whole("seed", seed), last):
@@ -89,14 +86,28 @@ def watch_game(
         yield figures.to_picture(partial(figures.draw_moment, frame)), told
 
 
-def watch_colors(loss: str, red: float, rate: float, steps: float, seed: float) -> Iterator[tuple[Image.Image, str]]:
+def watch_colors(
+    loss: str,
+    red: float,
+    k: float,
+    g_rate: float,
+    d_rate: float,
+    objective: str,
+    frozen: bool,
+    steps: float,
+    seed: float,
+) -> Iterator[tuple[Image.Image, str]]:
     """Train a generator of the two-colored world.
 
     Args:
         loss: a key of `two_colors.ARMS`.
         red: the share of red shapes.
-        rate: of learning, of both networks.
-        steps: updates.
+        k: updates of D per update of G.
+        g_rate: of learning, of G.
+        d_rate: of D; 0: it stays as it began.
+        objective: one of OBJECTIVES.
+        frozen: whether D holds still while G learns.
+        steps: updates of G.
         seed: of all chance.
 
     Yields:
@@ -108,14 +119,22 @@ def watch_colors(loss: str, red: float, rate: float, steps: float, seed: float) 
     import torch
 
     from colorize.study import figures, two_colors
+    from colorize.study.distribution import Game
 
     if loss not in two_colors.ARMS:
         raise ConfigError(f"loss must be one of {', '.join(two_colors.ARMS)}, got {loss!r}")
     arm, share = two_colors.ARMS[loss], _bounded("share of red", red)
-    settings = dataclasses.replace(two_colors.Settings(), lr=_bounded("rate", rate), steps=_whole("steps", steps))
+    settings = dataclasses.replace(two_colors.Settings(), steps=_whole("steps", steps))
+    game = Game(
+        k=_whole("k", k),
+        g_lr=_bounded("rate of G", g_rate),
+        d_lr=_bounded("rate of D", d_rate),
+        frozen=bool(frozen),
+        objective=_one_of_objectives(objective),
+    )
     shapes = two_colors.draw_shapes(_SHAPES, share, torch.Generator().manual_seed(1))
     colors = {**two_colors.COLORS, "near": two_colors.NEAR}
-    for step, generator in two_colors.training(arm, share, settings, _whole("seed", seed)):
+    for step, generator in two_colors.training(arm, share, settings, _whole("seed", seed), game):
         if step % _INTERVAL and step != settings.steps:
             continue
         state = torch.get_rng_state()
@@ -214,17 +233,28 @@ def build_page() -> gr.Blocks:
             "Red or blue",
             "Gray shapes are red or blue, and nothing in the gray tells which. Each dot is the color given to one of "
             f"{_SHAPES} new shapes; the circles hold the colors that exist. MSE ends at the mean, L1 at the median, "
-            "a discriminator takes neither. About ten steps a second.",
+            "a discriminator takes neither. About ten steps a second. Without a discriminator only the rate of G "
+            "counts.",
             [
                 gr.Dropdown(list(ARMS), value="gan+noise", label="loss", render=False),
                 slider("share of red", 0.5, 0.05),
-                slider("rate", world.lr, 1e-4),
+                slider("k", game.k, 1, "k, steps of D per step of G"),
+                slider("rate of G", world.lr, 1e-4),
+                slider("rate of D", world.lr, 1e-4),
+                gr.Dropdown(list(OBJECTIVES), value=game.objective, label="objective", render=False),
+                gr.Checkbox(game.frozen, label="D holds still while G learns", render=False),
                 slider("steps", world.steps, 10),
                 gr.Number(0, label="seed", precision=0, render=False),
             ],
             watch_colors,
         )
     return page
+
+
+def _one_of_objectives(name: str) -> str:
+    if name not in OBJECTIVES:
+        raise ConfigError(f"objective must be one of {', '.join(OBJECTIVES)}, got {name!r}")
+    return name
 
 
 def _bounded(name: str, value: object) -> float:

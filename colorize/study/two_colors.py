@@ -28,6 +28,7 @@ from colorize.color.units import AB_RANGE, L_HALF_RANGE
 from colorize.models.architectures import build_generator
 from colorize.models.generator import HINT_CHANNELS, Generator
 from colorize.models.patchgan import Discriminators, DiscriminatorSettings
+from colorize.study.distribution import Game, Unfrozen
 from colorize.training.losses import OBJECTIVES
 from colorize.training.minibatch import Batch
 from colorize.training.step import Step
@@ -178,7 +179,9 @@ def train(arm: Arm, red: float, settings: Settings, seed: int) -> nn.Module:
     return as_used(generator, arm)
 
 
-def training(arm: Arm, red: float, settings: Settings, seed: int) -> Iterator[tuple[int, nn.Module]]:
+def training(
+    arm: Arm, red: float, settings: Settings, seed: int, game: Game | None = None
+) -> Iterator[tuple[int, nn.Module]]:
     """Train one generator, and look at it before each step and at the end.
 
     Args:
@@ -186,10 +189,12 @@ def training(arm: Arm, red: float, settings: Settings, seed: int) -> Iterator[tu
         red: the share of red shapes, from 0 to 1.
         settings: sizes, steps and rates.
         seed: of weights, shapes and noise.
+        game: how it is played against D, its head start left out; None: by turns, with the rate in `settings`.
 
     Yields:
         `settings.steps` + 1 times the number of the step and the same generator, as it is then.
     """
+    game = game or Game(g_lr=settings.lr, d_lr=settings.lr)
     torch.manual_seed(seed)
     rng = torch.Generator().manual_seed(seed)
     dropout = 0.5 if arm.noise == "dropout" else 0.0
@@ -200,23 +205,28 @@ def training(arm: Arm, red: float, settings: Settings, seed: int) -> Iterator[tu
         Accelerator(cpu=True),
         generator,
         discriminator,
-        discriminator,
-        OBJECTIVES["bce"],
+        discriminator if game.frozen else Unfrozen(discriminator),
+        OBJECTIVES[game.objective],
         ab_terms(arm.reconstruction) if arm.reconstruction else [],
     )
-    g_optimizer, d_optimizer = (
-        torch.optim.Adam(module.parameters(), settings.lr, betas=(0.5, 0.999)) for module in (generator, discriminator)
-    )
+    g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
+    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
+
+    def batch() -> list[Batch]:
+        shapes = draw_shapes(settings.batch_size, red, rng)
+        return [Batch(shapes.l, shapes.ab)]
+
     for i in range(settings.steps):
         yield i, generator
-        for optimizer in (g_optimizer, d_optimizer):
-            optimizer.param_groups[0]["lr"] = settings.lr * min(1.0, 2 * (1 - i / settings.steps))
-        shapes = draw_shapes(settings.batch_size, red, rng)
-        batch = [Batch(shapes.l, shapes.ab)]
+        decay = min(1.0, 2 * (1 - i / settings.steps))
+        g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
+        d_optimizer.param_groups[0]["lr"] = game.d_lr * decay
         if arm.adversarial:
-            step.adversarial_step(batch, g_optimizer, d_optimizer)
+            for _ in range(game.k - 1):
+                step.discriminator_step(batch(), d_optimizer)
+            step.adversarial_step(batch(), g_optimizer, d_optimizer)
         else:
-            step.generator_step(batch, g_optimizer)
+            step.generator_step(batch(), g_optimizer)
     yield settings.steps, generator
 
 

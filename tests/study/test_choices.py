@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from colorize.color.lightness import to_levels
+from colorize.evaluation.intervals import Interval
 from colorize.study.choices import main, read_answers, share_chosen
 from colorize.study.run_study import made_up_photos
 from colorize.web.rating import Trials
@@ -86,3 +87,12 @@ def test_raters_who_agree_with_themselves_make_the_interval_wider() -> None:
     width = {name: (i := share_chosen(a, 500)).high - i.low for name, a in (("i", independent), ("s", stubborn))}
     assert 0.08 < width["i"] < 0.2  # of one answer each it would be 0.1
     assert width["s"] > 0.35  # of 20 coins it would be 0.44
+
+
+def test_where_all_answers_are_alike_the_interval_is_not_empty() -> None:
+    def fooled(by: bool, raters: int) -> Interval:
+        return share_chosen([(f"r{r}", f"p{p}", by) for r in range(raters) for p in range(50)], 10)
+
+    assert fooled(False, 10) == pytest.approx((0, 0, 0.3085), abs=1e-4)  # 0 of 10, Clopper & Pearson
+    assert fooled(True, 10) == pytest.approx((1, 0.6915, 1), abs=1e-4)
+    assert fooled(False, 1).high == pytest.approx(0.975)  # one rater says little of others

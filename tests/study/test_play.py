@@ -26,9 +26,17 @@ def test_a_game_moves_while_it_is_watched(objective: str) -> None:
 
 
 def test_the_two_colored_world_moves() -> None:
-    seen = list(watch_colors("mse", 0.5, 5e-3, 10, 0))
+    seen = list(watch_colors("mse", 0.5, 1, 5e-3, 1e-3, "bce", frozen=True, steps=10, seed=0))
     assert [told.split(":")[0] for _, told in seen] == ["step 0 of 10", "step 10 of 10"]
     assert seen[0][0].tobytes() != seen[1][0].tobytes()
+
+
+@pytest.mark.parametrize("changes", [{"k": 2}, {"d_rate": 0}, {"objective": "lsgan"}, {"frozen": False}])
+def test_each_way_to_play_changes_what_the_two_colored_world_becomes(changes: dict[str, Any]) -> None:
+    usual: dict[str, Any] = {"k": 1, "g_rate": 5e-3, "d_rate": 5e-3, "objective": "bce", "frozen": True}
+    *_, (as_usual, _) = watch_colors("gan", 0.5, **usual, steps=10, seed=0)
+    *_, (changed, _) = watch_colors("gan", 0.5, **{**usual, **changes}, steps=10, seed=0)
+    assert as_usual.tobytes() != changed.tobytes()
 
 
 @pytest.mark.parametrize("objective", ["bce", "lsgan", "hinge"])
@@ -74,7 +82,7 @@ def test_a_value_outside_its_range_is_refused(values: tuple[Any, ...], told: str
     with pytest.raises(ConfigError, match=told):
         next(watch_game(*values))
     with pytest.raises(ConfigError, match="loss must be one of"):
-        next(watch_colors("none", 0.5, 1e-3, 10, 0))
+        next(watch_colors("none", 0.5, 1, 1e-3, 1e-3, "bce", frozen=True, steps=10, seed=0))
 
 
 def test_an_animation_moves_and_is_small(tmp_path: Path) -> None:

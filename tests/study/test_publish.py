@@ -63,7 +63,7 @@ def a_study() -> dict[str, Any]:
         }
         for arm, seed in (*((arm, 0) for arm in ARM_COLORS), ("mse", 1), ("l1+gan", 1))
     ]
-    pooled = {arm: {"seeds": 2 if arm in MAIN else 1, "measures": measures()} for arm in ARM_COLORS}
+    pooled: dict[str, Any] = {arm: {"seeds": 2 if arm in MAIN else 1, "measures": measures()} for arm in ARM_COLORS}
     for row in (*(run for run in runs if run["arm"] == "l1"), pooled["l1"]):  # pale at every strength
         row["measures"] = {name: each for name, each in row["measures"].items() if not name.startswith("leveled_")}
     return {
