@@ -310,7 +310,8 @@ def figure_command(name: str) -> str:
 def source_command(source: str) -> str:
     """Makes the numbers, and its figures with them if it is a toy problem."""
     if source == STUDY:
-        return "python -m colorize.study --data PHOTOS… --validation PHOTOS… --encoder-start hub --out FOLDER"
+        photos = "--data PHOTOS… --validation PHOTOS…"
+        return f"python -m colorize.study {photos} --encoder-start hub --features FILE --out FOLDER"
     return f"python -m colorize.study.toy_problems {source} --out FOLDER"
 
 

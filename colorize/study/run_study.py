@@ -184,7 +184,7 @@ def _study(given: argparse.Namespace, arguments: Sequence[str]) -> Study:
 
 
 def _without_paths(arguments: Sequence[str]) -> Iterator[str]:
-    """Where somebody's files lie is nobody's business."""
+    """Names of files instead of their paths: a report may be published."""
     for argument in arguments:
         yield Path(argument).name if os.sep in argument else argument
 
