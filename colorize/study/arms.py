@@ -16,23 +16,22 @@ The folder afterwards:
     report/                 the report
 
 study.json (format 1). A *measure* is {"value", "low", "high"}: the value over all validation photos and its 95 %
-interval, by drawing the photos again; of an arm, by drawing its seeds again as well. Reports made before an entry
-marked * was introduced do without it.
+interval, by drawing the photos again; of an arm, by drawing its seeds again as well.
 
     format         1
     command        how the study was started
     versions       {"python", "torch", "colorize"};  device: "cpu" or the GPU's name;  cpus: their number
     settings       every setting of train.py that the arms share;  arms: {ARM: the settings that it changes}
-    lambda *       {"rule", "seed", "steps", "photos", "gray_psnr", "tried": [{"weight", "kl_a", "kl_b", "psnr"}],
+    lambda         {"rule", "seed", "steps", "photos", "gray_psnr", "tried": [{"weight", "kl_a", "kl_b", "psnr"}],
                    "chosen"};  null where λ was given
     protocol       {"photos": validation photos, "size": px, "resamples", "scales": [px], "histogram_bins",
-                   "kl_smoothing", "text": how all of it is measured, "judge": how the judge judges,
-                   "frechet" *: how the Fréchet distance is measured, or null}
+                   "kl_smoothing", "text": how all of it is measured, "stains": how they are, "judge": how the judge
+                   judges, "frechet": how the Fréchet distance is measured, or null}
     data, validation   what was read: {"shards": [names], "files": count, "fingerprint"}
     truth          {"measures": {…}, "histograms": {"a": [counts…], "b": [counts…]}};  of the photos themselves
     gray           {"measures": {…}};  of the photos without color
-    mean_color *   {"ab": [a*, b*], "measures": {…}};  of the photos with their mean color at every pixel
-    shipped *      {"measures": {…}};  of the shipped model: another network, trained longer, beside the arms
+    mean_color     {"ab": [a*, b*], "measures": {…}};  of the photos with their mean color at every pixel
+    shipped        {"measures": {…}};  of the shipped model: another network, trained longer, beside the arms
     runs           one object for every arm and seed, in the order of training:
         name, arm, seed    "l1+gan-0", "l1+gan", 0
         command            the same with train.py alone (BatchNorm's statistics apart, see `finish`)
@@ -40,10 +39,10 @@ marked * was introduced do without it.
         steps, photos_seen
         measures           {NAME: measure}, see MEASURES
         histograms         {"a": [shares…], "b": [shares…]} of all pixels, from −110 to 110 in equal bins
-        frontier *         [{"strength", "measures"}]: its colors times each strength;  leveling: the strength at which
+        frontier           [{"strength", "measures"}]: its colors times each strength;  leveling: the strength at which
                            they are as colorful as the truth, or null if none of those tried is enough
-    arms_pooled *  {ARM: {"seeds", "measures"}}: the mean over its seeds. `frechet` spans the intervals of its seeds
-    leads *        {CLAIM: measure}: by how much each of `claims.py` holds, in the same draws for both that it compares
+    arms_pooled    {ARM: {"seeds", "measures"}}: the mean over its seeds. `frechet` spans the intervals of its seeds
+    leads          {CLAIM: measure}: by how much each of `claims.py` holds, in the same draws for both that it compares
     judge          {"trained_on": [run names], "real", "real_half": measure, "own": {RUN: measure}}: the share of real
                    photos that the one judge takes for real, at full and at half size, and that each run's own does
     strips         {"photos": [{"name", "file", "credit"}], "arms": ["truth", "gray", ARM…]}
@@ -54,13 +53,13 @@ MEASURES
     cf, cf_difference, delta_cf colorfulness (Hasler & Süsstrunk 2003, signed); mean − the truth's; its absolute value
     sharpness_1, _2, _4, _8     gradient energy of ab over the truth's, blocks of so many px; 1 is the best
     psnr (dB), ssim             on RGB: higher is closer; where averaging over colors should win
-    stains *                    how much more a* and b* vary within things than in truth (`evaluation/stains.py`)
+    stains                      how much more a* and b* vary within things than in truth (`evaluation/stains.py`)
     taken_for_real              share of its photos that the one judge takes for real
     taken_for_real_half         the same by one that sees them at half their size, where every arm's network ends: finer
                                 detail is missing from all arms alike and gives all of them away
     taken_for_real_own          by the judge that learned from this run alone, at full size; `own` in `judge` beside it
-    frechet *                   distance of pooled features from those of the truth, with --features
-    leveled_… *                 any of these at the strength `leveling`: of arms that are equally colorful, which is
+    frechet                     distance of pooled features from those of the truth, with --features
+    leveled_…                   any of these at the strength `leveling`: of arms that are equally colorful, which is
                                 truer? (`leveled_taken_for_real_own` by a judge that learned from just these)
 """
 

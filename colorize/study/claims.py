@@ -1,9 +1,9 @@
 """What was expected before the study ran, held against its intervals: confirmed, contradicted or open.
 
-A claim compares two rows in one measure: arms as the mean of their seeds, or, in a study made before arms were pooled,
-seed by seed. It is confirmed if the intervals lie apart in the expected order (for every pair of seeds), contradicted
-if they lie apart in the other order. Intervals that overlap may still differ for certain, as everything was measured on
-the same photos: then the interval of the difference decides, where it was measured and 0 is outside. Else it is open.
+A claim compares two rows in one measure: arms as the mean of their seeds, or, more strictly, every seed of one arm with
+every seed of the other. It is confirmed if the intervals lie apart in the expected order, contradicted if they lie
+apart in the other order. If they overlap, the interval of the difference decides, where it is known and 0 is outside;
+else it is open.
 """
 
 from __future__ import annotations
@@ -110,16 +110,20 @@ CLAIMS = (
 class ClaimResult(NamedTuple):
     claim: Claim
     verdict: Decision
-    better: list[Interval]  # as measured: one of an arm, or one per seed
+    better: list[Interval]  # as measured: one of an arm, or one of each of its seeds
     worse: list[Interval]
     lead: Interval | None  # as of `lead_of`, where the verdict is by it
 
 
-def rows_to_compare(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+def rows_of_arms(study: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows of a study.json that claims are decided on, each with an "arm" and "measures"."""
-    pooled = study.get("arms_pooled")
-    rows = [{"arm": arm, **row} for arm, row in pooled.items()] if pooled else list(study["runs"])
-    return [*rows, {"arm": MEAN_COLOR, **study["mean_color"]}] if "mean_color" in study else rows
+    arms = [{"arm": arm, **row} for arm, row in study["arms_pooled"].items()]
+    return [*arms, {"arm": MEAN_COLOR, **study["mean_color"]}]
+
+
+def rows_of_seeds(study: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The same with a row for each seed."""
+    return [*study["runs"], {"arm": MEAN_COLOR, **study["mean_color"]}]
 
 
 def can_be_decided(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -127,7 +131,7 @@ def can_be_decided(claim: Claim, rows: Sequence[Mapping[str, Any]]) -> bool:
 
     Args:
         claim: two arms and a measure.
-        rows: as of `rows_to_compare`.
+        rows: as of `rows_of_arms`.
     """
     there = {row["arm"] for row in rows if claim.measure in row["measures"]}
     return {claim.better, claim.worse} <= there
@@ -157,7 +161,7 @@ def evaluate_claim(claim: Claim, rows: Sequence[Mapping[str, Any]], lead: Interv
 
     Args:
         claim: two arms and a measure.
-        rows: as of `rows_to_compare`: at least one of each of the claim's two arms.
+        rows: as of `rows_of_arms`: at least one of each of the claim's two arms.
         lead: the interval of `lead_of`, if it was measured.
 
     Returns:

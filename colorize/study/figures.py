@@ -69,7 +69,6 @@ class Plot(NamedTuple):
     suffix: str
     draw: Callable[[dict[str, Any], Path], Figure]  # (what the JSON holds, its folder)
     shows: str  # for those who cannot see it
-    needs: str = ""  # a key of each of the study's runs, which older studies have not
 
 
 def require_matplotlib() -> None:
@@ -80,12 +79,6 @@ def require_matplotlib() -> None:
 def of_source(source: str) -> list[str]:
     """The figures drawn from `source`.json."""
     return [name for name, plot in FIGURES.items() if plot.source == source]
-
-
-def available(data: Path) -> list[str]:
-    """The figures for which the JSON files in `data` hold what they need. Raises `DataError` as `read_json` does."""
-    runs = read_json(data / "study.json").get("runs", [])
-    return [name for name, plot in FIGURES.items() if not plot.needs or all(plot.needs in run for run in runs)]
 
 
 def file_name(name: str) -> str:
@@ -808,14 +801,14 @@ class _Row(NamedTuple):
 
 def _rows(result: dict[str, Any]) -> list[_Row]:
     """The runs in the order of `_by_arm`, each arm of several followed by its mean."""
-    rows, pooled = [], result.get("arms_pooled", {})
+    rows, pooled = [], result["arms_pooled"]
     for arm, runs in itertools.groupby(_by_arm(result), key=lambda run: run["arm"]):
         seeds = list(runs)
         several = len(seeds) > 1
         for run in seeds:
             label = ARM_LABELS[arm] + (f", seed {run['seed']}" if several else "")
             rows.append(_Row(label, arm, run["measures"], "o" if run["seed"] == 0 else "s", run["name"]))
-        if several and arm in pooled:
+        if several:
             rows.append(_Row(f"{ARM_LABELS[arm]}, {len(seeds)} seeds", arm, pooled[arm]["measures"], "D", ""))
     return rows
 
@@ -844,6 +837,6 @@ FIGURES: dict[str, Plot] = {
     "histograms": Plot("study", ".svg", draw_histograms, "how often each a* and b* occurs: truth and every arm"),
     "intervals": Plot("study", ".svg", draw_intervals, "every measure of every run with its interval"),
     "sharpness": Plot("study", ".svg", draw_sharpness, "chroma sharpness by scale"),
-    "frontier": Plot("study", ".svg", draw_frontier, "each arm at many strengths of its colors", needs="frontier"),
+    "frontier": Plot("study", ".svg", draw_frontier, "each arm at many strengths of its colors"),
     "judge": Plot("study", ".svg", draw_judge, "the share of photos that a judge takes for real"),
 }

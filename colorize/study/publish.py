@@ -38,13 +38,13 @@ from colorize.study.claims import (
     ClaimResult,
     can_be_decided,
     evaluate_claim,
-    rows_to_compare,
+    rows_of_arms,
+    rows_of_seeds,
 )
 from colorize.study.figures import (
     ARM_LABELS,
     FIGURES,
     TWO_COLOR_ARMS,
-    available,
     draw_from,
     file_name,
     read_json,
@@ -140,11 +140,12 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
         "steps": partial(steps, never=words.never),
         "general": "{:g}".format,
     }
-    rows, arms = rows_to_compare(study), _measures_of_arms(study)
-    leads = {key: Interval(**lead) for key, lead in study.get("leads", {}).items()}
-    outcomes = [evaluate_claim(claim, rows, leads.get(claim.key)) for claim in CLAIMS if can_be_decided(claim, rows)]
-    figures = available(data)
     try:
+        rows, arms = rows_of_arms(study), _measures_of_arms(study)
+        leads = {key: Interval(**lead) for key, lead in study["leads"].items()}
+        outcomes = [
+            evaluate_claim(claim, rows, leads.get(claim.key)) for claim in CLAIMS if can_be_decided(claim, rows)
+        ]
         return environment.from_string(TEMPLATES[language].read_text(encoding="utf-8")).render(
             study=study,
             runs=_sorted_runs(study),
@@ -153,7 +154,7 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
             apart_by_seeds=_count_apart_by_seeds(study),
             training_photos=_training_photos(study),
             hours=sum(run["seconds"] for run in study["runs"]) / 3600,
-            strengths=[point["strength"] for point in study["runs"][0].get("frontier", [])],
+            strengths=[point["strength"] for point in study["runs"][0]["frontier"]],
             levelings=_levelings(study),
             decided={each.claim.measure: each.verdict for each in outcomes if each.claim.worse != MEAN_COLOR},
             missing=_missing(study, words),
@@ -172,13 +173,9 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
             labels=ARM_LABELS | words.arms,
             figure=partial(figure_block, drawn=words.drawn),
             in_html=in_html,
-            available=figures,
-            with_frechet=bool(study["protocol"].get("frechet")),
-            with_stains=bool(study["protocol"].get("stains")),
+            with_frechet=bool(study["protocol"]["frechet"]),
             objectives_agree=_objectives_agree(study),
-            figures=[
-                (name, FIGURES[name], figure_command(name), source_command(FIGURES[name].source)) for name in figures
-            ],
+            figures=[(name, plot, figure_command(name), source_command(plot.source)) for name, plot in FIGURES.items()],
             log2=math.log(2),
             install=install_command("study"),
         )
@@ -233,7 +230,7 @@ def write_report(data: Path, out: Path) -> list[Path]:
     """
     pages = {out / PAGES[language]: render(data, language) for language in TEMPLATES}
     pages[out / "index.html"] = html_page(data)
-    for path in draw_from(data, available(data), out):
+    for path in draw_from(data, list(FIGURES), out):
         print(f"report: {path}", file=sys.stderr, flush=True)
     for path, text in pages.items():
         with files.atomic(path) as file:
@@ -412,10 +409,8 @@ def _told(outcome: ClaimResult, words: Words) -> dict[str, str]:
 
 
 def _measures_of_arms(study: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Of each arm: pooled over its seeds, or of its first seed where they are not."""
-    if "arms_pooled" in study:
-        return {arm: row["measures"] for arm, row in study["arms_pooled"].items()}
-    return {run["arm"]: run["measures"] for run in study["runs"] if run["seed"] == 0}
+    """Of each arm, as the mean of its seeds."""
+    return {arm: row["measures"] for arm, row in study["arms_pooled"].items()}
 
 
 def _objectives_agree(study: Mapping[str, Any]) -> bool:
@@ -431,15 +426,15 @@ def _seeds(study: Mapping[str, Any]) -> int:
 
 
 def _count_apart_by_seeds(study: Mapping[str, Any]) -> int:
-    """Of how many claims the intervals of each seed lie apart from those of each other arm's seed."""
-    rows = rows_to_compare({key: value for key, value in study.items() if key != "arms_pooled"})
+    """Of how many claims the intervals of all seeds of one arm lie apart from those of all seeds of the other."""
+    rows = rows_of_seeds(study)
     claims = [claim for claim in CLAIMS if can_be_decided(claim, rows)]
     return sum(evaluate_claim(claim, rows).verdict != "open" for claim in claims)
 
 
 def _training_photos(study: Mapping[str, Any]) -> int | None:
     """How many thousand, about: those that λ was chosen on are one in so many."""
-    choice = study.get("lambda")
+    choice = study["lambda"]
     return round(choice["photos"] * study["settings"]["holdout"] / 1000) if choice else None
 
 
@@ -447,7 +442,7 @@ def _levelings(study: Mapping[str, Any]) -> dict[str, list[str]]:
     """Of each arm, the strengths at which its seeds are as colorful as the truth."""
     reached: dict[str, list[str]] = {}
     for run in _sorted_runs(study):
-        strength = run.get("leveling")
+        strength = run["leveling"]
         reached.setdefault(run["arm"], []).extend([] if strength is None else [number(strength)])
     return reached
 

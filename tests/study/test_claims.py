@@ -18,7 +18,8 @@ from colorize.study.claims import (
     from_one,
     halved,
     lead_of,
-    rows_to_compare,
+    rows_of_arms,
+    rows_of_seeds,
 )
 from colorize.study.frontier import PREFIX
 
@@ -100,15 +101,15 @@ def test_every_expectation_names_measures_that_the_study_has() -> None:
         assert {claim.better, claim.worse} <= {*arms.ARMS, MEAN_COLOR}
 
 
-def test_arms_are_compared_as_the_mean_of_their_seeds_where_that_was_measured() -> None:
+def test_arms_are_compared_as_the_mean_of_their_seeds_or_seed_by_seed_and_with_gray() -> None:
     seeds = runs(A=[(5, 4, 6), (3, 2, 4)], B=[(2, 1, 3)])
-    assert evaluate_claim(HIGHER, rows_to_compare({"runs": seeds})).verdict == "open"
     pooled = {row["arm"]: {"seeds": 2, "measures": row["measures"]} for row in runs(A=[(4, 3.5, 4.5)], B=[(2, 1, 3)])}
-    rows = rows_to_compare({"runs": seeds, "arms_pooled": pooled})
-    assert evaluate_claim(HIGHER, rows).verdict == "confirmed"
-    against_gray = dataclasses.replace(HIGHER, worse=MEAN_COLOR)
-    assert not can_be_decided(against_gray, rows)
     gray = {"measures": {"psnr": {"value": 9, "low": 8, "high": 10}}}
-    rows = rows_to_compare({"runs": seeds, "arms_pooled": pooled, "mean_color": gray})
-    assert can_be_decided(against_gray, rows)
-    assert evaluate_claim(against_gray, rows).verdict == "contradicted"
+    study = {"runs": seeds, "arms_pooled": pooled, "mean_color": gray}
+    assert evaluate_claim(HIGHER, rows_of_seeds(study)).verdict == "open"
+    assert evaluate_claim(HIGHER, rows_of_arms(study)).verdict == "confirmed"
+    against_gray = dataclasses.replace(HIGHER, worse=MEAN_COLOR)
+    for rows in (rows_of_arms(study), rows_of_seeds(study)):
+        assert can_be_decided(against_gray, rows)
+        assert evaluate_claim(against_gray, rows).verdict == "contradicted"
+    assert not can_be_decided(dataclasses.replace(HIGHER, worse="C"), rows_of_arms(study))
