@@ -112,7 +112,7 @@ class ClaimResult(NamedTuple):
     verdict: Decision
     better: list[Interval]  # as measured: one of an arm, or one of each of its seeds
     worse: list[Interval]
-    lead: Interval | None  # as of `lead_of`, where the verdict is by it
+    lead: Interval | None  # as of `lead_of`, where the verdict is by it: where the intervals overlap
 
 
 def rows_of_arms(study: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -175,7 +175,7 @@ def evaluate_claim(claim: Claim, rows: Sequence[Mapping[str, Any]], lead: Interv
     if all(lower.low > upper.high for upper, lower in upper_lower):
         return ClaimResult(claim, "contradicted", better, worse, None)
     if lead is None or lead.low <= 0 <= lead.high:
-        return ClaimResult(claim, "open", better, worse, None)
+        return ClaimResult(claim, "open", better, worse, lead)
     return ClaimResult(claim, "confirmed" if lead.low > 0 else "contradicted", better, worse, lead)
 
 

@@ -591,15 +591,14 @@ INTERVALS = {
 
 
 def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
-    """The runs with their 95 % intervals, and arms as the mean of their seeds; the arrow points to better.
+    """The arms with their 95 % intervals, small dots below for their seeds; the arrow points to better.
 
     Args:
         result: what `study.json` holds.
         _data: its folder, which is not needed here.
 
     Returns:
-        The figure: a panel for each measure of `INTERVALS` that all runs have, with a line for each run, and for the
-        mean of each arm that has several.
+        The figure: a panel for each measure of `INTERVALS` that all arms have, with a line for each arm.
     """
     rows = _rows(result)
     shown = {measure: title for measure, title in INTERVALS.items() if all(measure in row.measures for row in rows)}
@@ -607,7 +606,7 @@ def draw_intervals(result: dict[str, Any], _data: Path) -> Figure:
     axes = figure.subplots(2, math.ceil(len(shown) / 2), sharey=True).flatten()
     for ax, (measure, title) in zip(axes, shown.items(), strict=False):
         for y, row in enumerate(rows):
-            _interval(ax, y, row.measures[measure], ARM_COLORS[row.arm], row.marker)
+            _row_interval(ax, y, row, measure)
         ideal = {"cf_difference": 0, "sharpness_2": 1}.get(measure)
         if ideal is not None:
             ax.axvline(ideal, color=TRUE, linewidth=0.8)
@@ -662,24 +661,24 @@ def draw_sharpness(result: dict[str, Any], _data: Path) -> Figure:
 
 
 def draw_judge(result: dict[str, Any], _data: Path) -> Figure:
-    """The share of each run's photos taken for real: by the one judge, and by one that knows only this run.
+    """The share of each arm's photos taken for real: by the one judge, and by one that knows only this run.
 
     Args:
         result: what `study.json` holds.
         _data: its folder, which is not needed here.
 
     Returns:
-        The figure: a panel for each of the two, with a line for each run, and for the mean of arms that have several.
+        The figure: a panel for each of the two, with a line for each arm, small dots below for its seeds.
     """
     rows = _rows(result)
     figure = _figure(8.0, 1.0 + 0.22 * len(rows))
     together, alone = figure.subplots(1, 2, sharey=True)
     own = result["judge"]["own"]
     for y, row in enumerate(rows):
-        _interval(together, y, row.measures["taken_for_real"], ARM_COLORS[row.arm], row.marker)
-        _interval(alone, y, row.measures["taken_for_real_own"], ARM_COLORS[row.arm], row.marker)
-        if row.run:
-            _interval(alone, y, own[row.run], FAINT, "|")
+        _row_interval(together, y, row, "taken_for_real")
+        _row_interval(alone, y, row, "taken_for_real_own")
+        for run in row.runs:
+            _interval(alone, y, own[run["name"]], FAINT, "|")
     real = result["judge"]["real"]
     together.axvspan(real["low"], real["high"], color="#e0e0e0")
     together.axvline(real["value"], color=FAINT)
@@ -790,27 +789,26 @@ def _by_arm(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 class _Row(NamedTuple):
-    """Of a figure: a run, or an arm as the mean of its runs."""
+    """Of a figure: an arm as the mean of its seeds, or its only one."""
 
-    label: str
     arm: str
     measures: dict[str, dict[str, float]]
-    marker: str
-    run: str  # its name; "" of an arm
+    runs: list[dict[str, Any]]
 
 
 def _rows(result: dict[str, Any]) -> list[_Row]:
-    """The runs in the order of `_by_arm`, each arm of several followed by its mean."""
-    rows, pooled = [], result["arms_pooled"]
-    for arm, runs in itertools.groupby(_by_arm(result), key=lambda run: run["arm"]):
-        seeds = list(runs)
-        several = len(seeds) > 1
-        for run in seeds:
-            label = ARM_LABELS[arm] + (f", seed {run['seed']}" if several else "")
-            rows.append(_Row(label, arm, run["measures"], "o" if run["seed"] == 0 else "s", run["name"]))
-        if several:
-            rows.append(_Row(f"{ARM_LABELS[arm]}, {len(seeds)} seeds", arm, pooled[arm]["measures"], "D", ""))
-    return rows
+    """The arms, in the order of `_by_arm`."""
+    runs = itertools.groupby(_by_arm(result), key=lambda run: run["arm"])
+    return [_Row(arm, result["arms_pooled"][arm]["measures"], list(seeds)) for arm, seeds in runs]
+
+
+def _row_interval(ax: Axes, y: float, row: _Row, measure: str) -> None:
+    """The interval of an arm, and where its seeds are if there are several."""
+    color = ARM_COLORS[row.arm]
+    _interval(ax, y, row.measures[measure], color, "o")
+    if len(row.runs) > 1:
+        seeds = [run["measures"][measure]["value"] for run in row.runs]
+        ax.plot(seeds, [y + 0.3] * len(seeds), ".", color=color, markersize=3)
 
 
 def _interval(ax: Axes, y: float, measure: dict[str, float], color: str, marker: str) -> None:
@@ -819,7 +817,7 @@ def _interval(ax: Axes, y: float, measure: dict[str, float], color: str, marker:
 
 
 def _row_labels(ax: Axes, rows: Sequence[_Row]) -> None:
-    ax.set_yticks(range(len(rows)), [row.label for row in rows])
+    ax.set_yticks(range(len(rows)), [ARM_LABELS[row.arm] for row in rows])
     ax.invert_yaxis()  # shared by its neighbors
 
 
@@ -835,7 +833,7 @@ FIGURES: dict[str, Plot] = {
     "colors": Plot("two-colors", ".svg", draw_two_colors, "the colors given, and the two that exist"),
     "strips": Plot("study", ".jpg", draw_strips, "the same photographs colored under every loss"),
     "histograms": Plot("study", ".svg", draw_histograms, "how often each a* and b* occurs: truth and every arm"),
-    "intervals": Plot("study", ".svg", draw_intervals, "every measure of every run with its interval"),
+    "intervals": Plot("study", ".svg", draw_intervals, "the measures of every arm with their intervals"),
     "sharpness": Plot("study", ".svg", draw_sharpness, "chroma sharpness by scale"),
     "frontier": Plot("study", ".svg", draw_frontier, "each arm at many strengths of its colors"),
     "judge": Plot("study", ".svg", draw_judge, "the share of photos that a judge takes for real"),
