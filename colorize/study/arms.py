@@ -26,7 +26,8 @@ interval, by drawing the photos again; of an arm, by drawing its seeds again as 
                    "chosen"};  null where λ was given
     protocol       {"photos": validation photos, "size": px, "resamples", "scales": [px], "histogram_bins",
                    "kl_smoothing", "text": how all of it is measured, "stains": how they are, "judge": how the judge
-                   judges, "frechet": how the Fréchet distance is measured, or null}
+                   judges, "frechet": null, or of the Fréchet distance {"features": their number, "network", "file",
+                   "is_apart": whether it is in no judge and no generator, "floor": between other true photos}}
     data, validation   what was read: {"shards": [names], "files": count, "fingerprint"}
     truth          {"measures": {…}, "histograms": {"a": [counts…], "b": [counts…]}};  of the photos themselves
     gray           {"measures": {…}};  of the photos without color

@@ -53,8 +53,8 @@ from colorize.training.phases import total_steps
 PROTOCOL = (
     "middle squares, colored from their L* and merged with it as for users (chroma outside sRGB lowered), in 8 "
     "bit; histograms over all pixels, every photo counting the same; 95 % intervals: percentiles over photos drawn "
-    "again with replacement, the same draws for every run; of an arm, over its seeds drawn again as well, one fewer "
-    "than there are, for each arm alone"
+    "again with replacement, the same draws for every run; for an arm its seeds are drawn again too, n − 1 of n, since "
+    "n would make the spread too small (Rao & Wu 1988)"
 )
 JUDGE_PROTOCOL = (
     "logistic regression on an ImageNet MobileNetV2's channel means and deviations at five strides, 5-fold over "
@@ -62,12 +62,6 @@ JUDGE_PROTOCOL = (
     "from photos with their mean color, alike, seeds of an arm sharing its weight, so that all are measured by one "
     "threshold; another one does so at half size; and each run has one of its own; real and colored count for the "
     "same, and above ½ is taken for real"
-)
-FRECHET_PROTOCOL = (
-    "Fréchet distance of {features} pooled features of ImageNet's {network} ({file}), a network in no loss "
-    "here{apart}, between the photos and their truth; 95 % intervals by the jackknife over groups of photos, an "
-    "arm's spanning those of its seeds; two sets of as many other true photos would be {floor:.2f} apart, but here the "
-    "same photos are on both sides"
 )
 _FEWEST_FOR_FRECHET = 4  # photos
 _AT_ONCE = 32  # photos that go through a network together
@@ -349,16 +343,16 @@ def _distance(examined: _Examined, truth: _Examined) -> dict[str, dict[str, floa
     return {"frechet": frechet_interval(mine, true)._asdict()}
 
 
-def _frechet_protocol(study: Study, truth: _Examined, networks: _Networks) -> str | None:
+def _frechet_protocol(study: Study, truth: _Examined, networks: _Networks) -> dict[str, Any] | None:
     if networks.distance is None or truth.distance_features is None or len(truth.features) < _FEWEST_FOR_FRECHET:
         return None
-    return FRECHET_PROTOCOL.format(
-        features=truth.distance_features.shape[1],
-        network=networks.distance.network,
-        file=Path(study.features).name,
-        apart="" if networks.distance.network == networks.judge.network else ", in no judge and no generator",
-        floor=extrapolated_floor(truth.distance_features),
-    )
+    return {
+        "features": truth.distance_features.shape[1],
+        "network": networks.distance.network,
+        "file": Path(study.features).name,
+        "is_apart": networks.distance.network != networks.judge.network,
+        "floor": extrapolated_floor(truth.distance_features),
+    }
 
 
 def _pool_arms(

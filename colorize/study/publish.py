@@ -157,6 +157,10 @@ def render(data: Path, language: str = "en", *, in_html: bool = False) -> str:
             strengths=[point["strength"] for point in study["runs"][0]["frontier"]],
             levelings=_levelings(study),
             decided={each.claim.measure: each.verdict for each in outcomes if each.claim.worse != MEAN_COLOR},
+            by_intervals=sum(each.verdict == "confirmed" and each.lead is None for each in outcomes),
+            apart=_are_apart,
+            other_lambdas=_other_lambdas(study),
+            own_real=sorted(each["value"] for each in study["judge"]["own"].values()),
             missing=_missing(study, words),
             outcomes=[_told(outcome, words) for outcome in outcomes],
             verdicts=Counter(outcome.verdict for outcome in outcomes),
@@ -436,6 +440,26 @@ def _training_photos(study: Mapping[str, Any]) -> int | None:
     """How many thousand, about: those that λ was chosen on are one in so many."""
     choice = study["lambda"]
     return round(choice["photos"] * study["settings"]["holdout"] / 1000) if choice else None
+
+
+def _are_apart(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
+    """Whether two intervals lie apart."""
+    return one["low"] > other["high"] or other["low"] > one["high"]
+
+
+def _other_lambdas(study: Mapping[str, Any]) -> list[str]:
+    """The larger λ whose KL is hardly worse than the chosen one's, and whose PSNR is higher."""
+    choice = study["lambda"]
+    if not choice:
+        return []
+    divergence = {each["weight"]: each["kl_a"] + each["kl_b"] for each in choice["tried"]}
+    psnr = {each["weight"]: each["psnr"] for each in choice["tried"]}
+    chosen = choice["chosen"]
+    return [
+        f"{weight:g}"
+        for weight in divergence
+        if weight > chosen and divergence[weight] < 1.1 * divergence[chosen] and psnr[weight] > psnr[chosen]
+    ]
 
 
 def _levelings(study: Mapping[str, Any]) -> dict[str, list[str]]:

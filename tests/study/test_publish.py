@@ -88,7 +88,7 @@ def a_study() -> dict[str, Any]:
             "text": "as users",
             "judge": "a judge",
             "stains": "within a*",
-            "frechet": "a*",
+            "frechet": {"features": 9, "network": "a*", "file": "a.safetensors", "is_apart": True, "floor": 1.5},
         },
         "truth": {"measures": measures(), "histograms": histograms()},
         "gray": {"measures": measures()},
@@ -105,7 +105,11 @@ def a_study() -> dict[str, Any]:
         "arms_pooled": pooled,
         "leads": {claim.key: {"value": -0.5, "low": -0.6, "high": -0.4} for claim in CLAIMS},
         "runs": runs,
-        "judge": {"real": a_measure(0.8), "own": {run["name"]: a_measure(0.8) for run in runs}},
+        "judge": {
+            "real": a_measure(0.8),
+            "real_half": a_measure(0.6),
+            "own": {run["name"]: a_measure(0.8) for run in runs},
+        },
         "strips": {
             "photos": [{"name": "cat", "file": "cat.png", "credit": "nobody"}],
             "arms": ["truth", "gray", *ARM_COLORS],
