@@ -19,6 +19,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.optim import Adam, Optimizer
 
 from colorize.color.metrics import kl_divergence
 from colorize.training.losses import OBJECTIVES
@@ -94,6 +95,35 @@ class PointDiscriminator(nn.Module):
 
     def forward(self, z: Tensor, x: Tensor) -> list[Tensor]:  # noqa: ARG002  # the shape of any discriminator
         return [self.layers(x.flatten(1))]
+
+
+def optimizers(game: Game, generator: nn.Module, discriminator: nn.Module) -> tuple[Adam, Adam]:
+    """Adam for both networks, as pix2pix has it.
+
+    Args:
+        game: tells the rates.
+        generator: G.
+        discriminator: D.
+
+    Returns:
+        G's and D's.
+    """
+    g_optimizer = Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
+    return g_optimizer, Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
+
+
+def set_rates(game: Game, share: float, g_optimizer: Optimizer, d_optimizer: Optimizer) -> None:
+    """Let both rates fall to 0 over the second half, as in training.
+
+    Args:
+        game: tells the rates at first.
+        share: of the game that is over, from 0 to 1.
+        g_optimizer: G's, which is changed.
+        d_optimizer: D's, likewise.
+    """
+    decay = min(1.0, 2 * (1 - share))
+    g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
+    d_optimizer.param_groups[0]["lr"] = game.d_lr * decay * game.d_learns
 
 
 class Unfrozen(nn.Module):
@@ -225,16 +255,13 @@ def moments(game: Game, seed: int, steps: int) -> Iterator[Moment]:
     generator, discriminator = NoiseGenerator(), PointDiscriminator()
     still = discriminator if game.frozen else Unfrozen(discriminator)
     step = Step(Accelerator(cpu=True), generator, discriminator, still, OBJECTIVES[game.objective], [])
-    g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
+    g_optimizer, d_optimizer = optimizers(game, generator, discriminator)
     for _ in range(game.warm_up):
         step.discriminator_step([_batch()], d_optimizer)
     d_losses: list[float] = []
     for i in range(steps):
         yield Moment(i, generator, discriminator, d_losses)
-        decay = min(1.0, 2 * (1 - i / steps))
-        g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
-        d_optimizer.param_groups[0]["lr"] = game.d_lr * decay * game.d_learns
+        set_rates(game, i / steps, g_optimizer, d_optimizer)
         for _ in range(game.k - 1):
             step.discriminator_step([_batch()], d_optimizer)
         d_losses.append(step.adversarial_step([_batch()], g_optimizer, d_optimizer)[D_LOSS].item())

@@ -322,11 +322,15 @@ def _color_at_strengths(
 ) -> _Colored:
     """Color with a run's model, as it is and at all of STRENGTHS."""
     ab = predict_ab(model, photos.l, networks.device)
-    frontier = {each: measure_photos(paint(photos.levels, each * ab), photos.rgb) for each in STRENGTHS}
+    as_is = _examine(paint(photos.levels, ab), photos, networks)
+    frontier = {
+        each: as_is.measures if each == 1 else measure_photos(paint(photos.levels, each * ab), photos.rgb)
+        for each in STRENGTHS
+    }
     colorfulness = {0.0: gray.cf.mean().item()} | {each: of.cf.mean().item() for each, of in frontier.items()}
     strength = leveling_strength(colorfulness, truth.measures.cf.mean().item())
     equal = None if strength is None else _examine(paint(photos.levels, strength * ab), photos, networks)
-    return _Colored(_examine(paint(photos.levels, ab), photos, networks), frontier, strength, equal)
+    return _Colored(as_is, frontier, strength, equal)
 
 
 def _at_every_pixel(color: Tensor, photos: _Photos) -> NDArray[Any]:

@@ -28,7 +28,7 @@ from colorize.color.units import AB_RANGE, L_HALF_RANGE
 from colorize.models.architectures import build_generator
 from colorize.models.generator import HINT_CHANNELS, Generator
 from colorize.models.patchgan import Discriminators, DiscriminatorSettings
-from colorize.study.distribution import Game, Unfrozen
+from colorize.study.distribution import Game, Unfrozen, optimizers, set_rates
 from colorize.training.losses import OBJECTIVES
 from colorize.training.minibatch import Batch
 from colorize.training.step import Step
@@ -209,8 +209,7 @@ def training(
         OBJECTIVES[game.objective],
         ab_terms(arm.reconstruction) if arm.reconstruction else [],
     )
-    g_optimizer = torch.optim.Adam(generator.parameters(), game.g_lr, betas=(0.5, 0.999))
-    d_optimizer = torch.optim.Adam(discriminator.parameters(), game.d_lr, betas=(0.5, 0.999))
+    g_optimizer, d_optimizer = optimizers(game, generator, discriminator)
 
     def batch() -> list[Batch]:
         shapes = draw_shapes(settings.batch_size, red, rng)
@@ -218,9 +217,7 @@ def training(
 
     for i in range(settings.steps):
         yield i, generator
-        decay = min(1.0, 2 * (1 - i / settings.steps))
-        g_optimizer.param_groups[0]["lr"] = game.g_lr * decay
-        d_optimizer.param_groups[0]["lr"] = game.d_lr * decay
+        set_rates(game, i / settings.steps, g_optimizer, d_optimizer)
         if arm.adversarial:
             for _ in range(game.k - 1):
                 step.discriminator_step(batch(), d_optimizer)
