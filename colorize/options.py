@@ -29,6 +29,7 @@ FILM_SUFFIXES = (
 )
 REACH = 16  # frames that the colors of a film's key frame are carried, both ways
 EVERY_RANGE = (1, REACH)
+FILM_SHARE = 0.75  # of `size`, at which the network sees a film's frames: there, grain and motion move colors less
 
 
 def check_device(name: str) -> None:
@@ -61,7 +62,7 @@ class ColorizeOptions:
     look: str | None = None  # one of LOOKS
     shadows: tuple[float, float] = NEUTRAL  # their temperature, −50 (blue) to 50 (yellow), and factor on their chroma
     lights: tuple[float, float] = NEUTRAL  # likewise
-    size: int = 192  # the network sees the photo at about size × size pixels, its aspect kept
+    size: int = 256  # the network sees a photo at about size × size pixels, its aspect kept; a film by FILM_SHARE of it
     format: str | None = None  # one of FORMATS; None is the source's, where that can be written in color
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is the format's default
     variants: int = 0  # further colorings of each photo, beside the first

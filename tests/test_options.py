@@ -13,7 +13,7 @@ from colorize.options import SIZE_RANGE, STRENGTH_RANGE, ColorizeOptions
 
 
 def test_the_defaults_and_the_ends_of_the_ranges_are_accepted() -> None:
-    assert ColorizeOptions() == ColorizeOptions(strength=1.0, size=192)
+    assert ColorizeOptions() == ColorizeOptions(strength=1.0, size=256)
     for strength in (*STRENGTH_RANGE, 1):
         for size in SIZE_RANGE:
             options = ColorizeOptions(strength=strength, size=size)

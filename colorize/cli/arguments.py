@@ -24,6 +24,7 @@ from colorize.options import (
     DEVICES,
     ENGINES,
     EVERY_RANGE,
+    FILM_SHARE,
     FORMATS,
     LOOKS,
     NEUTRAL,
@@ -182,7 +183,12 @@ class Arguments:
     ] = _NEUTRAL
     lights: Annotated[str, _setting("--lights", metavar="TEMP,SAT", help="Tone of light places, likewise.")] = _NEUTRAL
     size: Annotated[
-        int, _setting("--size", metavar="N", help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}.")
+        int,
+        _setting(
+            "--size",
+            metavar="N",
+            help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}; of films {FILM_SHARE:g} of that a side.",
+        ),
     ] = _DEFAULTS.size
     variants: Annotated[
         int,

@@ -25,8 +25,8 @@ _NOT_MEANT, _MEANT = 0.1, 0.7  # probability: from no effect to the full one
 
 _OUT_OF_REACH = 1e-6  # share of a hint beside one that reaches there
 _STEP = 0.004  # what each pixel of a way costs beside the lightness that changes
-_FINE = 2  # px of the network on the grid on which pixels are judged
-_BLUR = 2  # of them, by which a place gets larger in going to that grid and back
+_GRID = 102  # pixels are judged on a grid of about so many squared, whatever the network's size: finer ways cost more
+_BLUR = 2  # pixels of the grid, by which a place gets larger in going to it and back
 _ROUNDS = 12  # in which ways are found; each goes along all rows and columns
 _UNREACHED = 1e3
 # Of several hints each pixel takes a mixture, the logits of whose softmax are:
@@ -57,7 +57,7 @@ def fill(
     Returns:
         `ab` (2, h, w): near `plain` where nothing is like a hinted place, near the hints' colors where something is.
     """
-    shape = l.shape[0] // _FINE, l.shape[1] // _FINE
+    shape, coarser = _grid(l.shape)
     said = each_to_cells(hints, shape)
     judge = _Judge(each_to_cells(plain, shape), to_cells(l, shape), things, places)
     colors, meant, claims, within = [], [], [], []
@@ -67,7 +67,7 @@ def fill(
         claims.append(_LIKER * nearness + _NEARER * distance)
         logit = nearness + _FAR * np.sqrt(distance)
         likely = np.asarray(1 / (1 + np.exp(-logit)), np.float32)
-        reach = said[3, *pixels] / said[2, *pixels] / _FINE - _BLUR
+        reach = said[3, *pixels] / said[2, *pixels] / coarser - _BLUR
         within.append(_within(shape, pixels, reach.clip(min=_BLUR / 2)))
         meant.append(ramp(likely, _NOT_MEANT, _MEANT) * within[-1])
     claimed = np.stack(claims)
@@ -99,6 +99,13 @@ def limit(ab: FloatArray, plain: FloatArray, hints: FloatArray) -> FloatArray:
     within = _within(ab.shape[1:], (rows, columns), hints[3, rows, columns])
     limited: FloatArray = plain + (ab - plain) * within
     return limited
+
+
+def _grid(shape: tuple[int, ...]) -> tuple[tuple[int, int], float]:
+    """Rows and columns of the grid for a photo of h × w pixels, and how many of these a side of a cell has."""
+    h, w = shape
+    coarser = max(1.0, (h * w) ** 0.5 / _GRID)
+    return (max(1, round(h / coarser)), max(1, round(w / coarser))), coarser
 
 
 class _Judge:

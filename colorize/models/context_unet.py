@@ -40,7 +40,8 @@ class ContextUNetSettings:
     refinement: tuple[int, ...] = (2, 2, 0)  # refine blocks at strides 8, 4, 2
     head: str = "ab+bins"  # ab, or ab+bins: the distribution of the possible colors beside it, at stride 8
     coherence: int = 0  # how often colors are averaged over what looks alike
-    doubt: float = 0.0  # how much stronger colors are, as a share, per deviation by which the network is less sure
+    doubt: tuple[float, float] = (0.0, 0.0)  # how much stronger a* and b* are, as a share, per deviation by which the
+    # network is less sure; one number is for both
 
     def __post_init__(self) -> None:
         if self.encoder not in ENCODERS:
@@ -64,11 +65,20 @@ class ContextUNetSettings:
         if not is_whole(self.coherence, 0, 64):
             raise ConfigError(f"context-unet: coherence must be a whole number from 0 to 64, got {self.coherence!r}")
         check_head("context-unet", self.head, ("ab", "ab+bins"))
-        doubt: object = self.doubt
-        if isinstance(doubt, bool) or not isinstance(doubt, int | float) or not 0 <= doubt <= 1:
-            raise ConfigError(f"context-unet: doubt must be a number from 0 to 1, got {doubt!r}")
-        if self.doubt and self.head == "ab":
+        object.__setattr__(self, "doubt", _shares(self.doubt))
+        if any(self.doubt) and self.head == "ab":
             raise ConfigError("context-unet: doubt needs the head 'ab+bins', whose distribution tells it")
+
+
+def _shares(given: object) -> tuple[float, float]:
+    """`doubt` of a* and b*: what a file or a person gave, one number or two."""
+    numbers = tuple(given) if isinstance(given, list | tuple) else (given, given)
+    shares = [
+        each for each in numbers if isinstance(each, int | float) and not isinstance(each, bool) and 0 <= each <= 1
+    ]
+    if len(numbers) != 2 or len(shares) != 2:
+        raise ConfigError(f"context-unet: doubt must be a number from 0 to 1, or two, of a* and b*, got {given!r}")
+    return shares[0], shares[1]
 
 
 class ContextUNet(Generator):
@@ -102,7 +112,7 @@ class ContextUNet(Generator):
         if self.bins is not None:
             self.distribution = nn.Conv2d(widths[2], len(self.bins), 1)
         self.coherence = Coherence(settings.coherence) if settings.coherence else None
-        self.doubt = Doubt(settings.doubt) if settings.doubt else None
+        self.doubt = Doubt(settings.doubt) if any(settings.doubt) else None
         self.head = nn.Conv2d(widths[-1], 2, 3, 1, 1)
         assert self.head.bias is not None
         draw_normal(self.head.weight, 0.0, 0.01)  # starts out almost gray

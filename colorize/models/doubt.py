@@ -17,13 +17,13 @@ class Doubt(nn.Module):
     photo that makes up for it makes faces, grass and skies, which were right, too strong. It has no parameters.
     """
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, shares: tuple[float, float]) -> None:
         """
         Args:
-            share: how much stronger colors are per deviation of the entropy, in (0, 1].
+            shares: of a* and of b*, how much stronger it is per deviation of the entropy, in [0, 1].
         """
         super().__init__()
-        self.share = share
+        self.shares = shares
 
     def forward(self, ab: Tensor, logits: Tensor) -> Tensor:
         """Strengthen the colors of a batch.
@@ -39,6 +39,7 @@ class Doubt(nn.Module):
         rows = logits.detach().float().flatten(2).transpose(1, 2)  # (B, N, Q); colors do not teach how sure to be
         entropy = -(torch.softmax(rows, dim=2) * torch.log_softmax(rows, dim=2)).sum(dim=2)
         entropy = entropy.unflatten(1, logits.shape[2:]).unsqueeze(1)  # (B, 1, H', W')
-        strength = (1 + self.share * (entropy - _USUAL) / _SPREAD).clamp(_WEAKEST, _STRONGEST)
+        unsure = (entropy - _USUAL) / _SPREAD
+        strength = torch.cat([1 + share * unsure for share in self.shares], dim=1).clamp(_WEAKEST, _STRONGEST)
         strength = F.interpolate(strength, size=ab.shape[2:], mode="bilinear", align_corners=False)
         return (ab.float() * strength).clamp(-1, 1)

@@ -204,7 +204,7 @@ def test_where_memory_runs_out_a_photo_is_tried_alone_and_smaller_and_that_is_to
     def greedy(page: Photo, size: int) -> Exception | None:
         width, _ = page.size
         asked[0] += width == 14
-        too_much = (width == 13 and size > 96) or (width == 14 and asked[0] == 1) or width == 15
+        too_much = (width == 13 and size > 128) or (width == 14 and asked[0] == 1) or width == 15
         return MemoryError() if too_much else None
 
     colorizer = StandInColorizer(greedy)
@@ -213,7 +213,7 @@ def test_where_memory_runs_out_a_photo_is_tried_alone_and_smaller_and_that_is_to
     folder = tmp_path / "in"
     assert [result.message for result in results] == [
         "",
-        f"{folder / 'b.png'}: not enough memory to color 13×9 px at size 192, done at 96",
+        f"{folder / 'b.png'}: not enough memory to color 13×9 px at size 256, done at 128",
         "",  # alone there was enough
         f"{folder / 'd.png'}: not enough memory to color 15×9 px",
     ]

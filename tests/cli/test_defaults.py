@@ -33,7 +33,7 @@ def shown(capfd: pytest.CaptureFixture[str], *arguments: str) -> dict[str, str]:
 def test_each_source_gives_way_to_the_one_before(
     here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    assert shown(capfd)["size"] == "192  # default"
+    assert shown(capfd)["size"] == "256  # default"
     (here / "colorize.toml").write_text('size = 64\nskip-color = true\nformat = "webp"\nstrength = 1\n')
     settings = shown(capfd)
     assert settings["size"] == "64  # colorize.toml"

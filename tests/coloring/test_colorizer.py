@@ -217,7 +217,7 @@ def test_a_page_for_which_there_is_no_memory_is_told_with_its_files_name() -> No
     pages = [Photo(Image.new("L", (40, 30)))]
     colored = Colorizer(StandInEngine(greedy)).color_pages(pages, ColorizeOptions(), name="scan.tif")
     with pytest.raises(
-        PhotoError, match=r"^scan\.tif: not enough memory to color 40×30 px at size 192; .*smaller size"
+        PhotoError, match=r"^scan\.tif: not enough memory to color 40×30 px at size 256; .*smaller size"
     ):
         list(colored)
 

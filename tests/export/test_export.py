@@ -53,7 +53,13 @@ def test_what_cannot_be_exported_is_one_line(tmp_path: Path, capsys: pytest.Capt
         ("mobile-unet", {"widths": (16, 8, 8, 8), "head": "ab+bins", "guided": True}),
         (
             "context-unet",
-            {"widths": (32, 32, 8, 8, 8), "attention": (1, 1), "refinement": (1, 1, 0), "coherence": 2, "doubt": 0.2},
+            {
+                "widths": (32, 32, 8, 8, 8),
+                "attention": (1, 1),
+                "refinement": (1, 1, 0),
+                "coherence": 2,
+                "doubt": [0.3, 0.2],
+            },
         ),
         ("unet", {"ngf": 8, "depth": 5}),
     ],

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import Tensor
 
 from colorize.models.weights import load_generator
@@ -114,6 +115,7 @@ def test_step_0_is_logged_once_however_often_a_run_is_stopped_there(
 
 
 def test_a_run_has_its_own_precision_whatever_the_process_did_before(shard: Path, tmp_path: Path) -> None:
+    AcceleratorState._reset_state(reset_partial_state=True)  # of a test before
     Accelerator(cpu=True, mixed_precision="bf16")  # accelerate remembers it
     assert main([str(shard), "--run", str(tmp_path / "fp32"), *SHORTEST]) == 0
     Accelerator(cpu=True)
