@@ -37,6 +37,7 @@ from PIL import Image
 
 from colorize import photo
 from colorize.coloring.fidelity import compare
+from colorize.options import ColorizeOptions
 
 _ROOT = Path(__file__).parents[1]
 _UPLOAD_MB = 4
@@ -205,7 +206,7 @@ def canceling(url: str, clients: int) -> Iterator[Count]:
             index = next(int(each["id"]) for each in dependencies if each["api_name"] == "colorize")
             path = http.post("/gradio_api/upload", files={"files": ("large.png", large())}).json()[0]
             job = {"fn_index": index, "session_hash": f"canceler{number}"}
-            data = [{"path": path, "meta": _FILE}, 1.0, 192, "PNG", None, 0, None]
+            data = [{"path": path, "meta": _FILE}, 1.0, ColorizeOptions().size, "PNG", None, 0, None]
             while not end.wait(0.2):
                 joined = http.post("/gradio_api/queue/join", json={"data": data, **job})
                 if joined.status_code == 200:  # else it has too many jobs under way: those that it canceled count

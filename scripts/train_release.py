@@ -34,7 +34,7 @@ from colorize.models.weights import load_generator, save_generator
 ROOT = Path(__file__).parents[1]
 GAIN = (1.35, 1.33)  # of a*, b*: more is more colorful and less true, `evaluate --sweep strength=…` tells how much
 SHIFT = (-0.45, -1.73)  # of a*, b*, after the gain: it moves the mean of all photos as well, mostly in b*
-DOUBT = (0.43, 0.36)  # of a*, b*, of what ships; the trainings have none, from release-steady on 0.2 of both
+DOUBT = (0.43, 0.36)  # of a*, b*, of what ships; of the trainings release-steady and later ones have 0.2 of both
 
 
 def train(name: str, photos: list[str], run: Path, start: list[str], model: str = "last") -> Path:

@@ -187,7 +187,7 @@ class Arguments:
         _setting(
             "--size",
             metavar="N",
-            help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}; of films {FILM_SHARE:g} of that a side.",
+            help=f"The network sees about N × N pixels, {_range(SIZE_RANGE)}; of films {FILM_SHARE:g} · N a side.",
         ),
     ] = _DEFAULTS.size
     variants: Annotated[

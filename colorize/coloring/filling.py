@@ -25,7 +25,7 @@ _NOT_MEANT, _MEANT = 0.1, 0.7  # probability: from no effect to the full one
 
 _OUT_OF_REACH = 1e-6  # share of a hint beside one that reaches there
 _STEP = 0.004  # what each pixel of a way costs beside the lightness that changes
-_GRID = 102  # pixels are judged on a grid of about so many squared, whatever the network's size: finer ways cost more
+_GRID = 102  # pixels are judged on a grid of about so many cells squared at most: on a finer one ways cost more
 _BLUR = 2  # pixels of the grid, by which a place gets larger in going to it and back
 _ROUNDS = 12  # in which ways are found; each goes along all rows and columns
 _UNREACHED = 1e3

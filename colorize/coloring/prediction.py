@@ -26,7 +26,7 @@ from colorize.coloring.variants import vary
 from colorize.photo import Photo
 
 _LONGEST = 4  # the network sees at most this many times `size` on the long side
-_REMEMBERED = 4  # batches whose features are kept: 2 MB at most at the usual size
+_REMEMBERED = 4  # batches whose features are kept: 5 MB of single photos at the usual size
 _LARGEST_ZOOM = 2.0  # and a small photo enlarged by this at most
 
 

@@ -11,10 +11,11 @@ _WEAKEST, _STRONGEST = 0.3, 2.0  # what colors are multiplied by
 
 
 class Doubt(nn.Module):
-    """Multiply colors by 1 + share · (entropy − usual) / spread, of the distribution of the possible colors.
+    """Multiply a* and b* by 1 + share · (entropy − usual) / spread, of the distribution of the possible colors.
 
     An answer that may be one color or another lies between them, and so is paler than each: one factor for the whole
-    photo that makes up for it makes faces, grass and skies, which were right, too strong. It has no parameters.
+    photo that makes up for it makes faces, grass and skies, which were right, too strong. With a larger share for a*
+    what is sure, as skin, gets less red. It has no parameters.
     """
 
     def __init__(self, shares: tuple[float, float]) -> None:

@@ -64,6 +64,18 @@ def test_a_hint_stops_at_an_edge_of_lightness_that_the_features_do_not_know() ->
     assert even[:, :56].mean() > 0.95 * RED[0]
 
 
+def test_a_hint_fills_as_much_whatever_size_the_network_sees() -> None:
+    texture = Image.fromarray(np.random.default_rng(1).normal(scale=0.2, size=(32, 32)).astype(np.float32))
+    places, shares = little_alike(), []
+    for side in (128, 200, 256, 320):
+        plain, hints = np.zeros((2, side, side), np.float32), np.zeros((4, side, side), np.float32)
+        place(hints, side // 2, side // 6, RED, 1, ANYWHERE)
+        l = np.asarray(texture.resize((side, side), Image.Resampling.BILINEAR))
+        result = fill(plain, plain, hints, l, places[:, ::2, ::2], places)
+        shares.append(result[0, :, : side * 7 // 16].mean() / RED[0])
+    assert max(shares) - min(shares) < 0.05, shares
+
+
 def test_a_correction_reaches_farther_than_another_color() -> None:
     l = np.zeros((128, 128), np.float32)
     l[:, 40:] = 1.2

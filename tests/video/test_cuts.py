@@ -15,7 +15,7 @@ from tests.video.films import Gray, grainy, gray_of, pan, photo, shot
 
 pytestmark = pytest.mark.film
 
-SIZE = (111, 83)  # width and height that the network sees at size 96
+SIZE = (111, 83)  # width and height that the network sees, 96² pixels
 
 
 def cuts_of(frames: Sequence[Gray]) -> list[int]:
