@@ -62,7 +62,7 @@ class ColorizeOptions:
     look: str | None = None  # one of LOOKS
     shadows: tuple[float, float] = NEUTRAL  # their temperature, −50 (blue) to 50 (yellow), and factor on their chroma
     lights: tuple[float, float] = NEUTRAL  # likewise
-    size: int = 256  # the network sees a photo at about size × size pixels, its aspect kept; a film by FILM_SHARE of it
+    size: int = 256  # the network sees a photo at about size × size pixels, its aspect kept; a film at `film_size`
     format: str | None = None  # one of FORMATS; None is the source's, where that can be written in color
     quality: int | None = None  # of JPEG, WebP and AVIF, 1 to 100; None is the format's default
     variants: int = 0  # further colorings of each photo, beside the first
@@ -87,6 +87,11 @@ class ColorizeOptions:
         if self.quality is not None:
             check_whole("quality", self.quality, QUALITY_RANGE)
         check_whole("variants", self.variants, VARIANTS_RANGE)
+
+    @property
+    def film_size(self) -> int:
+        """The `size` at which the network sees a film's frames."""
+        return round(FILM_SHARE * self.size)
 
 
 @dataclass(frozen=True)

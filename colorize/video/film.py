@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from colorize.coloring.colorizer import Colorizer
 from colorize.errors import FilmError
 from colorize.models.modelfile import fingerprint
-from colorize.options import FILM_SHARE, REACH, ColorizeOptions, FilmOptions
+from colorize.options import REACH, ColorizeOptions, FilmOptions
 from colorize.system.files import atomic
 from colorize.video.cuts import TOLERANCE, WARM_UP, given_cuts, mark_cuts
 from colorize.video.decoding import Film, open_film
@@ -150,8 +150,7 @@ def _settings(
     model = type(colorizer.engine).__name__
     if colorizer.model is not None:
         model += f" {fingerprint(colorizer.model)}"
-    of_colors = {name: getattr(options, name) for name in ("strength", "look", "shadows", "lights", "size")}
-    of_colors["seen at"] = FILM_SHARE
+    of_colors = {name: getattr(options, name) for name in ("strength", "look", "shadows", "lights", "film_size")}
     return {**of_colors, **asdict(film_options), "hints and frames in color": digest(conditions), "model": model}
 
 

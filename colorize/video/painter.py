@@ -16,7 +16,7 @@ from colorize.color.upsample import upsampler
 from colorize.coloring.engine import Engine
 from colorize.coloring.looks import develop
 from colorize.coloring.prediction import View, predict, size_of_view
-from colorize.options import FILM_SHARE, ColorizeOptions, FilmOptions
+from colorize.options import ColorizeOptions, FilmOptions
 from colorize.video.chroma import ChromaTable, Codes
 from colorize.video.decoding import Layout, luma_of
 from colorize.video.encoding import colored
@@ -62,7 +62,7 @@ class FramePainter:
         self._engine = engine
         self._table = ChromaTable(layout.code)
         self._level_of_luma = layout.code.level_of_luma
-        self._small = size_of_view(layout.width * float(layout.aspect), layout.height, round(FILM_SHARE * options.size))
+        self._small = size_of_view(layout.width * float(layout.aspect), layout.height, options.film_size)
         self.guidance = Guidance(conditions, layout, self._small, engine, film_options)
 
     def look(self, frame: VideoFrame, number: int) -> Seen:

@@ -81,7 +81,7 @@ class FilmService:
             source: path in the store
             name: of the film, as the user has it
             strength: of the colors, 0 to 2
-            size: px; the network sees each frame at about `FILM_SHARE` of it a side
+            size: px, as of `ColorizeOptions`
             texts: of the user's language
             job: its `stop` ends the work at the next frame
 

@@ -168,7 +168,7 @@ class Work:
             request: for the job, which the guard has put into its scope.
             given: the upload.
             strength: of the colors, 0 to 2.
-            size: px; the network sees each frame at about `FILM_SHARE` of it a side.
+            size: px, as of `ColorizeOptions`.
             texts: of the user's language.
 
         Yields:

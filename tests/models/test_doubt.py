@@ -46,9 +46,8 @@ def test_a_generator_can_have_it_without_other_weights_and_changes_its_colors_by
     l = torch.rand(1, 1, 64, 64) * 2 - 1
     with torch.inference_mode():
         answer = plain(l, logits=True)
-        expected = Doubt((0.5, 0.5))(
-            answer.ab, F.avg_pool2d(answer.logits, 2)
-        )  # the layer is linear: as of its mean features
+        logits = F.avg_pool2d(answer.logits, 2)  # the layer is linear: as of its mean features
+        expected = Doubt((0.5, 0.5))(answer.ab, logits)
         assert (expected - answer.ab).abs().max() > 1e-4
         torch.testing.assert_close(doubtful(l), expected, rtol=0.05, atol=1e-5)  # before, not after, it is doubled
         torch.testing.assert_close(doubtful(l, logits=True).logits, answer.logits)

@@ -13,12 +13,12 @@ from colorize.color.lightness import ab_of
 from colorize.color.units import AB_RANGE, FloatArray
 from colorize.coloring.engine import Engine
 from colorize.coloring.prediction import View, predict, size_of_view
-from colorize.options import FILM_SHARE, ColorizeOptions
+from colorize.options import ColorizeOptions
 from colorize.video.painter import predict_both_ways
 from colorize.video.steady import steady_colors
 from tests.video.films import Gray, Place, grainy, gray_of
 
-SIZE = round(FILM_SHARE * ColorizeOptions().size)
+SIZE = ColorizeOptions().film_size
 
 
 class Steadiness(NamedTuple):
