@@ -138,7 +138,7 @@ class TrainConfig:
     )
     degraded: float = _option(
         0.0,
-        "share of the photos whose lightness is worn like an old print's: faded, grainy, soft, blind to red",
+        "share of the photos whose lightness is worn like an old print's: burnt out, faded, grainy, soft, blind to red",
         least=0,
     )
     hints: float = _option(0.0, "share of the photos that are shown with hints of their true colors", least=0)

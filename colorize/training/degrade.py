@@ -23,6 +23,8 @@ _ORTHOCHROMATIC = (0.03, 0.52, 0.45)
 _PLATES = 0.5  # share of the worn photos that were taken on something in between
 
 _CONTRAST = 7.0  # the steepest tone curve: its slope in the middle is about half of this
+_OVEREXPOSED = 3.0  # the largest power of what a tone lacks to white; 1 leaves it
+_BURNT = 1.1  # the lightest tone may come out as this: what is above 1 is lost
 _FADED = 0.25  # the darkest tone may rise by this, and the lightest fall
 _COARSEST = 0.45  # of its size, from which a soft photo is enlarged again
 _GRAIN = 0.05  # the largest standard deviation of grain
@@ -59,6 +61,12 @@ def harden(gray: Tensor) -> Tensor:
     slope, middle = _draw(gray, 3.0, _CONTRAST), _draw(gray, 0.3, 0.7)
     low, high = (torch.sigmoid(slope * (end - middle)) for end in (0.0, 1.0))
     return (torch.sigmoid(slope * (gray - middle)) - low) / (high - low)
+
+
+def overexpose(gray: Tensor) -> Tensor:
+    """Too much light: what was light, as skin, comes near white, and the lightest is lost in it."""
+    brighter = 1 - (1 - gray) ** _draw(gray, 1.0, _OVEREXPOSED)
+    return brighter * _draw(gray, 1.0, _BURNT)
 
 
 def fade(gray: Tensor) -> Tensor:
@@ -138,6 +146,7 @@ def _draw(like: Tensor, low: float = 0.0, high: float = 1.0) -> Tensor:
 
 # Of the worn photos, the share that each kind of wear befalls; in this order.
 WEAR: tuple[tuple[float, Callable[[Tensor], Tensor]], ...] = (
+    (0.35, overexpose),
     (0.3, harden),
     (0.3, darken_corners),
     (0.5, fade),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from colorize.color.tensors import rgb_to_lab
-from colorize.training.degrade import WEAR, Degrade, expose
+from colorize.training.degrade import WEAR, Degrade, expose, overexpose
 
 
 def test_a_worn_photo_is_still_that_photo_but_never_twice_the_same() -> None:
@@ -45,3 +45,16 @@ def test_some_plates_see_red_as_dark_and_blue_as_light() -> None:
     share = (darkness_of_red < expose(blue).mean(dim=(1, 2, 3))).float().mean()
     assert 0.2 < share < 0.6  # half of them are blind to red, from slightly on
     assert darkness_of_red.max() == pytest.approx(0.30)
+
+
+def test_an_overexposed_photo_is_lighter_and_loses_its_lightest_tones() -> None:
+    torch.manual_seed(0)
+    ramp = torch.linspace(0, 1, 64).view(1, 1, 1, 64).expand(64, 1, 1, 64)
+    exposed = overexpose(ramp)
+    assert (exposed >= ramp - 1e-6).all()
+    assert (exposed.diff(dim=3) >= 0).all()  # what was lighter stays lighter
+    assert exposed[:, :, :, 0].abs().max() == 0  # black stays black
+    skin = exposed[:, 0, 0, 48]  # a tone of 0.76, as of skin in sunlight
+    assert 0.2 < (skin > 0.95).float().mean() < 0.8  # in some photos it is nearly white, in others not
+    lost = (exposed[:, 0, 0, 56:] >= 1).any(dim=1).float().mean()
+    assert lost > 0.3
