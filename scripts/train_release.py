@@ -3,7 +3,7 @@
     python scripts/train_release.py DATA --more MORE --encoder-start efficientnet_lite0.safetensors --run runs/release
 
 DATA is a folder with train-*.tar and val-*.tar, MORE one with large-*.tar (shorter side from 128 px), small-*.tar
-(smaller) and people-*.tar (shorter side up to 288 px, most of them of people; docs/data.md has the shares);
+(smaller) and people-*.tar (shorter side up to 288 px, most of them from collections of people; docs/data.md has which);
 scripts/efficientnet_lite_weights.py makes the encoder's file. Twelve runs, one after the other: G alone, with hints
 (recipes/pretrain.json), then by turns with D until colors come no nearer (release); from there G alone on more photos
 (pretrain-more), on small ones (pretrain-small), and with a falling rate (pretrain-fall); then, twice, by turns with a
@@ -21,6 +21,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -56,13 +57,14 @@ def shards(folder: Path, part: str) -> list[str]:
 
 
 def ship(models: list[Path]) -> None:
-    """Put the mean of trained models into its place in the package, and its graph beside it."""
+    """Put the mean of trained models, each as often as it is given, into the package, and its graph beside it."""
     mean, described = load_mean(models)
     generator = build_generator(mean.architecture, {**asdict(mean.settings), "doubt": DOUBT})
     generator.load_state_dict(mean.state_dict())
     generator.scale_chroma(*GAIN)
     generator.shift_colors(*SHIFT)
-    training = {**described, "chroma_gain": GAIN, "color_shift": SHIFT, "mean_of": len(set(models))}
+    counts = list(Counter(models).values())  # of each, in their order
+    training = {**described, "chroma_gain": GAIN, "color_shift": SHIFT, "mean_of": counts}
     del training["validation"]  # of one of them
     save_generator(SHIPPED_MODEL, generator, training, dtype=torch.float16)
     for line in export(SHIPPED_MODEL, SHIPPED_MODEL.parent):
