@@ -17,14 +17,15 @@ from colorize.color.upsample import slope_over_level
 from colorize.coloring.engine import Engine, Features, NetworkConditions
 from colorize.coloring.likeness import describe_places, describe_things, each_to_cells, from_cells, to_cells
 
-_CHANGE = 7.0  # units of a* and b*, root mean square over a photo, before things are made even: with 14 they are not
+_CHANGE = 7.5  # units of a* and b*, root mean square over a photo, before things are made even: with 14 they are not
 _STRONGEST = 0.3  # per unit: how much likelier, as a logarithm, leaning makes a color that lies in its direction
 _HALVINGS = 12  # of the range of strengths, until `_CHANGE` is met
 _PLACES = 2  # drawn: with more, what is large and without edges, a wall or a coat, comes in clouds
 _UNLIKELY = 0.01  # colors less likely than this share of the likeliest are left out
 _FINER = 0.5  # weight of what the decoder sees beside what the encoder does
 _SAME_THING = 0.15  # difference of likeness by which a place belongs e times less to a thing
-_NEAR = 0.5  # of the longer side: what lies much farther away is another thing, however alike
+_EVENED = 3  # times that things are made even: once leaves clouds on a wall or a street
+_NEAR = 1.0  # of the longer side: what lies much farther away is another thing, however alike
 _MOST_CELLS = 1024  # compared with each other
 
 _Array = NDArray[np.float64]
@@ -73,8 +74,10 @@ def _variation(probabilities: _Array, bins: FloatArray, described: FloatArray, l
     angles = rng.uniform(0, 2 * np.pi, len(drawn))
     directions = np.stack([np.cos(angles), np.sin(angles)])  # (2, K)
     change = _lean(likely, bins, directions @ _shares(alike[:, drawn]).T)
-    of_things = (change @ _same_thing(alike, shape).T).reshape(2, *shape)
-    return _enlarged((of_things / AB_RANGE).astype(np.float32), l)
+    same_thing = _same_thing(alike, shape)
+    for _ in range(_EVENED):
+        change = change @ same_thing.T
+    return _enlarged((change.reshape(2, *shape) / AB_RANGE).astype(np.float32), l)
 
 
 def _draw_places(rng: np.random.Generator, unsure: _Array, alike: _Array) -> list[int]:
