@@ -2,7 +2,8 @@
 
 For a variant the distribution of each place leans towards one direction of color: its mean moves where the model is
 unsure, along what it finds possible, and stays where it is sure. A few unsure places are drawn, each with a direction
-of its own, and what looks like one of them to the network leans as it does: so a thing has one color.
+of its own, and what looks like one of them to the network leans as it does. Then what is alike is averaged, several
+times over: so a thing has one color.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from colorize.color.upsample import slope_over_level
 from colorize.coloring.engine import Engine, Features, NetworkConditions
 from colorize.coloring.likeness import describe_places, describe_things, each_to_cells, from_cells, to_cells
 
-_CHANGE = 7.5  # units of a* and b*, root mean square over a photo, before things are made even: with 14 they are not
+_CHANGE = 7.5  # units of a* and b*, root mean square over a photo, before things are made even, which leaves about 6
 _STRONGEST = 0.3  # per unit: how much likelier, as a logarithm, leaning makes a color that lies in its direction
 _HALVINGS = 12  # of the range of strengths, until `_CHANGE` is met
 _PLACES = 2  # drawn: with more, what is large and without edges, a wall or a coat, comes in clouds
 _UNLIKELY = 0.01  # colors less likely than this share of the likeliest are left out
 _FINER = 0.5  # weight of what the decoder sees beside what the encoder does
 _SAME_THING = 0.15  # difference of likeness by which a place belongs e times less to a thing
-_EVENED = 3  # times that things are made even: once leaves clouds on a wall or a street
-_NEAR = 1.0  # of the longer side: what lies much farther away is another thing, however alike
+_EVENED = 3  # times that things are made even: once left clouds on a wall or a street
+_NEAR = 1.0  # of the longer side: what is alike, but so far away, counts 0.6 of what is near
 _MOST_CELLS = 1024  # compared with each other
 
 _Array = NDArray[np.float64]
@@ -120,7 +121,7 @@ def _lean(likely: _Array, bins: FloatArray, towards: _Array) -> _Array:
 
 
 def _same_thing(alike: _Array, shape: tuple[int, ...]) -> _Array:
-    """For each of N places the weights of all, (N, N): of the same thing, and near."""
+    """For each of N places the weights of all, (N, N): of the same thing, the near ones a little more."""
     place = np.stack(np.divmod(np.arange(len(alike)), shape[1])) / (_NEAR * max(shape))
     far = np.square(place[:, :, None] - place[:, None]).sum(axis=0) / 2
     weights = np.exp((alike - alike.diagonal()[:, None]) / _SAME_THING - far)

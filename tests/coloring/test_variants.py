@@ -76,6 +76,17 @@ def test_colors_change_by_seven_and_a_half_units_towards_what_is_possible(engine
         np.testing.assert_allclose(np.tensordot(across, change, 1), 0, atol=0.01)  # nothing lies there
 
 
+def test_a_thing_that_looks_uneven_still_comes_in_one_color() -> None:
+    rng = np.random.default_rng(0)
+    engine, l = TwoThings(), np.zeros((1, 1, 96, 192), np.float32)
+    even = engine.predict_features(l)
+    things, places = (each + rng.normal(0, 0.3, each.shape).astype(np.float32) for each in (even.things, even.places))
+    for seed in range(8):
+        change = vary(engine, l, NetworkConditions(seed=seed), Features(even.ab, things, places))[0] * AB_RANGE
+        for half in (slice(0, 80), slice(112, None)):
+            assert np.sqrt(change[:, :, half].var(axis=(1, 2)).sum()) < 1
+
+
 def test_what_is_sure_does_not_change() -> None:
     engine = TwoThings()
     hints = np.zeros((1, 3, 64, 96), np.float32)

@@ -412,7 +412,7 @@ def test_other_colors_stand_in_a_strip_and_hatching_shows_where_the_model_is_uns
         next_result(guide, strip.nth(variant).click)
         assert strip.nth(variant).get_attribute("aria-pressed") == "true"
         found.append(halves(guide))
-    # Seven units towards the one or the other color are ten levels and more of red or of blue.
+    # Seven and a half units towards the one or the other color are ten levels and more of red or of blue.
     assert all(np.abs(np.subtract(colors, first)).max(axis=1).min() > 9 for colors in found)
     next_result(guide, strip.nth(1).click)
     assert halves(guide) == found[0]  # the same one each time
